@@ -1,0 +1,23 @@
+//! charmer's library: one configuration in, a whole distribution release out.
+//!
+//! The modules stand in the order in which data flows through a compose; each folder says in its first lines what it is for
+//! and what it must not know. Start with [`plan`]: it is the whole compose in about ten calls.
+//!
+//! Nothing in this crate prints, reads the process environment or exits: the `charmer` crate does that.
+
+pub mod config;
+pub mod digest;
+pub mod finding;
+pub mod layout;
+
+pub mod package_set;
+
+pub mod repositories;
+
+pub mod images;
+
+pub mod checks;
+pub mod metadata;
+
+pub mod engine;
+pub mod tools;

@@ -1,0 +1,90 @@
+//! The lock: the only way packages enter a compose.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+
+/// Everything that a compose is made of, as text: see [`Lock::read`] for the format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// `deb` or `rpm`.
+    pub ecosystem: String,
+    /// Seconds since 1970: the newest date of the indexes, or, where no index has one, of the resolving. It is the
+    /// `SOURCE_DATE_EPOCH` of the compose unless the environment names one.
+    pub date: i64,
+    pub indexes: Vec<LockedIndex>,
+    /// Sorted by name, version, arch.
+    pub packages: Vec<Arc<LockedPackage>>,
+    /// Sorted by name, version.
+    pub sources: Vec<Arc<LockedSource>>,
+}
+
+/// One signed index from which packages were taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LockedIndex {
+    /// The archive's name in the configuration.
+    pub archive: String,
+    pub suite: String,
+    /// Of the InRelease (or Release) file.
+    pub release_sha256: Sha256,
+    /// As the Release file gives it.
+    pub date: String,
+    /// As the Release file gives it; empty if it has none.
+    pub version: String,
+    /// Nobody's signature was checked, because the configuration says `trusted = true`.
+    pub trusted: bool,
+    /// The index files that were read, as named in the Release file: `main/binary-amd64/Packages.xz`.
+    pub files: Vec<LockedFile>,
+}
+
+/// A file by name, size and digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LockedFile {
+    /// Relative to the folder that holds it; no part of it is `..`, and it is not absolute.
+    pub path: String,
+    pub size: u64,
+    pub sha256: Sha256,
+}
+
+/// One binary package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LockedPackage {
+    pub name: String,
+    pub version: String,
+    pub arch: String,
+    /// The source package's name and version.
+    pub source: String,
+    pub source_version: String,
+    /// The archive's name in the configuration.
+    pub archive: String,
+    /// The component it has in its archive; `main` for overlays that say nothing else.
+    pub component: String,
+    /// The file, relative to the archive's base URL or the overlay folder.
+    pub file: LockedFile,
+    /// The archive's own index entry, to the byte, without the empty line at its end. Each line ends with a line end.
+    pub stanza: String,
+    /// It is in the lock to satisfy dependencies, from a lookaside archive; no repository of the compose holds it.
+    pub lookaside: bool,
+}
+
+/// One source package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LockedSource {
+    pub name: String,
+    pub version: String,
+    pub archive: String,
+    pub component: String,
+    /// The .dsc and what it names, relative to the archive's base URL or the overlay folder.
+    pub files: Vec<LockedFile>,
+    /// The archive's own index entry, as for packages.
+    pub stanza: String,
+}
+
+impl LockedPackage {
+    /// `name_version_arch`, as Debian writes it.
+    pub fn id(&self) -> String {
+        format!("{}_{}_{}", self.name, self.version, self.arch)
+    }
+}

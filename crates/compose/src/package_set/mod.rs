@@ -1,0 +1,5 @@
+//! Where packages come from: archives behind signed indexes, overlay folders, or a lock; and how their files get here.
+//!
+//! Must not know: variants, images, phases.
+
+pub mod lock;
