@@ -1,1 +1,9 @@
+//! What the tests of several crates share: packages and archives made from a few lines of text.
+//!
+//! Nothing here uses charmer's own code: what charmer reads in a test must not have been written by charmer.
 
+pub mod deb;
+pub mod dsc;
+mod tarball;
+
+pub use tarball::Compression;
