@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod digest;
+pub mod files;
 pub mod finding;
 pub mod layout;
 
