@@ -2,4 +2,8 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod deb_file;
 pub mod lock;
+
+mod file_digests;
+mod paragraph;
