@@ -9,6 +9,7 @@ pub mod config;
 pub mod digest;
 pub mod finding;
 pub mod layout;
+pub mod openpgp;
 
 pub mod package_set;
 
