@@ -1,0 +1,3 @@
+//! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
+
+mod openpgp;
