@@ -1,6 +1,7 @@
 //! Files that appear whole or not at all, and files that are linked rather than copied.
 //!
-//! Must not know what the files are for.
+//! Temporary names are made from the names that the files will have, so that what a killed process left is written over by the
+//! next one; two writers of one path at once would disturb each other. Must not know: what the files are for.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

@@ -82,10 +82,16 @@ impl Hasher {
     }
 
     fn finish(self) -> String {
+        let hexadecimal = |bytes: &[u8]| {
+            bytes.iter().fold(String::new(), |mut text, byte| {
+                write!(text, "{byte:02x}").expect("memory takes it");
+                text
+            })
+        };
         match self {
-            Self::Md5(hasher) => format!("{:x}", hasher.finalize()),
-            Self::Sha256(hasher) => format!("{:x}", hasher.finalize()),
-            Self::Sha512(hasher) => format!("{:x}", hasher.finalize()),
+            Self::Md5(hasher) => hexadecimal(&hasher.finalize()),
+            Self::Sha256(hasher) => hexadecimal(&hasher.finalize()),
+            Self::Sha512(hasher) => hexadecimal(&hasher.finalize()),
         }
     }
 }

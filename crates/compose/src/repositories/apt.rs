@@ -15,6 +15,7 @@ use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;
 use crate::files;
+use crate::package_set::deb_file::Description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 
 /// What an apt repository is, apart from its packages.
@@ -48,8 +49,8 @@ pub struct AptRepositorySpec {
 pub struct PackageReader<'a> {
     /// Where a file of this digest lies: packages, and files of sources.
     pub file: &'a (dyn Fn(&Sha256) -> PathBuf + Sync),
-    /// The whole Description field as the package's control file has it: synopsis and long description.
-    pub description: &'a (dyn Fn(&LockedPackage) -> io::Result<Option<String>> + Sync),
+    /// The whole description, as the package's control file has it. Asked only for packages whose entry holds its digest.
+    pub description: &'a (dyn Fn(&LockedPackage) -> io::Result<Option<Description>> + Sync),
     /// The paths of a package's files (not of its folders), relative to the root. Asked only for Contents.
     pub paths: &'a (dyn Fn(&LockedPackage) -> io::Result<Vec<String>> + Sync),
 }
@@ -208,37 +209,37 @@ fn check(
 /// Writes every index under its digests, and gives all their forms, sorted by path.
 fn write_indexes(dists: &Path, input: &IndexInput<'_>, threads: usize) -> Result<Vec<IndexFile>, RepositoryError> {
     let indexes = Index::all(input);
-    let written = in_parallel(threads, &indexes, |index| write_index(dists, index, input, threads))?;
-    let mut files: Vec<IndexFile> = written.into_iter().flatten().collect();
+    let forms = in_parallel(threads, &indexes, |index| make_forms(index, input, threads))?;
+    let mut files = Vec::new();
+    // One after the other: two indexes of one folder may well be the same file, such as the empty ones.
+    for (file, bytes) in forms.into_iter().flatten() {
+        if file.shipped {
+            by_hash::write(dists, &file, &bytes, input.spec.date)?;
+        }
+        files.push(file);
+    }
     files.sort();
     Ok(files)
 }
 
-fn write_index(
-    dists: &Path,
-    index: &Index<'_>,
-    input: &IndexInput<'_>,
-    threads: usize,
-) -> Result<Vec<IndexFile>, RepositoryError> {
+/// An index in all its forms, with the bytes of those that lie in the repository.
+fn make_forms(index: &Index<'_>, input: &IndexInput<'_>, threads: usize) -> Result<Vec<(IndexFile, Vec<u8>)>, RepositoryError> {
     let text = index.text(input)?;
-    let forms = index.forms();
     let describe = |form: Form, bytes: &[u8], shipped| IndexFile {
         path: index.path() + form.suffix(),
         size: bytes.len() as u64,
         sha256: Sha256::of(bytes),
         shipped,
     };
-    let mut files = Vec::new();
-    for form in forms {
+    let mut made = Vec::new();
+    for form in index.forms() {
         let bytes = form.encode(&text, u32::try_from(threads).unwrap_or(1))?;
-        let file = describe(*form, &bytes, true);
-        by_hash::write(dists, &file, &bytes, input.spec.date)?;
-        files.push(file);
+        made.push((describe(*form, &bytes, true), bytes));
     }
-    if !forms.contains(&Form::Plain) {
-        files.push(describe(Form::Plain, &text, false));
+    if !index.forms().contains(&Form::Plain) {
+        made.push((describe(Form::Plain, &text, false), Vec::new()));
     }
-    Ok(files)
+    Ok(made)
 }
 
 fn count<T: Ord>(items: impl Iterator<Item = T>) -> u64 {

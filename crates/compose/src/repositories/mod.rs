@@ -20,8 +20,7 @@ mod verify;
 
 pub use apt::{AptRepositorySpec, PackageReader, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
 pub use pool::PoolCollision;
-pub use translation::description_md5;
-pub use verify::{ReleaseVerifier, verify_apt_repository};
+pub use verify::{TrustedKeys, verify_apt_repository};
 
 use serde::{Deserialize, Serialize};
 

@@ -24,8 +24,8 @@ pub(super) fn release_text(spec: &AptRepositorySpec, files: &[IndexFile]) -> Res
         .to_string();
     let mut text = String::new();
     let mut field = |name: &str, value: &str| {
-        if !value.is_empty() {
-            writeln!(text, "{name}: {value}").expect("memory takes it");
+        if !value.trim().is_empty() {
+            writeln!(text, "{name}: {}", value.trim()).expect("memory takes it");
         }
     };
     field("Origin", &spec.origin);
@@ -51,8 +51,8 @@ pub(super) fn release_text(spec: &AptRepositorySpec, files: &[IndexFile]) -> Res
 pub(super) fn folder_release_text(spec: &AptRepositorySpec, component: &str, arch: &str) -> String {
     let mut text = String::new();
     let mut field = |name: &str, value: &str| {
-        if !value.is_empty() {
-            writeln!(text, "{name}: {value}").expect("memory takes it");
+        if !value.trim().is_empty() {
+            writeln!(text, "{name}: {}", value.trim()).expect("memory takes it");
         }
     };
     field("Archive", &spec.suite);

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use md5::{Digest as _, Md5};
-
 use super::{PackageReader, RepositoryError, stanza};
 use crate::package_set::lock::LockedPackage;
 
@@ -23,20 +21,12 @@ pub(super) fn translation_text<'a>(
         let description =
             (reader.description)(package).map_err(|source| RepositoryError::Unreadable { package: package.id(), source })?;
         // Another text than the one the entry speaks of would never be shown: clients look it up by its digest.
-        if let Some(description) = description.filter(|text| description_md5(text) == md5) {
-            entries.insert(key, description);
+        if let Some(description) = description.filter(|description| description.md5 == md5) {
+            entries.insert(key, description.text);
         }
     }
     let entry = |((name, md5), text): (&(&str, &str), &String)| {
         format!("Package: {name}\nDescription-md5: {md5}\nDescription-en: {}\n\n", text.trim_end())
     };
     Ok(entries.iter().map(entry).collect::<String>().into_bytes())
-}
-
-/// The digest by which apt finds a description: of the field's value as the control file has it, with a line end.
-pub fn description_md5(description: &str) -> String {
-    let mut hasher = Md5::new();
-    hasher.update(description.trim_end().as_bytes());
-    hasher.update(b"\n");
-    format!("{:x}", hasher.finalize())
 }

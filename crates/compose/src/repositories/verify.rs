@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::compress::Form;
 use super::parallel::in_parallel;
@@ -11,18 +12,23 @@ use super::release::listed_files;
 use super::stanza::{field, stanzas};
 use crate::digest::Sha256;
 use crate::finding::{Finding, Severity};
+use crate::openpgp::{Keyring, verify_detached, verify_inline};
 
-/// Checks an InRelease file, and gives the text that was signed, or says why the signature is not believed.
-pub type ReleaseVerifier<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>, String>;
+/// Whose signatures are believed, and at what time.
+#[derive(Debug, Clone, Copy)]
+pub struct TrustedKeys<'a> {
+    pub keyring: &'a Keyring,
+    pub at: SystemTime,
+}
 
 /// An uncompressed index that is larger than this is reported, not read.
 const INDEX_LIMIT: u64 = 4 << 30;
 
-/// What is wrong with the repository in `root`; nothing, if all is well. `verifier` is none for a repository that is not signed.
-pub fn verify_apt_repository(root: &Path, suite: &str, verifier: Option<ReleaseVerifier<'_>>, threads: usize) -> Vec<Finding> {
+/// What is wrong with the repository in `root`; nothing, if all is well. `keys` is none for a repository that is not signed.
+pub fn verify_apt_repository(root: &Path, suite: &str, keys: Option<TrustedKeys<'_>>, threads: usize) -> Vec<Finding> {
     let dists = root.join("dists").join(suite);
     let mut findings = Vec::new();
-    let Some(release) = read_release(&dists, verifier, &mut findings) else { return findings };
+    let Some(release) = read_release(&dists, keys, &mut findings) else { return findings };
     let listed = match listed_files(&release) {
         Ok(listed) => listed,
         Err(reason) => {
@@ -55,23 +61,35 @@ fn finding(check: &str, subject: &str, message: String) -> Finding {
     Finding { check: check.into(), severity: Severity::Fatal, scope: String::new(), subject: subject.into(), message, hint: None }
 }
 
-/// The Release file's text, believed or not; none if there is none to read.
-fn read_release(dists: &Path, verifier: Option<ReleaseVerifier<'_>>, findings: &mut Vec<Finding>) -> Option<String> {
-    let mut read = |name: &str| {
-        let bytes = fs_err::read(dists.join(name)).map_err(|error| error.to_string());
-        bytes.map_err(|reason| findings.push(finding("repository", name, reason))).ok()
-    };
-    let release = read("Release")?;
-    let in_release = if verifier.is_some() { Some(read("InRelease")?) } else { None };
-    if let (Some(verify), Some(in_release)) = (verifier, in_release) {
-        match verify(&in_release) {
-            Ok(signed) if signed.trim_ascii_end() == release.trim_ascii_end() => {}
-            Ok(_) => findings.push(finding("signatures", "InRelease", "it does not hold the text of Release".into())),
-            Err(reason) => findings.push(finding("signatures", "InRelease", reason)),
+/// The Release file's text, whether its signatures are believed or not; none if there is none to read.
+fn read_release(dists: &Path, keys: Option<TrustedKeys<'_>>, findings: &mut Vec<Finding>) -> Option<String> {
+    let release = match fs_err::read(dists.join("Release")) {
+        Ok(release) => release,
+        Err(error) => {
+            findings.push(finding("repository", "Release", error.to_string()));
+            return None;
         }
+    };
+    for (name, keys) in ["InRelease", "Release.gpg"].into_iter().flat_map(|name| keys.map(|keys| (name, keys))) {
+        findings.extend(match fs_err::read(dists.join(name)) {
+            Ok(signature) => signature_fault(name, &release, &signature, keys),
+            Err(error) => Some(finding("signatures", name, error.to_string())),
+        });
     }
     let text = String::from_utf8(release);
     text.map_err(|_| findings.push(finding("repository", "Release", "it is not UTF-8".into()))).ok()
+}
+
+fn signature_fault(name: &str, release: &[u8], signature: &[u8], keys: TrustedKeys<'_>) -> Option<Finding> {
+    let verified = match name {
+        "InRelease" => verify_inline(keys.keyring, signature, keys.at),
+        _ => verify_detached(keys.keyring, release, signature, keys.at),
+    };
+    match verified {
+        Ok(signed) if signed.text.trim_ascii_end() == release.trim_ascii_end() => None,
+        Ok(_) => Some(finding("signatures", name, "it does not hold the text of Release".into())),
+        Err(error) => Some(finding("signatures", name, error.to_string())),
+    }
 }
 
 /// An index whose entries are read, not only its digest.

@@ -1,3 +1,5 @@
 //! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
+mod metadata;
 mod openpgp;
+mod repository;
