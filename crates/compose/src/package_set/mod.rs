@@ -2,4 +2,6 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod compression;
 pub mod lock;
+pub mod release;
