@@ -258,7 +258,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn problem(&self, error: &VerificationError<'_>) -> SignatureProblem {
+    fn problem(error: &VerificationError<'_>) -> SignatureProblem {
         match error {
             VerificationError::MissingKey { sig } => SignatureProblem { key: issuer(sig), fault: SignatureFault::NotInKeyring },
             VerificationError::UnboundKey { sig, error, .. } => SignatureProblem { key: issuer(sig), fault: fault_of_key(error) },
@@ -302,7 +302,7 @@ impl VerificationHelper for Judge<'_> {
                         Ok(()) => self.signers.push(good.ka.cert().fingerprint()),
                         Err(fault) => self.problems.push(SignatureProblem { key: good.ka.key().fingerprint().to_hex(), fault }),
                     },
-                    Err(error) => self.problems.push(self.problem(&error)),
+                    Err(error) => self.problems.push(Self::problem(&error)),
                 }
             }
         }
@@ -311,7 +311,7 @@ impl VerificationHelper for Judge<'_> {
 }
 
 fn issuer(signature: &Signature) -> String {
-    signature.get_issuers().first().map_or_else(|| "(not named)".into(), |handle| handle.to_hex())
+    signature.get_issuers().first().map_or_else(|| "(not named)".into(), KeyHandle::to_hex)
 }
 
 fn revocation_reason(signatures: &[&Signature]) -> String {
