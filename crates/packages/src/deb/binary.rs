@@ -66,7 +66,7 @@ struct Written<'t> {
 impl<'t> Written<'t> {
     fn read(stanza: &'t str) -> Result<Written<'t>, String> {
         let mut written = Written::default();
-        let mut seen = SeenNames::default();
+        let mut seen = SeenNames { mask: 0, names: Vec::with_capacity(32) };
         for field in Fields::of(stanza) {
             let field = field?;
             if !seen.insert(field.name) {
