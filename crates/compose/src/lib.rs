@@ -10,6 +10,7 @@ pub mod digest;
 pub mod files;
 pub mod finding;
 pub mod layout;
+pub mod openpgp;
 
 pub mod package_set;
 

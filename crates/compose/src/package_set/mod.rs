@@ -2,8 +2,10 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod compression;
 pub mod deb_file;
 pub mod lock;
+pub mod release;
 
 mod file_digests;
 mod paragraph;

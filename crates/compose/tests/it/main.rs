@@ -1,3 +1,6 @@
-//! Integration tests of the library: one binary, a module for each area.
+//! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
 mod engine;
+mod metadata;
+mod openpgp;
+mod repository;
