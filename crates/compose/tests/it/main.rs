@@ -1,0 +1,3 @@
+//! Tests of the library with real tools, in one binary.
+
+mod images;
