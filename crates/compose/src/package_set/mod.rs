@@ -2,6 +2,11 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod cache;
 pub mod compression;
+pub mod download;
+mod http;
 pub mod lock;
+pub mod progress;
+mod rate;
 pub mod release;
