@@ -71,6 +71,12 @@ pub struct Options {
     pub cancel: CancellationToken,
 }
 
+impl std::fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Options").field("limits", &self.limits).field("offline", &self.offline).finish_non_exhaustive()
+    }
+}
+
 /// A failure that is followed by a further try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
@@ -88,6 +94,23 @@ pub struct Request {
     pub urls: Vec<String>,
     pub size: u64,
     pub sha256: Sha256,
+}
+
+impl Request {
+    /// The URL of a file below a base URL, with what may not stand in a URL escaped.
+    pub fn url(base: &str, path: &str) -> String {
+        let escaped: String = path.bytes().map(escape).collect();
+        format!("{}/{escaped}", base.trim_end_matches('/'))
+    }
+}
+
+fn escape(byte: u8) -> String {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' | b'+' | b':' | b'=' | b',' | b'@' => {
+            char::from(byte).into()
+        }
+        _ => format!("%{byte:02X}"),
+    }
 }
 
 /// A file that was not fetched.
@@ -117,6 +140,8 @@ pub enum FetchFailure {
     Redirect(String),
     #[error("it is not in the cache, and the network is not to be used")]
     Offline,
+    #[error("the local file cannot be read: {0}")]
+    Unreadable(String),
     #[error("the file is larger than {limit} bytes")]
     TooLarge { limit: u64 },
     #[error("the download was stopped")]

@@ -101,7 +101,7 @@ impl Client {
         if url.scheme() == "file" {
             let file = open_local(url).await?;
             let mut bytes = Vec::new();
-            file.take(limit + 1).read_to_end(&mut bytes).await.map_err(|error| for_now(error.to_string()))?;
+            file.take(limit + 1).read_to_end(&mut bytes).await.map_err(|error| unreadable(&error))?;
             let whole = bytes.len() as u64 <= limit;
             return if whole { Ok(News::Content { bytes, etag: None, last_modified: None }) } else { Err(too_large()) };
         }
@@ -192,7 +192,7 @@ impl Client {
         self.restart(partial).map_err(|error| cache_error(&error))?;
         let mut buffer = vec![0; 128 * 1024];
         loop {
-            let count = file.read(&mut buffer).await.map_err(|error| for_now(error.to_string()))?;
+            let count = file.read(&mut buffer).await.map_err(|error| unreadable(&error))?;
             if partial.length() + count as u64 > size || count == 0 && partial.length() < size {
                 return Err(stale(format!("its size is not {size}")));
             }
@@ -210,7 +210,7 @@ async fn open_local(url: &Url) -> Result<fs::File, Failed> {
     match fs::File::open(&path).await {
         Ok(file) => Ok(file),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failed::ForGood(FetchFailure::Missing)),
-        Err(error) => Err(cache_error(&error)),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
@@ -314,6 +314,10 @@ fn for_now(reason: impl Into<String>) -> Failed {
 
 fn stale(what: String) -> Failed {
     Failed::ForGood(FetchFailure::Stale(what))
+}
+
+fn unreadable(error: &std::io::Error) -> Failed {
+    Failed::ForGood(FetchFailure::Unreadable(error.to_string()))
 }
 
 fn cache_error(error: &std::io::Error) -> Failed {

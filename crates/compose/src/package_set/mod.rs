@@ -2,6 +2,7 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod archive;
 pub mod cache;
 pub mod compression;
 pub mod download;
