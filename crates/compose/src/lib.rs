@@ -9,6 +9,7 @@ pub mod config;
 pub mod digest;
 pub mod files;
 pub mod finding;
+pub mod gather;
 pub mod layout;
 pub mod openpgp;
 

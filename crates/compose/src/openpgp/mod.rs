@@ -8,7 +8,8 @@ mod verify;
 pub use sequoia_openpgp::Fingerprint;
 pub use sign::{Signer, SigningError, generate_key};
 pub use verify::{
-    Keyring, KeyringError, SignatureFault, SignatureProblem, Verified, VerifyError, verify_detached, verify_inline,
+    Keyring, KeyringError, SignatureFault, SignatureProblem, Verified, VerifyError, text_without_verifying, verify_detached,
+    verify_inline,
 };
 
 /// The armor label that starts a document in the cleartext signature framework.

@@ -190,11 +190,21 @@ pub fn verify_detached(keyring: &Keyring, text: &[u8], signature: &[u8], at: Sys
     verifier.into_helper().verdict(text.to_owned())
 }
 
+/// The text of a document in the cleartext signature framework whose signature nobody checks, because its origin is trusted.
+pub fn text_without_verifying(document: &[u8]) -> Result<Vec<u8>, VerifyError> {
+    let mut text = String::new();
+    for line in check_framework(document)? {
+        text.push_str(line.strip_prefix("- ").unwrap_or(line));
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
+}
+
 /// Holds a document to the form of one signed text and nothing else: a reader that skips what it does not expect would let
-/// unsigned lines pass as signed ones.
-fn check_framework(document: &[u8]) -> Result<(), VerifyError> {
-    let text = std::str::from_utf8(document).map_err(|_| VerifyError::Malformed("it is not UTF-8".into()))?;
-    let mut lines = text.lines().map(str::trim_end).enumerate();
+/// unsigned lines pass as signed ones. Gives the lines of the text, as they stand.
+fn check_framework(document: &[u8]) -> Result<Vec<&str>, VerifyError> {
+    let document = std::str::from_utf8(document).map_err(|_| VerifyError::Malformed("it is not UTF-8".into()))?;
+    let mut lines = document.lines().map(str::trim_end).enumerate();
     if lines.next().is_none_or(|(_, line)| line != CLEARTEXT_BEGIN) {
         return Err(VerifyError::Malformed(format!("it does not begin with '{CLEARTEXT_BEGIN}'")));
     }
@@ -205,11 +215,12 @@ fn check_framework(document: &[u8]) -> Result<(), VerifyError> {
             _ => return Err(VerifyError::UnsignedText { line: index + 1 }),
         }
     }
+    let mut text = Vec::new();
     for (index, line) in lines.by_ref() {
         match line {
             SIGNATURE_BEGIN => break,
             _ if line.starts_with('-') && !line.starts_with("- ") => return Err(VerifyError::UnsignedText { line: index + 1 }),
-            _ => {}
+            _ => text.push(line),
         }
     }
     let ended = lines.by_ref().any(|(_, line)| line == SIGNATURE_END);
@@ -218,7 +229,7 @@ fn check_framework(document: &[u8]) -> Result<(), VerifyError> {
     }
     match lines.find(|(_, line)| !line.is_empty()) {
         Some((index, _)) => Err(VerifyError::UnsignedText { line: index + 1 }),
-        None => Ok(()),
+        None => Ok(text),
     }
 }
 

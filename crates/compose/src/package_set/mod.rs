@@ -2,9 +2,15 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod archive;
+pub mod cache;
 pub mod compression;
 pub mod deb_file;
+pub mod download;
+mod http;
 pub mod lock;
+pub mod progress;
+mod rate;
 pub mod release;
 
 mod file_digests;
