@@ -332,9 +332,3 @@ fn produced_output<T: Output>(value: T) -> Produced {
 fn restore_output<T: Output>(json: &str) -> Result<Produced, serde_json::Error> {
     serde_json::from_str(json).map(produced_output::<T>)
 }
-
-impl<T: Output> Output for Option<T> {
-    fn files(&self) -> Vec<OutputFile> {
-        self.as_ref().map(Output::files).unwrap_or_default()
-    }
-}

@@ -129,6 +129,18 @@ pub trait Output: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
 }
 
+impl<T: Output> Output for Option<T> {
+    fn files(&self) -> Vec<OutputFile> {
+        self.as_ref().map(Output::files).unwrap_or_default()
+    }
+}
+
+impl<T: Output> Output for Vec<T> {
+    fn files(&self) -> Vec<OutputFile> {
+        self.iter().flat_map(Output::files).collect()
+    }
+}
+
 /// A file that a job made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutputFile {
