@@ -315,6 +315,11 @@ impl Graph {
         Ok(())
     }
 
+    /// The programs whose versions shape outputs.
+    pub fn tools(&self) -> BTreeSet<&'static str> {
+        self.nodes.iter().filter(|node| !node.pruned).flat_map(|node| node.job.tools.iter().copied()).collect()
+    }
+
     /// The jobs that will run, each after those that it needs.
     pub fn jobs(&self) -> Vec<PlannedJob<'_>> {
         let name = |&input: &NodeId| &self.nodes[input].job.id;

@@ -81,19 +81,33 @@ pub struct JobTiming {
     pub duration: Duration,
 }
 
-/// Runs every job of the graph that was not left out, and writes STATUS.
-pub async fn run(graph: Graph, settings: Settings, events: &Events) -> std::io::Result<Outcome> {
+/// Runs every job of the graph that was not left out, and writes STATUS. `finish` does what is left when all jobs have ended, before
+/// anybody reads the final state.
+pub async fn run<T>(
+    graph: Graph,
+    settings: Settings,
+    events: &Events,
+    finish: impl FnOnce(&Outcome) -> std::io::Result<T>,
+) -> std::io::Result<(Outcome, T)> {
     let started = Instant::now();
     let mut scheduler = Scheduler::new(graph, settings, events.clone());
     scheduler.announce();
-    scheduler.set_status(Status::Started)?;
+    set_status(&scheduler.settings.layout, Status::Started, events)?;
     scheduler.run_all().await;
-    let status = scheduler.final_status();
-    scheduler.set_status(status)?;
-    let duration = started.elapsed();
-    events.send(Event::RunFinished { status, duration: duration.as_secs_f64() });
+    let (status, settings) = (scheduler.final_status(), scheduler.settings.clone());
+    let outcome = scheduler.outcome(status, started.elapsed());
+    let finished = finish(&outcome)?;
+    set_status(&settings.layout, status, events)?;
+    events.send(Event::RunFinished { status, duration: outcome.duration.as_secs_f64() });
     events.sync();
-    Ok(scheduler.outcome(status, duration))
+    Ok((outcome, finished))
+}
+
+fn set_status(layout: &Layout, status: Status, events: &Events) -> std::io::Result<()> {
+    write_durably(&layout.status(), format!("{}\n", status.word()).as_bytes())?;
+    events.send(Event::StatusChanged { status });
+    events.sync();
+    Ok(())
 }
 
 struct Scheduler {
@@ -192,13 +206,6 @@ impl Scheduler {
             resumed: self.settings.resumed,
             jobs: jobs.collect(),
         });
-    }
-
-    fn set_status(&self, status: Status) -> std::io::Result<()> {
-        write_durably(&self.settings.layout.status(), format!("{}\n", status.word()).as_bytes())?;
-        self.events.send(Event::StatusChanged { status });
-        self.events.sync();
-        Ok(())
     }
 
     async fn run_all(&mut self) {

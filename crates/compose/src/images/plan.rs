@@ -1,6 +1,6 @@
 //! Jobs that make images: for each a root file system, and the image of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::repositories::plan::{Tree, VariantRepository};
 use crate::services::Services;
 
 use super::live::{self, LiveLogin};
-use super::{ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, Rootfs, RootfsSpec, build, build_rootfs};
+use super::{ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build, build_rootfs};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
@@ -206,4 +206,9 @@ impl From<ImageError> for JobError {
             error => Self::caused(&error),
         }
     }
+}
+
+/// The programs and files that the images of a configuration need on this machine.
+pub fn required_programs(config: &Config) -> BTreeSet<RequiredProgram> {
+    config.images.iter().flat_map(|image| kind_of(config, image).required_programs().collect::<Vec<_>>()).collect()
 }

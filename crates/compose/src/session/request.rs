@@ -14,6 +14,8 @@ use crate::metadata::ComposeRecord;
 #[serde(rename_all = "kebab-case")]
 pub struct Request {
     pub compose: ComposeRecord,
+    /// Seconds since 1970.
+    pub started: i64,
     pub config: Config,
     pub packages: PackageOrigin,
     /// Only these phases and what they need; all of them when empty.
@@ -24,7 +26,6 @@ pub struct Request {
     /// Folders in which older composes lie.
     pub old_composes: Vec<PathBuf>,
     pub latest_link: bool,
-    pub cache: PathBuf,
 }
 
 /// Where a compose takes its package set from.

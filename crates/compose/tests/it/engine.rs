@@ -44,7 +44,7 @@ async fn run_graph(graph: Graph, settings: Settings) -> Outcome {
     let layout = settings.layout.clone();
     fs_err::create_dir_all(layout.events().parent().unwrap()).unwrap();
     let (log, events) = EventLog::open(&layout.events(), |_| {}).unwrap();
-    let outcome = run(graph, settings, &events).await.unwrap();
+    let (outcome, ()) = run(graph, settings, &events, |_| Ok(())).await.unwrap();
     log.close().unwrap();
     outcome
 }
