@@ -9,7 +9,23 @@
 //!
 //! Must not know: what archives hold, how anything is made.
 
-pub mod resolved;
 pub mod schema;
 
+mod json_schema;
+mod load;
+mod problem;
+mod shape;
+mod source;
+mod suggest;
+
+mod deb;
+mod pattern;
+mod validate;
+
+mod resolve;
+pub mod resolved;
+
+pub use json_schema::schema;
+pub use load::{LoadError, load, parse};
+pub use problem::{ConfigError, Problem};
 pub use resolved::Config;

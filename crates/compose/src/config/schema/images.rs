@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Document;
 use super::quantity::Timeout;
 use super::variants::Seed;
 
@@ -33,6 +34,19 @@ pub struct Image {
     /// The kind, and what only this kind has.
     #[serde(flatten)]
     pub kind: ImageKind,
+}
+
+impl Image {
+    /// What tells it apart from other images of the same variant and arch.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.kind.name())
+    }
+
+    /// The arches for which it is made.
+    pub(crate) fn arches_in<'a>(&'a self, document: &'a Document) -> &'a [String] {
+        let variant = || document.variants.get(&self.variant).map_or(&[][..], |variant| variant.arches.as_slice());
+        self.arches.as_deref().unwrap_or_else(variant)
+    }
 }
 
 /// The kinds of images, each with what only it has.
