@@ -11,6 +11,7 @@
 
 pub mod schema;
 
+mod defaults;
 mod json_schema;
 mod load;
 mod problem;
@@ -25,7 +26,12 @@ mod validate;
 mod resolve;
 pub mod resolved;
 
+pub mod host;
+mod reference;
+
+pub use defaults::DEFAULTS;
 pub use json_schema::schema;
 pub use load::{LoadError, load, parse};
 pub use problem::{ConfigError, Problem};
+pub use reference::reference;
 pub use resolved::Config;
