@@ -2,6 +2,8 @@
 //!
 //! Must not know: symbols, which field the text is from.
 
+use memchr::memchr_iter;
+
 use crate::deb::control::shorten;
 use crate::ecosystem::Operator;
 
@@ -21,7 +23,11 @@ pub(crate) struct WrittenAtom<'t> {
 
 /// The clauses of a field, trimmed, with their alternatives still unread. A comma too many is let through, as dpkg does.
 pub(crate) fn clauses(field: &str) -> impl Iterator<Item = &str> {
-    field.split(',').map(str::trim_ascii).filter(|clause| !clause.is_empty())
+    let mut start = 0;
+    memchr_iter(b',', field.as_bytes())
+        .chain(std::iter::once(field.len()))
+        .map(move |end| field[std::mem::replace(&mut start, end + 1)..end].trim_ascii())
+        .filter(|clause| !clause.is_empty())
 }
 
 /// The alternatives of one clause.
