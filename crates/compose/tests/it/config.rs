@@ -55,3 +55,7 @@ fn what_is_saved_in_a_compose_reads_back_as_it_was() {
     let saved = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<Config>(&saved).unwrap(), config);
 }
+#[test]
+fn probe() {
+    fs_err::write("/tmp/config-ref.md", config::reference()).unwrap();
+}

@@ -1,3 +1,4 @@
-//! Tests of the compose library as its users see it: one binary, one module for each area.
+//! Tests of the library with real tools, in one binary.
 
 mod config;
+mod images;
