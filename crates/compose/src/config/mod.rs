@@ -20,7 +20,6 @@ mod source;
 mod suggest;
 
 mod deb;
-mod pattern;
 mod validate;
 
 mod resolve;

@@ -71,8 +71,8 @@ impl Problem {
     pub(super) fn new(text: &Text<'_>, span: Range<usize>, message: String, hint: Option<String>) -> Self {
         let line = text.line(span.start.min(text.content.len()));
         let line_span = text.line_span(line);
-        let start = span.start.min(line_span.end);
-        let end = span.end.clamp(start, line_span.end);
+        let start = text.boundary(span.start.min(line_span.end));
+        let end = text.boundary(span.end.clamp(start, line_span.end));
         let before = text.content[line_span.start..start].chars().count();
         let (line_text, shift) = part_around(&text.content[line_span], before);
         let room = line_text.chars().count().saturating_sub(before - shift).max(1);

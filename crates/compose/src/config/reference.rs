@@ -57,7 +57,9 @@ impl<'s> Reference<'s> {
     fn section(&mut self, title: &str, property: &'s Value, table: &'s Value) {
         self.line(&format!("## `{title}`"));
         self.line(description(property));
-        self.line(description(table));
+        if description(table) != description(property) {
+            self.line(description(table));
+        }
         self.table(&properties(table).collect::<Vec<_>>(), &required(table));
         for (tag, word, kind) in kinds(table) {
             self.line(&format!("### `{title}` with `{tag} = \"{word}\"`"));

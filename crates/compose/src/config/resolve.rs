@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use super::pattern::Pattern;
+use charmer_packages::Glob;
+
 use super::resolved::{
     Archive, Config, DebMirror, ExtraFiles, ImageSpec, MirrorUrl, Origin, Signing, Trust, Variant, VariantArch,
 };
@@ -50,8 +51,8 @@ struct Rules {
 }
 
 struct Rule {
-    variants: Vec<Pattern>,
-    arches: Vec<Pattern>,
+    variants: Vec<Glob>,
+    arches: Vec<Glob>,
 }
 
 impl Rules {
@@ -65,7 +66,7 @@ impl Rules {
 
 impl Rule {
     fn new(variants: &[String], arches: &[String]) -> Self {
-        let parse = |texts: &[String]| texts.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
+        let parse = |texts: &[String]| texts.iter().filter_map(|text| Glob::parse(text).ok()).collect();
         Self { variants: parse(variants), arches: parse(arches) }
     }
 
@@ -182,7 +183,7 @@ impl Resolver<'_> {
             variant: image.variant.clone(),
             arch: arch.arch.clone(),
             packages: each_once(on_arch(&image.packages, &arch.arch)),
-            recommends: image.recommends.unwrap_or(arch.recommends),
+            base: image.base,
             timeout: image.timeout.unwrap_or(self.document.limits.timeout),
             failable: self.is_failable(&image.variant, &arch.arch, kind),
             kind: image.kind.clone(),
@@ -195,10 +196,7 @@ impl Resolver<'_> {
                 key: self.path(key),
                 passphrase_file: signing.passphrase_file.as_ref().map(|file| self.path(file)),
             },
-            None => Signing::Command {
-                command: signing.command.clone().unwrap_or_default(),
-                certificate: signing.certificate.as_ref().map(|file| self.path(file)).unwrap_or_default(),
-            },
+            None => Signing::Command { command: signing.command.clone().unwrap_or_default() },
         }
     }
 

@@ -25,6 +25,11 @@ impl<'text> Text<'text> {
         self.line_starts.partition_point(|start| *start <= position)
     }
 
+    /// The position itself or, within a character, where that begins.
+    pub(super) fn boundary(&self, position: usize) -> usize {
+        (0..=position).rev().find(|position| self.content.is_char_boundary(*position)).unwrap_or_default()
+    }
+
     /// Where a line, from 1, begins and ends, without its line end.
     pub(super) fn line_span(&self, line: usize) -> Range<usize> {
         let start = self.line_starts[line - 1];

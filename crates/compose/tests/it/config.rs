@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use charmer_compose::config::{self, Config, ConfigError};
+use charmer_compose::config::resolved::Origin;
+use charmer_compose::config::{self, Config, ConfigError, LoadError};
 
 /// Each file of the corpus has its snapshot beside it, and each snapshot its file.
 fn check_corpus(folder: &str, render: impl Fn(&str, &str) -> String) {
@@ -56,6 +58,99 @@ fn what_is_saved_in_a_compose_reads_back_as_it_was() {
     assert_eq!(serde_json::from_str::<Config>(&saved).unwrap(), config);
 }
 #[test]
-fn probe() {
-    fs_err::write("/tmp/config-ref.md", config::reference()).unwrap();
+fn a_file_that_is_not_text_is_refused_at_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("harbour.toml");
+    fs_err::write(&path, b"[release]\nname = \"Harb\xffur\"\n").unwrap();
+    let LoadError::Invalid(error) = config::load(&path).unwrap_err() else { panic!("it is read") };
+    assert_eq!((error.problems[0].line, error.problems[0].column), (2, 13));
+    assert_eq!(error.problems[0].message, "the file is not UTF-8 text");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_too_large_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("harbour.toml");
+    let missing = config::load(&path).unwrap_err().to_string();
+    assert!(missing.contains(path.to_str().unwrap()), "{missing}");
+    fs_err::write(&path, vec![b'#'; (16 << 20) + 1]).unwrap();
+    let large = config::load(&path).unwrap_err().to_string();
+    assert!(large.ends_with("the configuration is larger than 16 MiB"), "{large}");
+}
+
+#[test]
+fn relative_paths_start_at_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("harbour.toml");
+    fs_err::write(&path, include_str!("../configs/valid/harbour.toml")).unwrap();
+    let config = config::load(&path).unwrap();
+    let Origin::Overlay { folder: overlay } = &config.archives["own"].origin else { panic!("own is an overlay") };
+    assert_eq!(*overlay, folder.path().parent().unwrap().join("target/demo/debs"));
+}
+
+#[test]
+fn the_example_is_sound() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/harbour.toml");
+    config::load(&example).unwrap();
+}
+
+/// A configuration with this many variants, each the parent of the next, and with images, overrides and failables.
+fn large_configuration(count: usize, mistake: &str) -> String {
+    let mut text = include_str!("../configs/valid/harbour.toml").split("[variants.Base]").next().unwrap().to_owned();
+    for number in 0..count {
+        let parent = number.checked_sub(1).map(|parent| format!("parent = \"V{parent}\"\n")).unwrap_or_default();
+        text += "[variants.V";
+        text += &number.to_string();
+        text += "]\narches = [\"amd64\", \"arm64\"]\nseeds = [\"bash\"]\n";
+        text += &parent;
+        text += mistake;
+        text += "[[images]]\nkind = \"container\"\npackages = [\"bash\"]\nvariant = \"V";
+        text += &number.to_string();
+        text += "\"\n";
+    }
+    text + "[[overrides]]\nvariants = [\"V*1\"]\nexclude = [\"nano\"]\n[[failable]]\nkinds = [\"container\"]\n"
+}
+
+#[test]
+fn ten_thousand_variants_do_not_hang() {
+    let started = Instant::now();
+    let config = parse(&large_configuration(10_000, ""), "large.toml").unwrap();
+    assert_eq!(config.variants.len(), 10_000);
+    assert_eq!(config.images.len(), 20_000);
+    assert_eq!(config.variants[9_999].name, "V9999");
+    let error = parse(&large_configuration(10_000, "lookaside = [\"none\"]\nunknown = 1\n"), "large.toml").unwrap_err();
+    assert_eq!(error.problems.len(), 20_000);
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+/// Whatever is cut out of or put into a configuration: an answer, and every problem inside the file.
+#[test]
+fn damaged_configurations_never_panic() {
+    let text = include_str!("../configs/valid/everything.toml");
+    let lines: Vec<&str> = text.lines().collect();
+    for position in 0..lines.len() {
+        for replacement in [None, Some("x = 1"), Some("[]"), Some("[[variants]]"), Some("= \"ü\"")] {
+            let mut damaged = lines.clone();
+            match replacement {
+                None => _ = damaged.remove(position),
+                Some(replacement) => damaged[position] = replacement,
+            }
+            let damaged = damaged.join("\n");
+            if let Err(error) = parse(&damaged, "damaged.toml") {
+                assert!(error.to_string().contains("damaged.toml:"));
+                for problem in &error.problems {
+                    assert!(problem.line <= damaged.lines().count() && problem.column >= 1, "{problem}");
+                }
+            }
+        }
+        let (key, _) = lines[position].split_once(" = ").unwrap_or_default();
+        for value in ["1", "\"\"", "true", "[]", "{}", "[[]]", "[{}]", "1979-05-27", "0.5", "[1, \"a\"]"] {
+            let mut damaged = lines.clone();
+            let line = format!("{key} = {value}");
+            if !key.is_empty() {
+                damaged[position] = &line;
+            }
+            let _ = parse(&damaged.join("\n"), "damaged.toml");
+        }
+    }
 }

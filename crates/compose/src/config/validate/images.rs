@@ -55,9 +55,21 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
         names::check_arches_within(arches, &image.variant, &variant.arches, &place.key("arches"), report);
     }
     let packages = place.key("packages");
-    names::check_seeds(&image.packages, &image.variant, &variant.arches, &packages, report);
+    names::check_seed_arches(&image.packages, &image.variant, &variant.arches, &packages, report);
+    for (position, package) in image.packages.iter().enumerate() {
+        check_package(&package.seed, &packages.item(position), report);
+    }
     if image.packages.is_empty() && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
+    }
+}
+
+/// A package by its name: an image holds what is named, so nothing here stands for several packages.
+fn check_package(name: &str, place: &Place, report: &mut Report<'_>) {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || ".+-:_".contains(character);
+    if name.is_empty() || !name.chars().all(allowed) || name.starts_with(['-', '+', '.', ':']) {
+        let message = format!("`{}` is not the name of a package", name.escape_debug());
+        report.value(place, message, "images are made of packages by name; globs are for the seeds of variants");
     }
 }
 
@@ -85,10 +97,10 @@ fn check_container(container: &Container, place: &Place, report: &mut Report<'_>
 }
 
 fn check_live(live: &Live, place: &Place, report: &mut Report<'_>) {
-    for (position, argument) in live.boot_arguments.iter().enumerate() {
-        if argument.is_empty() || argument.chars().any(|character| character.is_whitespace() || character.is_control()) {
-            let message = format!("`{}` is not one boot argument", argument.escape_debug());
-            report.value(&place.key("boot-arguments").item(position), message, "write each as a string of its own");
+    for (position, parameter) in live.boot_parameters.iter().enumerate() {
+        if parameter.is_empty() || parameter.chars().any(|character| character.is_whitespace() || character.is_control()) {
+            let message = format!("`{}` is not one boot parameter", parameter.escape_debug());
+            report.value(&place.key("boot-parameters").item(position), message, "write each as a string of its own");
         }
     }
     if let Some(hostname) = &live.hostname
@@ -97,19 +109,18 @@ fn check_live(live: &Live, place: &Place, report: &mut Report<'_>) {
         let message = format!("`{}` cannot be a host name", hostname.escape_debug());
         report.value(&place.key("hostname"), message, "letters, digits and `-`, at most 63");
     }
-    match (&live.user, &live.password) {
-        (Some(user), _) if !is_account(user) || user.starts_with(|first: char| first.is_ascii_digit()) => {
-            let message = format!("`{}` cannot be the name of a user", user.escape_debug());
-            report.value(&place.key("user"), message, "lower-case letters, digits, `_` and `-`, starting with a letter");
-        }
-        (None, Some(_)) if !report.is_damaged(&place.key("user")) => {
-            report.key(&place.key("password"), "there is a password but no user", "name the user: `user = \"...\"`");
-        }
-        _ => {}
+    if let Some(password) = &live.root_password
+        && !is_password_hash(password)
+    {
+        let hint = "hash it, so that the image does not tell it to everybody: `mkpasswd` prints what to write here";
+        report.value(&place.key("root-password"), "this is not the hash of a password", hint);
     }
-    if live.password.as_deref().is_some_and(|password| password.is_empty() || password.chars().any(char::is_control)) {
-        report.value(&place.key("password"), "this cannot be a password", None);
-    }
+}
+
+/// As crypt(5) has them: `$method$...`.
+fn is_password_hash(text: &str) -> bool {
+    let allowed = |character: char| character.is_ascii_graphic() && !":;*!\\".contains(character);
+    text.starts_with('$') && text.matches('$').count() >= 3 && text.chars().all(allowed)
 }
 
 fn is_account(name: &str) -> bool {

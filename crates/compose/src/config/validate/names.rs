@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use charmer_packages::{Glob, Seed as Wish};
+
 use crate::config::deb;
-use crate::config::pattern::Pattern;
 use crate::config::problem::Report;
 use crate::config::schema::variants::Seed;
 use crate::config::schema::{Document, Ecosystem};
@@ -58,9 +59,7 @@ pub(super) fn check_arches(arches: &[String], ecosystem: Ecosystem, place: &Plac
         report.value(place, format!("`{place}` is empty"), "name at least one arch");
     }
     check_once(arches, place, report);
-    let known = match ecosystem {
-        Ecosystem::Deb => &deb::ARCHES,
-    };
+    let known = known_arches(ecosystem);
     for (position, arch) in arches.iter().enumerate() {
         if !known.contains(&arch.as_str()) {
             let hint = suggest::hint(arch, "known arches", known.iter().copied());
@@ -84,39 +83,53 @@ pub(super) fn check_arches_within(arches: &[String], variant: &str, own: &[Strin
     }
 }
 
-/// A list of seeds: words of packages, on arches that the variant has.
-pub(super) fn check_seeds(seeds: &[Seed], variant: &str, own: &[String], place: &Place, report: &mut Report<'_>) {
+/// Where the seeds of a list are for some arches only, the variant has these.
+pub(super) fn check_seed_arches(seeds: &[Seed], variant: &str, own: &[String], place: &Place, report: &mut Report<'_>) {
     for (position, seed) in seeds.iter().enumerate() {
-        let here = place.item(position);
-        check_seed(&seed.seed, &here, report);
         if let Some(arches) = &seed.arches {
-            check_arches_within(arches, variant, own, &here.key("arches"), report);
+            check_arches_within(arches, variant, own, &place.item(position).key("arches"), report);
         }
     }
 }
 
-/// The word of a seed. What it means, and whether there is such a package, is seen when packages are selected.
-pub(super) fn check_seed(seed: &str, place: &Place, report: &mut Report<'_>) {
-    if seed.is_empty() {
-        report.value(place, "a seed is empty", None);
-    } else if seed.chars().any(|character| character.is_whitespace() || character.is_control()) {
-        report.value(
-            place,
-            format!("the seed `{}` has spaces", seed.escape_debug()),
-            "write each package as a string of its own",
-        );
+/// The word of a seed. Whether there is such a package is seen when packages are selected.
+pub(super) fn check_seed(text: &str, ecosystem: Ecosystem, place: &Place, report: &mut Report<'_>) {
+    match Wish::parse(text) {
+        Ok(seed) => {
+            let known = known_arches(ecosystem);
+            if let Some(arch) = seed.arch().filter(|arch| !known.contains(arch)) {
+                let meant = suggest::nearest(arch, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+                let forms = || "what may stand before a colon: `priority`, `source`, or a package before its arch".to_owned();
+                report.value(place, format!("unknown arch `{arch}` in the seed `{text}`"), meant.unwrap_or_else(forms));
+            }
+        }
+        Err(error) => report.value(place, error.to_string(), None),
+    }
+}
+
+/// A name or glob of packages that are never selected.
+pub(super) fn check_excluded(text: &str, place: &Place, report: &mut Report<'_>) {
+    if text == "essential" || text.contains(':') {
+        let message = format!("`{text}` cannot be excluded");
+        report.value(place, message, "only packages can, by name or glob; a table with `arches` says where");
+    }
+}
+
+fn known_arches(ecosystem: Ecosystem) -> &'static [&'static str] {
+    match ecosystem {
+        Ecosystem::Deb => &deb::ARCHES,
     }
 }
 
 /// The patterns of a list; `None` if one of them is bad, which is reported.
-pub(super) fn patterns(texts: &[String], place: &Place, report: &mut Report<'_>) -> Option<Vec<Pattern>> {
+pub(super) fn patterns(texts: &[String], place: &Place, report: &mut Report<'_>) -> Option<Vec<Glob>> {
     if texts.is_empty() {
         report.value(place, format!("`{place}` is empty, so that nothing matches"), "leave the key out to match everything");
         return None;
     }
     let mut good = Vec::new();
     for (position, text) in texts.iter().enumerate() {
-        match Pattern::parse(text) {
+        match Glob::parse(text) {
             Ok(pattern) => good.push(pattern),
             Err(error) => report.value(&place.item(position), error.to_string(), None),
         }

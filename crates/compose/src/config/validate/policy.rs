@@ -55,10 +55,6 @@ fn check_signing(signing: &Signing, report: &mut Report<'_>) {
             let hint = "name the file with the secret key: `key = \"...\"`, or leave out the section to sign nothing";
             report.key(&section, "there is neither a key nor a command to sign with", hint);
         }
-        (Some(_), None) if signing.certificate.is_some() => {
-            let hint = "the public key is taken from the secret one";
-            report.key(&section.key("certificate"), "`certificate` is only for a command", hint);
-        }
         (None, Some(command)) => check_signing_command(command, signing, &section, report),
         _ => {}
     }
@@ -71,10 +67,6 @@ fn check_signing_command(command: &[String], signing: &Signing, section: &Place,
     if signing.passphrase_file.is_some() {
         let hint = "the command gets its passphrase by its own means";
         report.key(&section.key("passphrase-file"), "`passphrase-file` is only for a key in a file", hint);
-    }
-    if signing.certificate.is_none() && !report.is_damaged(&section.key("certificate")) {
-        let hint = "name the file with the public key, to verify what the command makes: `certificate = \"...\"`";
-        report.key(&section.key("command"), "a command to sign with needs a `certificate`", hint);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use charmer_packages::Glob;
+
 use super::names;
-use crate::config::pattern::Pattern;
 use crate::config::problem::Report;
 use crate::config::schema::Document;
 use crate::config::schema::variants::{Override, Variant};
@@ -22,7 +23,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
         names::check_arches(&variant.arches, document.ecosystem, &place.key("arches"), report);
         check_parent(name, variant, document, &place, report);
         check_lookaside(variant, document, &place.key("lookaside"), report);
-        check_selection(name, variant, &adding, &place, report);
+        check_selection(name, variant, document, &adding, &place, report);
     }
     check_cycles(document, report);
     check_overrides(document, report);
@@ -112,10 +113,21 @@ fn check_lookaside(variant: &Variant, document: &Document, place: &Place, report
     }
 }
 
-fn check_selection(name: &str, variant: &Variant, adding: &[Vec<Pattern>], place: &Place, report: &mut Report<'_>) {
-    names::check_seeds(&variant.seeds, name, &variant.arches, &place.key("seeds"), report);
-    names::check_seeds(&variant.include, name, &variant.arches, &place.key("include"), report);
-    names::check_seeds(&variant.exclude, name, &variant.arches, &place.key("exclude"), report);
+fn check_selection(
+    name: &str,
+    variant: &Variant,
+    document: &Document,
+    adding: &[Vec<Glob>],
+    place: &Place,
+    report: &mut Report<'_>,
+) {
+    for (key, seeds) in [("seeds", &variant.seeds), ("include", &variant.include), ("exclude", &variant.exclude)] {
+        let list = place.key(key);
+        names::check_seed_arches(seeds, name, &variant.arches, &list, report);
+        for (position, seed) in seeds.iter().enumerate() {
+            check_word(key, &seed.seed, document, &list.item(position), report);
+        }
+    }
     let is_added_to = || adding.iter().any(|patterns| patterns.iter().any(|pattern| pattern.matches(name)));
     let is_damaged = report.is_damaged(&place.key("seeds")) || report.is_damaged(&place.key("include"));
     if variant.seeds.is_empty() && variant.include.is_empty() && !is_damaged && !is_added_to() {
@@ -125,9 +137,9 @@ fn check_selection(name: &str, variant: &Variant, adding: &[Vec<Pattern>], place
 }
 
 /// The variant patterns of the overrides that add packages.
-fn adding_overrides(overrides: &[Override]) -> Vec<Vec<Pattern>> {
+fn adding_overrides(overrides: &[Override]) -> Vec<Vec<Glob>> {
     let adding = overrides.iter().filter(|change| !change.seeds.is_empty() || !change.include.is_empty());
-    adding.map(|change| change.variants.iter().filter_map(|text| Pattern::parse(text).ok()).collect()).collect()
+    adding.map(|change| change.variants.iter().filter_map(|text| Glob::parse(text).ok()).collect()).collect()
 }
 
 fn check_overrides(document: &Document, report: &mut Report<'_>) {
@@ -138,9 +150,16 @@ fn check_overrides(document: &Document, report: &mut Report<'_>) {
         names::check_arch_patterns(&change.arches, &arches, &place.key("arches"), report);
         for (key, seeds) in [("seeds", &change.seeds), ("include", &change.include), ("exclude", &change.exclude)] {
             for (position, seed) in seeds.iter().enumerate() {
-                names::check_seed(seed, &place.key(key).item(position), report);
+                check_word(key, seed, document, &place.key(key).item(position), report);
             }
         }
+    }
+}
+
+fn check_word(key: &str, text: &str, document: &Document, place: &Place, report: &mut Report<'_>) {
+    match key {
+        "exclude" => names::check_excluded(text, place, report),
+        _ => names::check_seed(text, document.ecosystem, place, report),
     }
 }
 
