@@ -162,7 +162,9 @@ pub struct IndexFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexKind {
     /// Binary packages for machines of this arch.
-    Binaries { arch: String },
+    Binaries {
+        arch: String,
+    },
     Sources,
 }
 

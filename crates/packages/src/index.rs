@@ -115,9 +115,7 @@ impl<'s> Index<'s> {
 
     fn version_fits(&self, id: PackageId, atom: &Atom) -> bool {
         atom.operator == Operator::Always
-            || atom.operator.accepts(
-                self.set.ecosystem().compare_versions(self.set.version(id), self.set.text(atom.version)),
-            )
+            || atom.operator.accepts(self.set.ecosystem().compare_versions(self.set.version(id), self.set.text(atom.version)))
     }
 
     fn provided_version_fits(&self, provider: &Provider, atom: &Atom) -> bool {
@@ -170,12 +168,7 @@ impl<T: Copy> Rows<T> {
 ///
 /// The pin priority counts first, then the version. Below zero nothing is taken. Of the same version in two archives, the
 /// lookaside's is preferred, as what is there need not be shipped again.
-pub fn candidates(
-    set: &PackageSet,
-    arch: &str,
-    foreign_arches: &[&str],
-    may_take: impl Fn(PackageId) -> bool,
-) -> Vec<PackageId> {
+pub fn candidates(set: &PackageSet, arch: &str, foreign_arches: &[&str], may_take: impl Fn(PackageId) -> bool) -> Vec<PackageId> {
     let native = set.symbols().find(arch).unwrap_or(Symbol::EMPTY);
     let mut best: HashMap<(Symbol, Symbol), PackageId, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
     for id in set.ids() {

@@ -52,10 +52,7 @@ pub fn sources_of(set: &PackageSet, packages: impl IntoIterator<Item = PackageId
     Sources { found: found.into_iter().collect(), missing: missing.into_values().collect() }
 }
 
-fn wanted_sources(
-    set: &PackageSet,
-    package: PackageId,
-) -> impl Iterator<Item = (Option<RelationKind>, Symbol, Symbol)> {
+fn wanted_sources(set: &PackageSet, package: PackageId) -> impl Iterator<Item = (Option<RelationKind>, Symbol, Symbol)> {
     let own = (None, set.package(package).source, set.package(package).source_version);
     let contained = set.relations(package).iter().filter_map(|relation| {
         let is_source = matches!(relation.kind, RelationKind::BuiltUsing | RelationKind::StaticBuiltUsing);

@@ -29,18 +29,21 @@ pub struct Symbols {
     text: String,
     /// Where each string ends in `text`.
     ends: Vec<u32>,
-    by_text: HashTable<Symbol>,
+    by_text: HashTable<Entry>,
     hasher: FixedState,
+}
+
+/// The hash stands beside the symbol, so that the table grows without a look at the strings.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: u32,
+    symbol: Symbol,
 }
 
 impl Default for Symbols {
     fn default() -> Symbols {
-        let mut symbols = Symbols {
-            text: String::new(),
-            ends: Vec::new(),
-            by_text: HashTable::new(),
-            hasher: FixedState::with_seed(0),
-        };
+        let mut symbols =
+            Symbols { text: String::new(), ends: Vec::new(), by_text: HashTable::new(), hasher: FixedState::with_seed(0) };
         symbols.intern("");
         symbols
     }
@@ -48,26 +51,36 @@ impl Default for Symbols {
 
 impl Symbols {
     pub fn intern(&mut self, text: &str) -> Symbol {
-        let hash = self.hasher.hash_one(text);
-        let (all, ends) = (&self.text, &self.ends);
-        if let Some(symbol) = self.by_text.find(hash, |symbol| slice(all, ends, *symbol) == text) {
-            return *symbol;
+        let hash = self.hash(text);
+        if let Some(symbol) = self.find_hashed(text, hash) {
+            return symbol;
         }
         let symbol = Symbol(position(self.ends.len()));
         self.text.push_str(text);
         self.ends.push(position(self.text.len()));
-        let (all, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-        self.by_text.insert_unique(hash, symbol, |symbol| hasher.hash_one(slice(all, ends, *symbol)));
+        self.by_text.insert_unique(spread(hash), Entry { hash, symbol }, |entry| spread(entry.hash));
         symbol
     }
 
     /// The symbol of a string, if it was ever interned.
     pub fn find(&self, text: &str) -> Option<Symbol> {
-        self.by_text.find(self.hasher.hash_one(text), |symbol| self.text(*symbol) == text).copied()
+        self.find_hashed(text, self.hash(text))
+    }
+
+    fn find_hashed(&self, text: &str, hash: u32) -> Option<Symbol> {
+        let is_equal = |entry: &Entry| entry.hash == hash && self.text(entry.symbol) == text;
+        self.by_text.find(spread(hash), is_equal).map(|entry| entry.symbol)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of a hash are a hash")]
+    fn hash(&self, text: &str) -> u32 {
+        self.hasher.hash_one(text) as u32
     }
 
     pub fn text(&self, symbol: Symbol) -> &str {
-        slice(&self.text, &self.ends, symbol)
+        let index = symbol.index();
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.text[start..self.ends[index] as usize]
     }
 
     #[expect(clippy::len_without_is_empty, reason = "the empty string is always in it")]
@@ -86,10 +99,9 @@ impl Symbols {
     }
 }
 
-fn slice<'a>(text: &'a str, ends: &[u32], symbol: Symbol) -> &'a str {
-    let index = symbol.index();
-    let start = if index == 0 { 0 } else { ends[index - 1] as usize };
-    &text[start..ends[index] as usize]
+/// The table looks at both ends of a hash.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 fn position(length: usize) -> u32 {

@@ -9,7 +9,28 @@
 //!
 //! Must not know: what archives hold, how anything is made.
 
-pub mod resolved;
 pub mod schema;
 
+mod defaults;
+mod json_schema;
+mod load;
+mod problem;
+mod shape;
+mod source;
+mod suggest;
+
+mod deb;
+mod validate;
+
+mod resolve;
+pub mod resolved;
+
+pub mod host;
+mod reference;
+
+pub use defaults::DEFAULTS;
+pub use json_schema::schema;
+pub use load::{LoadError, load, parse};
+pub use problem::{ConfigError, Problem};
+pub use reference::reference;
 pub use resolved::Config;

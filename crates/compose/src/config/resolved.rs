@@ -13,6 +13,7 @@ use super::schema::images::ImageKind;
 use super::schema::policy::{Checks, Limits, Publish};
 use super::schema::quantity::Timeout;
 use super::schema::release::Release;
+use crate::images::BaseSet;
 
 /// A whole compose, as configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +149,8 @@ pub struct ImageSpec {
     pub arch: String,
     /// In the order of the configuration, each once.
     pub packages: Vec<String>,
-    pub recommends: bool,
+    /// What is installed before them.
+    pub base: BaseSet,
     /// How long each program that makes it may run.
     pub timeout: Timeout,
     /// The compose goes on when it cannot be made.
@@ -162,9 +164,8 @@ pub struct ImageSpec {
 pub enum Signing {
     /// A secret key in a file.
     Key { key: PathBuf, passphrase_file: Option<PathBuf> },
-    /// A program that reads what to sign and writes the armoured signature; it gets `--clearsign` or `--detach-sign` as
-    /// its last argument.
-    Command { command: Vec<String>, certificate: PathBuf },
+    /// A program with arguments, for keys in hardware: see [`super::schema::policy::Signing`].
+    Command { command: Vec<String> },
 }
 
 impl Config {

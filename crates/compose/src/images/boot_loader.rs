@@ -16,8 +16,19 @@ const CONFIG: &str = "boot/grub/grub.cfg";
 
 /// What both core images can do before they read the menu: nothing can be loaded later, as no modules are on the medium.
 const MODULES: [&str; 13] = [
-    "iso9660", "part_msdos", "part_gpt", "search", "search_fs_file", "normal", "configfile", "linux", "serial", "terminal", "test",
-    "echo", "all_video",
+    "iso9660",
+    "part_msdos",
+    "part_gpt",
+    "search",
+    "search_fs_file",
+    "normal",
+    "configfile",
+    "linux",
+    "serial",
+    "terminal",
+    "test",
+    "echo",
+    "all_video",
 ];
 const MIB: u64 = 1 << 20;
 
@@ -40,7 +51,10 @@ pub(super) async fn install(
     work: &Path,
 ) -> Result<BootLoader, ImageError> {
     let early = work.join("early.cfg");
-    fs_err::write(&early, format!("search --no-floppy --set=root --file /{mark}\nset prefix=($root)/boot/grub\nconfigfile /{CONFIG}\n"))?;
+    fs_err::write(
+        &early,
+        format!("search --no-floppy --set=root --file /{mark}\nset prefix=($root)/boot/grub\nconfigfile /{CONFIG}\n"),
+    )?;
     fs_err::create_dir_all(medium.join("boot/grub/i386-pc"))?;
     fs_err::write(medium.join(CONFIG), config(menu))?;
 
@@ -82,7 +96,8 @@ async fn make_efi_image(runner: &Runner, program: &Path, epoch: i64, image: &Pat
 
 /// The menu on the screen and, where there is one, on the first serial line.
 fn config(menu: &str) -> String {
-    let consoles = "if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n";
+    let consoles =
+        "if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n";
     format!("set default=0\nset timeout=3\n{consoles}{menu}")
 }
 

@@ -142,9 +142,7 @@ impl LiveSpec {
         ];
         let entry = |(suffix, parameters): &(&str, String)| {
             let title = boot_loader::quote(&format!("{}{suffix}", self.title));
-            format!(
-                "menuentry {title} {{\n  linux /{KERNEL} boot=live {parameters}{more}\n  initrd /{INITRD}\n}}\n"
-            )
+            format!("menuentry {title} {{\n  linux /{KERNEL} boot=live {parameters}{more}\n  initrd /{INITRD}\n}}\n")
         };
         entries.iter().map(entry).collect()
     }
@@ -311,7 +309,11 @@ mod tests {
     use super::*;
 
     fn spec() -> LiveSpec {
-        LiveSpec { title: "Harbour's 13.1".into(), volume_id: volume_id("harbour 13.1 amd64"), boot_parameters: vec!["quiet".into()] }
+        LiveSpec {
+            title: "Harbour's 13.1".into(),
+            volume_id: volume_id("harbour 13.1 amd64"),
+            boot_parameters: vec!["quiet".into()],
+        }
     }
 
     fn tree(files: &[&str]) -> tempfile::TempDir {

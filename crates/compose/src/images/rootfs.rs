@@ -253,7 +253,8 @@ mod tests {
     #[test]
     fn each_repository_is_named_to_apt_with_its_key() {
         let mut spec = spec();
-        spec.repositories.push(ComposedRepository { folder: "/compose/Server/repository".into(), ..spec.repositories[0].clone() });
+        spec.repositories
+            .push(ComposedRepository { folder: "/compose/Server/repository".into(), ..spec.repositories[0].clone() });
         let sources = spec.sources().unwrap();
         assert_eq!(sources.matches("Signed-By: /compose/key.gpg\n").count(), 2);
         assert!(sources.contains("URIs: copy:///compose/Base/repository\nSuites: quay\nComponents: main extra\n"), "{sources}");

@@ -142,7 +142,8 @@ async fn a_container_is_the_same_twice_and_runs() {
             .env("BUILDAH_ISOLATION", "chroot")
     };
     let container = workshop.run(buildah(&["from", &archive])).await;
-    let user = workshop.run(buildah(&["run", &container, "sh", "-c", "id -un; pwd; echo $QUAY; ls /etc/apt/sources.list.d"])).await;
+    let user =
+        workshop.run(buildah(&["run", &container, "sh", "-c", "id -un; pwd; echo $QUAY; ls /etc/apt/sources.list.d"])).await;
     assert_eq!(user, "nobody\n/var\n1\nquay.sources");
     let kept = workshop.run(buildah(&["run", "--user", "root", &container, "getcap", "/usr/bin/ping"])).await;
     assert_eq!(kept, "/usr/bin/ping cap_net_raw=ep");

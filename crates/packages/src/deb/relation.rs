@@ -2,6 +2,8 @@
 //!
 //! Must not know: symbols, which field the text is from.
 
+use memchr::memchr_iter;
+
 use crate::deb::control::shorten;
 use crate::ecosystem::Operator;
 
@@ -21,7 +23,11 @@ pub(crate) struct WrittenAtom<'t> {
 
 /// The clauses of a field, trimmed, with their alternatives still unread. A comma too many is let through, as dpkg does.
 pub(crate) fn clauses(field: &str) -> impl Iterator<Item = &str> {
-    field.split(',').map(str::trim_ascii).filter(|clause| !clause.is_empty())
+    let mut start = 0;
+    memchr_iter(b',', field.as_bytes())
+        .chain(std::iter::once(field.len()))
+        .map(move |end| field[std::mem::replace(&mut start, end + 1)..end].trim_ascii())
+        .filter(|clause| !clause.is_empty())
 }
 
 /// The alternatives of one clause.
@@ -49,7 +55,9 @@ fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
     let mut atom = WrittenAtom { name, qualifier, operator: Operator::Always, version: "", arches: None, profiles: None };
     if rest.starts_with('(') {
         let Some((inside, behind)) = rest[1..].split_once(')') else { return fail("has no closing parenthesis") };
-        let Some((operator, version)) = read_version_limit(inside) else { return fail("has no version limit in its parentheses") };
+        let Some((operator, version)) = read_version_limit(inside) else {
+            return fail("has no version limit in its parentheses");
+        };
         (atom.operator, atom.version) = (operator, version);
         rest = behind.trim_ascii_start();
     }
@@ -107,12 +115,7 @@ mod tests {
             read_clause("libc6 (>= 2.34)|libc6.1:any(>>2.35-1) | libc0.3 [hurd-any !amd64] <!nocheck> <cross>").unwrap(),
             [
                 WrittenAtom { operator: Operator::GreaterEqual, version: "2.34", ..plain("libc6") },
-                WrittenAtom {
-                    qualifier: Some("any"),
-                    operator: Operator::Greater,
-                    version: "2.35-1",
-                    ..plain("libc6.1")
-                },
+                WrittenAtom { qualifier: Some("any"), operator: Operator::Greater, version: "2.35-1", ..plain("libc6.1") },
                 WrittenAtom { arches: Some("hurd-any !amd64"), profiles: Some("<!nocheck> <cross>"), ..plain("libc0.3") },
             ]
         );

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Document;
 use super::quantity::Timeout;
 use super::variants::Seed;
+use crate::images::BaseSet;
 
 /// An image, made from the composed repository of a variant and of its parents, and from nothing else.
 // An unknown key is found by the check against the JSON schema: serde cannot refuse it where it flattens.
@@ -22,17 +24,30 @@ pub struct Image {
     /// A name, which tells images of the same variant and arch apart; without one it is the kind.
     #[serde(default)]
     pub name: Option<String>,
-    /// What to install: packages, or `{ seed = "linux-image-amd64", arches = ["amd64"] }` for some arches only.
+    /// What to install: names of packages, or `{ seed = "linux-image-amd64", arches = ["amd64"] }` for some arches only.
     pub packages: Vec<Seed>,
-    /// Whether recommended packages are installed too; without this it is as for the variant.
+    /// What is installed before them.
     #[serde(default)]
-    pub recommends: Option<bool>,
-    /// How long it may take; without this as long as `limits.timeout` says.
+    pub base: BaseSet,
+    /// How long each program that makes it may run; without this as long as `limits.timeout` says.
     #[serde(default)]
     pub timeout: Option<Timeout>,
     /// The kind, and what only this kind has.
     #[serde(flatten)]
     pub kind: ImageKind,
+}
+
+impl Image {
+    /// What tells it apart from other images of the same variant and arch.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.kind.name())
+    }
+
+    /// The arches for which it is made.
+    pub(crate) fn arches_in<'a>(&'a self, document: &'a Document) -> &'a [String] {
+        let variant = || document.variants.get(&self.variant).map_or(&[][..], |variant| variant.arches.as_slice());
+        self.arches.as_deref().unwrap_or_else(variant)
+    }
 }
 
 /// The kinds of images, each with what only it has.
@@ -80,27 +95,30 @@ pub struct Container {
 }
 
 /// How a live system boots and presents itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Live {
-    /// Arguments for the kernel, besides those that the live system needs.
+    /// Parameters for the kernel, besides those that the live system needs.
     #[serde(default)]
-    pub boot_arguments: Vec<String>,
-    /// How many seconds the boot menu waits.
-    #[serde(default = "default_menu_seconds")]
-    #[schemars(range(min = 0, max = 3600))]
-    pub menu_seconds: u32,
+    pub boot_parameters: Vec<String>,
     /// The host name; without one it is the release's short name.
     #[serde(default)]
     pub hostname: Option<String>,
-    /// A user to log in as.
+    /// Who may use the started system.
     #[serde(default)]
-    pub user: Option<String>,
-    /// The password of that user. Everybody who has the image can read it.
+    pub login: Login,
+    /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
     #[serde(default)]
-    pub password: Option<String>,
+    pub root_password: Option<String>,
 }
 
-const fn default_menu_seconds() -> u32 {
-    5
+/// Who may use a started live system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Login {
+    /// Whoever sits at the screen or the serial line is root, as on other live media. It lets nobody in over the network.
+    #[default]
+    Console,
+    /// Those who have an account in the image, such as root with `root-password`.
+    Accounts,
 }

@@ -11,7 +11,7 @@ pub mod quantity;
 pub mod release;
 pub mod variants;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,4 +75,11 @@ pub enum Ecosystem {
     /// Debian and its derivatives: .deb packages and apt repositories.
     #[default]
     Deb,
+}
+
+impl Document {
+    /// Every arch that some variant has.
+    pub(crate) fn arches(&self) -> BTreeSet<&str> {
+        self.variants.values().flat_map(|variant| variant.arches.iter().map(String::as_str)).collect()
+    }
 }

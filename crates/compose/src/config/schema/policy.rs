@@ -120,16 +120,14 @@ pub struct Signing {
     /// A file with an OpenPGP secret key.
     #[serde(default)]
     pub key: Option<PathBuf>,
-    /// A file whose first line is the passphrase of the key.
+    /// A file whose first line is the passphrase of the key. Only for a key.
     #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
-    /// A program with arguments, for a key in hardware or on a server. It is run with one more argument, `--clearsign` or
-    /// `--detach-sign`, reads what to sign and writes the armoured signature: `["gpg", "--armor", "--local-user", "KEY"]`.
+    /// A program with arguments, for a key in hardware or on a server. It is run with one more argument: `certificate` to print
+    /// the public key; `detach` to print an armoured signature of its standard input; `clearsign` to print its standard input
+    /// signed in clear text. The variable `SOURCE_DATE_EPOCH` holds the time of the signature.
     #[serde(default)]
     pub command: Option<Vec<String>>,
-    /// A file with the public key, to verify what the command made. Only for a command, which needs it.
-    #[serde(default)]
-    pub certificate: Option<PathBuf>,
 }
 
 /// What is made around the finished compose.

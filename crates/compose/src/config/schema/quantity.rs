@@ -19,10 +19,20 @@ pub struct Timeout(Duration);
 /// The text is no amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidQuantity {
-    #[error("`{0}` is not an amount of bytes: a number with a unit is expected, such as `500 MB` or `8 GiB`")]
+    #[error("`{0}` is not an amount of bytes")]
     Size(String),
-    #[error("`{0}` is not a span of time: numbers with units are expected, such as `90s` or `1h 30m`")]
+    #[error("`{0}` is not a span of time")]
     Timeout(String),
+}
+
+impl InvalidQuantity {
+    /// What is expected instead.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Size(_) => "write a whole number with a unit, such as `500 MB` or `8 GiB`",
+            Self::Timeout(_) => "write numbers with units, such as `90s` or `1h 30m`",
+        }
+    }
 }
 
 const UNITS: [(&str, u64); 9] = [
@@ -80,7 +90,7 @@ impl FromStr for Timeout {
 
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) = UNITS.iter().find(|(_, factor)| self.0 != 0 && self.0 % factor == 0).unwrap_or(&UNITS[8]);
+        let (unit, factor) = UNITS.iter().find(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor)).unwrap_or(&UNITS[8]);
         write!(formatter, "{} {unit}", self.0 / factor)
     }
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Release {
     /// The full name, for people: `Harbour Linux`.
     pub name: String,
-    /// The short name, for file names: letters, digits, `-`, `_`, `+`; it starts with a letter.
+    /// The short name, for file names: letters and digits, in parts joined by `-`; it starts with a letter.
     pub short: String,
-    /// The version, for file names: digits and letters in parts that are joined by dots, such as `13.1`.
+    /// The version, for file names: numbers joined by dots such as `13.1`, or letters and digits such as `sid`.
     pub version: String,
     /// The codename, which names the suite in repositories: `dists/quay`. Without one it is the short name.
     #[serde(default)]

@@ -16,7 +16,7 @@ use super::gather::Sources;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Variant {
-    /// The name for people; without one it is the variant's name: `Harbour Server`.
+    /// The name for people, such as `Harbour Server`; without one it is the variant's name.
     #[serde(default)]
     pub title: Option<String>,
     /// The arches, as the ecosystem writes them: `["amd64", "arm64"]`.
