@@ -3,7 +3,9 @@
 //! Must not know: variants, images, phases.
 
 pub mod deb_file;
+pub mod dsc_file;
 pub mod lock;
+pub mod overlay;
 
 mod file_digests;
 mod paragraph;
