@@ -1,1 +1,90 @@
+//! Every path of a compose tree, as pure functions: nothing here touches the disk.
+//!
+//! The tree is Pungi's: `COMPOSE_ID`, `STATUS`, `compose/` for what is shipped, `work/` for what is needed to go on, `logs/`.
 
+use std::path::{Path, PathBuf};
+
+/// The paths of one compose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The tree at a folder, which need not exist.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path that an output or the metadata names, relative to the compose's folder.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// The file that holds nothing but the compose's name.
+    pub fn compose_id(&self) -> PathBuf {
+        self.root.join("COMPOSE_ID")
+    }
+
+    pub fn status(&self) -> PathBuf {
+        self.root.join("STATUS")
+    }
+
+    pub fn metadata(&self) -> PathBuf {
+        self.root.join("compose/metadata")
+    }
+
+    /// The journal.
+    pub fn events(&self) -> PathBuf {
+        self.root.join("logs/events.jsonl")
+    }
+
+    /// What every run of this compose says.
+    pub fn global_log(&self) -> PathBuf {
+        self.root.join("logs/global/charmer.log")
+    }
+
+    /// A job's log, relative to the compose's folder.
+    pub fn job_log(job: &str) -> String {
+        format!("logs/jobs/{job}.log")
+    }
+
+    /// A job's own folder while it runs.
+    pub fn job_work(&self, job: &str) -> PathBuf {
+        self.root.join("work/jobs").join(job)
+    }
+
+    /// A job's record, written when it has succeeded.
+    pub fn job_record(&self, job: &str) -> PathBuf {
+        self.root.join("work/records").join(format!("{job}.json"))
+    }
+
+    /// What the compose was started with: everything that `resume` needs.
+    pub fn request(&self) -> PathBuf {
+        self.root.join("work/global/request.json")
+    }
+
+    /// Held by the process that works on this compose.
+    pub fn process_lock(&self) -> PathBuf {
+        self.root.join("work/global/running")
+    }
+
+    /// A variant's repository, for all its arches; relative to the compose's folder.
+    pub fn repository(variant: &str) -> String {
+        format!("compose/{variant}/repository")
+    }
+
+    /// Where images of a kind are shipped: `iso` or `images`; relative to the compose's folder.
+    pub fn image_folder(variant: &str, arch: &str, kind_folder: &str) -> String {
+        format!("compose/{variant}/{arch}/{kind_folder}")
+    }
+
+    /// Where an image is made, under a name that does not change from compose to compose; relative to the compose's folder.
+    pub fn image_work(variant: &str, arch: &str, file: &str) -> String {
+        format!("work/images/{variant}/{arch}/{file}")
+    }
+}

@@ -7,8 +7,11 @@
 
 pub mod config;
 pub mod digest;
+pub mod files;
 pub mod finding;
+pub mod gather;
 pub mod layout;
+pub mod openpgp;
 
 pub mod package_set;
 

@@ -1,9 +1,12 @@
-//! What the tests of several crates share: packages and archives made from a few lines of text.
+//! What the tests of several crates share: packages and archives made from a few lines of text, and drivers for real tools.
 //!
-//! Nothing here uses charmer's own code: what charmer reads in a test must not have been written by charmer.
+//! Nothing here uses charmer's own code: what charmer reads in a test must not have been written by charmer. Tests may start
+//! processes; everything here ends only what it started itself.
 
+pub mod boot;
 pub mod deb;
 pub mod dsc;
+pub mod mirror;
 mod tarball;
 
 pub use tarball::Compression;

@@ -1,1 +1,15 @@
+//! The configuration: what the user writes ([`schema`]), and what the rest of charmer sees ([`Config`]): one frozen value
+//! without patterns, defaults or references that lead nowhere.
+//!
+//! ```text
+//! TOML text -> document (positions) -> shape (keys and types, by the JSON schema) -> schema -> validate -> resolve -> Config
+//! ```
+//!
+//! Every step before `Config` reports all the problems it finds, each with its place in the file.
+//!
+//! Must not know: what archives hold, how anything is made.
 
+pub mod resolved;
+pub mod schema;
+
+pub use resolved::Config;

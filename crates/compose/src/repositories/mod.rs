@@ -1,6 +1,26 @@
 //! Repositories: from a variant's selected packages to a repository that clients of the ecosystem read.
 //!
 //! Must not know: why a package was selected, images, phases.
+//!
+//! An apt repository is written in two steps, between which the caller has its Release file signed: [`stage_apt_repository`]
+//! writes what no client looks at yet (pool, indexes under their digests), [`StagedRepository::publish`] makes it visible.
+//! [`verify_apt_repository`] reads one back as a client would.
+
+mod apt;
+mod by_hash;
+mod compress;
+mod contents;
+mod index;
+mod parallel;
+mod pool;
+mod release;
+mod stanza;
+mod translation;
+mod verify;
+
+pub use apt::{AptRepositorySpec, PackageReader, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
+pub use pool::PoolCollision;
+pub use verify::{TrustedKeys, verify_apt_repository};
 
 use serde::{Deserialize, Serialize};
 

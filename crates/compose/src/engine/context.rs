@@ -1,0 +1,73 @@
+//! What a running job may touch: its log, its own work folder, its findings and progress, and the sign that the compose stops.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::finding::Finding;
+use crate::layout::Layout;
+use crate::tools::Runner;
+
+use super::event::{Event, Events, Unit};
+use super::{JobError, JobId};
+
+/// Between two progress events of one job.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Handed to a job's work.
+#[derive(Debug, Clone)]
+pub struct JobContext {
+    pub job: JobId,
+    pub layout: Layout,
+    /// A folder of its own, empty when the job starts and gone when it has succeeded.
+    pub work: PathBuf,
+    pub runner: Runner,
+    pub cancel: CancellationToken,
+    pub(super) events: Events,
+    pub(super) findings: Arc<Mutex<Vec<Finding>>>,
+    pub(super) last_progress: Arc<Mutex<Option<Instant>>>,
+}
+
+impl JobContext {
+    /// Reports a finding; it becomes part of the job's record, and is there again when the job is reused.
+    pub fn finding(&self, finding: Finding) {
+        self.events.send(Event::Finding { job: self.job.clone(), finding: finding.clone() });
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+    }
+
+    /// Says something that people may want to see while the job runs.
+    pub fn message(&self, text: impl Into<String>) {
+        self.events.send(Event::JobMessage { job: self.job.clone(), text: text.into() });
+    }
+
+    /// Says that something was tried again.
+    pub fn retried(&self, attempt: u32, reason: impl Into<String>, delay: Duration) {
+        let event = Event::JobRetried { job: self.job.clone(), attempt, reason: reason.into(), delay: delay.as_secs_f64() };
+        self.events.send(event);
+    }
+
+    /// Says how far the job is. Calls that follow each other closely are dropped, but for the one that ends.
+    pub fn progress(&self, done: u64, total: u64, unit: Unit) {
+        let mut last = self.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if done < total && last.is_some_and(|last| last.elapsed() < PROGRESS_INTERVAL) {
+            return;
+        }
+        *last = Some(Instant::now());
+        self.events.send(Event::Progress { job: self.job.clone(), done, total, unit });
+    }
+
+    /// Runs work that keeps a core busy, or blocks, apart from the threads that conduct.
+    pub async fn blocking<T, F>(&self, work: F) -> Result<T, JobError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, JobError> + Send + 'static,
+    {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(panic) => Err(JobError::new(format!("internal error: {panic}"))
+                .hint("this is a bug in charmer; please report it with the job's log")),
+        }
+    }
+}

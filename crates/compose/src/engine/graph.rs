@@ -1,0 +1,340 @@
+//! The graph: jobs, and typed handles of the values they will give.
+//!
+//! An edge is a value: a job is added with the handles of its inputs, so the graph cannot disagree with what is passed, and a cycle
+//! cannot be written. Nothing runs here.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::digest::Sha256;
+
+use super::job::{Job, JobId, Output, OutputFile, Phase};
+use super::{JobContext, JobError};
+
+/// A job's place in its graph.
+pub(super) type NodeId = usize;
+/// A value of a type that only handles know.
+pub(super) type AnyValue = Arc<dyn Any + Send + Sync>;
+type Work = Box<dyn Fn(JobContext, &Values) -> Pin<Box<dyn Future<Output = Result<Produced, JobError>> + Send>> + Send + Sync>;
+type Restore = fn(&str) -> Result<Produced, serde_json::Error>;
+type MissingInput = Box<dyn Fn(&Values) -> Option<NodeId> + Send + Sync>;
+
+/// The promise of a job's output.
+pub struct Handle<T> {
+    node: NodeId,
+    output: PhantomData<fn() -> T>,
+}
+
+/// The promise of an output without which the job that takes it makes no sense: if it is absent, that job is skipped.
+#[derive(Debug, Clone, Copy)]
+pub struct Required<T>(Handle<Option<T>>);
+
+impl<T> Handle<Option<T>> {
+    /// Takes the value inside; a job with such an input must itself be one whose output may be absent.
+    pub fn required(self) -> Required<T> {
+        Required(self)
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Handle<T> {}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Handle({})", self.node)
+    }
+}
+
+/// The outputs of jobs that have ended.
+#[derive(Debug, Default)]
+pub struct Values(pub(super) Vec<Option<AnyValue>>);
+
+/// Handles that a job takes, and the values that they become when it runs.
+pub trait Inputs: Send + Sync + 'static {
+    type Values: Send + 'static;
+    fn nodes(&self) -> Vec<usize>;
+    fn values(&self, values: &Values) -> Self::Values;
+    /// An input that is needed and absent.
+    fn absent(&self, values: &Values) -> Option<usize>;
+    /// Whether one of them is [`Required`].
+    fn requires(&self) -> bool;
+}
+
+impl Inputs for () {
+    type Values = ();
+    fn nodes(&self) -> Vec<usize> {
+        Vec::new()
+    }
+    fn values(&self, _: &Values) {}
+    fn absent(&self, _: &Values) -> Option<usize> {
+        None
+    }
+    fn requires(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Send + Sync + 'static> Inputs for Handle<T> {
+    type Values = Arc<T>;
+    fn nodes(&self) -> Vec<usize> {
+        vec![self.node]
+    }
+    fn values(&self, values: &Values) -> Arc<T> {
+        let value = values.0[self.node].clone().expect("a job starts after its inputs have ended");
+        value.downcast().expect("a handle has the type of its job's output")
+    }
+    fn absent(&self, _: &Values) -> Option<usize> {
+        None
+    }
+    fn requires(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Inputs for Required<T> {
+    type Values = T;
+    fn nodes(&self) -> Vec<usize> {
+        self.0.nodes()
+    }
+    fn values(&self, values: &Values) -> T {
+        self.0.values(values).as_ref().clone().expect("a job with an absent required input is skipped")
+    }
+    fn absent(&self, values: &Values) -> Option<usize> {
+        self.0.values(values).is_none().then_some(self.0.node)
+    }
+    fn requires(&self) -> bool {
+        true
+    }
+}
+
+impl<I: Inputs> Inputs for Vec<I> {
+    type Values = Vec<I::Values>;
+    fn nodes(&self) -> Vec<usize> {
+        self.iter().flat_map(Inputs::nodes).collect()
+    }
+    fn values(&self, values: &Values) -> Self::Values {
+        self.iter().map(|input| input.values(values)).collect()
+    }
+    fn absent(&self, values: &Values) -> Option<usize> {
+        self.iter().find_map(|input| input.absent(values))
+    }
+    fn requires(&self) -> bool {
+        self.iter().any(Inputs::requires)
+    }
+}
+
+macro_rules! inputs_of_tuple {
+    ($($name:ident $index:tt),+) => {
+        impl<$($name: Inputs),+> Inputs for ($($name,)+) {
+            type Values = ($($name::Values,)+);
+            fn nodes(&self) -> Vec<usize> {
+                [$(self.$index.nodes()),+].concat()
+            }
+            fn values(&self, values: &Values) -> Self::Values {
+                ($(self.$index.values(values),)+)
+            }
+            fn absent(&self, values: &Values) -> Option<usize> {
+                [$(self.$index.absent(values)),+].into_iter().flatten().next()
+            }
+            fn requires(&self) -> bool {
+                [$(self.$index.requires()),+].contains(&true)
+            }
+        }
+    };
+}
+
+inputs_of_tuple!(A 0, B 1);
+inputs_of_tuple!(A 0, B 1, C 2);
+inputs_of_tuple!(A 0, B 1, C 2, D 3);
+inputs_of_tuple!(A 0, B 1, C 2, D 3, E 4);
+
+/// What a job gave, in the form that the engine handles.
+pub(super) struct Produced {
+    pub(super) value: AnyValue,
+    /// The output as JSON; `None` for values that are made anew in every run.
+    pub(super) json: Option<String>,
+    pub(super) digest: Option<Sha256>,
+    pub(super) files: Vec<OutputFile>,
+}
+
+/// A job in the graph.
+pub(super) struct Node {
+    pub(super) job: Job,
+    pub(super) inputs: Vec<NodeId>,
+    pub(super) work: Work,
+    /// Makes the output from the journal; `None` for values that are made anew in every run.
+    pub(super) restore: Option<Restore>,
+    /// The value that stands for "this was not made"; `None` where the output is never absent.
+    pub(super) absent: Option<AnyValue>,
+    pub(super) missing_input: MissingInput,
+    /// Left out by `--only` or `--skip`.
+    pub(super) pruned: bool,
+}
+
+/// All jobs of a compose.
+#[derive(Default)]
+pub struct Graph {
+    pub(super) nodes: Vec<Node>,
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.nodes.iter().map(|node| &node.job.id)).finish()
+    }
+}
+
+/// A job and its edges, for those who show the graph.
+#[derive(Debug, Clone)]
+pub struct PlannedJob<'a> {
+    pub job: &'a Job,
+    pub needs: Vec<&'a JobId>,
+}
+
+/// A phase was asked for, or left out, in a way that cannot be.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("--only {0} selects no job of this compose")]
+pub struct NothingSelected(pub String);
+
+impl Graph {
+    /// Adds a job whose output always exists: its failure dooms the compose.
+    pub fn add<I, T, F>(
+        &mut self,
+        job: Job,
+        inputs: I,
+        work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
+    ) -> Handle<T>
+    where
+        I: Inputs,
+        T: Output,
+        F: Future<Output = Result<T, JobError>> + Send + 'static,
+    {
+        assert!(!inputs.requires() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
+        self.insert(job, inputs, work, produced_output, Some(restore_output::<T>), None)
+    }
+
+    /// Adds a job whose output may be absent: because it is failable and failed, because it was left out, or because something that
+    /// it requires is absent.
+    pub fn add_deliverable<I, T, F>(
+        &mut self,
+        job: Job,
+        inputs: I,
+        work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
+    ) -> Handle<Option<T>>
+    where
+        I: Inputs,
+        T: Output,
+        F: Future<Output = Result<T, JobError>> + Send + 'static,
+    {
+        let absent: AnyValue = Arc::new(None::<T>);
+        self.insert(job, inputs, work, |value: T| produced_output(Some(value)), Some(restore_output::<Option<T>>), Some(absent))
+    }
+
+    /// Adds a job whose output is held in memory only and made anew in every run. Its digest is the digest of its job.
+    pub fn add_volatile<I, T, F>(
+        &mut self,
+        job: Job,
+        inputs: I,
+        work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
+    ) -> Handle<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<T, JobError>> + Send + 'static,
+    {
+        assert!(!inputs.requires() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
+        let produced = |value: T| Produced { value: Arc::new(value), json: None, digest: None, files: Vec::new() };
+        self.insert(job, inputs, work, produced, None, None)
+    }
+
+    fn insert<I, T, U, F>(
+        &mut self,
+        job: Job,
+        inputs: I,
+        work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
+        produced: fn(T) -> Produced,
+        restore: Option<Restore>,
+        absent: Option<AnyValue>,
+    ) -> Handle<U>
+    where
+        I: Inputs,
+        T: Send + 'static,
+        F: Future<Output = Result<T, JobError>> + Send + 'static,
+    {
+        assert!(self.nodes.iter().all(|node| node.job.id != job.id), "two jobs are named {}", job.id);
+        let inputs = Arc::new(inputs);
+        let nodes: BTreeSet<NodeId> = inputs.nodes().into_iter().collect();
+        let checked = inputs.clone();
+        let work: Work = Box::new(move |context, values| {
+            let running = work(context, inputs.values(values));
+            Box::pin(async move { running.await.map(produced) })
+        });
+        self.nodes.push(Node {
+            job,
+            inputs: nodes.into_iter().collect(),
+            work,
+            restore,
+            absent,
+            missing_input: Box::new(move |values| checked.absent(values)),
+            pruned: false,
+        });
+        Handle { node: self.nodes.len() - 1, output: PhantomData }
+    }
+
+    /// Leaves only the jobs of some phases and what they need (`only`, unless empty), then leaves out the jobs of others (`skip`) and
+    /// what cannot be without them.
+    pub fn select(&mut self, only: &[Phase], skip: &[Phase]) -> Result<(), NothingSelected> {
+        if !only.is_empty() {
+            let mut wanted = vec![false; self.nodes.len()];
+            for (id, node) in self.nodes.iter().enumerate().rev() {
+                wanted[id] |= only.contains(&node.job.phase);
+                if wanted[id] {
+                    node.inputs.iter().for_each(|&input| wanted[input] = true);
+                }
+            }
+            if !wanted.contains(&true) {
+                return Err(NothingSelected(only.iter().map(|phase| phase.name()).collect::<Vec<_>>().join(" ")));
+            }
+            self.nodes.iter_mut().zip(wanted).for_each(|(node, wanted)| node.pruned = !wanted);
+        }
+        for id in 0..self.nodes.len() {
+            let cannot_be =
+                self.nodes[id].inputs.iter().any(|&input| self.nodes[input].pruned && self.nodes[input].absent.is_none());
+            let node = &mut self.nodes[id];
+            node.pruned |= cannot_be || skip.contains(&node.job.phase);
+        }
+        Ok(())
+    }
+
+    /// The jobs that will run, each after those that it needs.
+    pub fn jobs(&self) -> Vec<PlannedJob<'_>> {
+        let name = |&input: &NodeId| &self.nodes[input].job.id;
+        let planned = |node: &'_ Node| node.inputs.iter().filter(|&&input| !self.nodes[input].pruned).map(name).collect();
+        self.nodes.iter().filter(|node| !node.pruned).map(|node| PlannedJob { job: &node.job, needs: planned(node) }).collect()
+    }
+}
+
+fn produced_output<T: Output>(value: T) -> Produced {
+    let json = serde_json::to_string(&value).expect("outputs serialise to JSON");
+    let files = value.files();
+    Produced { digest: Some(Sha256::of(json.as_bytes())), value: Arc::new(value), json: Some(json), files }
+}
+
+fn restore_output<T: Output>(json: &str) -> Result<Produced, serde_json::Error> {
+    serde_json::from_str(json).map(produced_output::<T>)
+}
+
+impl<T: Output> Output for Option<T> {
+    fn files(&self) -> Vec<OutputFile> {
+        self.as_ref().map(Output::files).unwrap_or_default()
+    }
+}

@@ -1,0 +1,76 @@
+//! Records: what a finished job leaves, so that neither a later run of this compose nor a later compose does it again.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+use crate::finding::Finding;
+
+use super::job::{JobId, OutputFile};
+
+/// Raised when records of before cannot be read any more.
+pub(super) const FORMAT: u32 = 1;
+
+/// A finished job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) format: u32,
+    pub(super) job: JobId,
+    pub(super) ingredients: Ingredients,
+    /// Of `output`.
+    pub(super) digest: Sha256,
+    pub(super) output: String,
+    pub(super) files: Vec<OutputFile>,
+    pub(super) findings: Vec<Finding>,
+    /// Seconds that the work took when it was really done.
+    pub(super) duration: f64,
+}
+
+/// Everything on which a job's output depends. Its digest is the job's digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ingredients {
+    pub(super) version: u32,
+    pub(super) spec: Sha256,
+    pub(super) inputs: BTreeMap<String, Sha256>,
+    pub(super) tools: BTreeMap<String, String>,
+}
+
+impl Ingredients {
+    pub(super) fn digest(&self) -> Sha256 {
+        Sha256::of_value(self)
+    }
+}
+
+impl Record {
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, String> {
+        let text = match fs_err::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| error.to_string())
+    }
+
+    /// Written to disk whole before anybody acts on it.
+    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
+        write_durably(path, &serde_json::to_vec(self).expect("records serialise to JSON"))
+    }
+}
+
+/// Writes a file so that after any crash it has its old content or its new one.
+pub fn write_durably(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().expect("files of a compose lie in a folder");
+    fs_err::create_dir_all(folder)?;
+    let mut name = path.file_name().expect("a file has a name").to_owned();
+    name.push(".new");
+    let new = folder.join(name);
+    let mut file = fs_err::File::create(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    drop(file);
+    fs_err::rename(&new, path)?;
+    fs_err::File::open(folder)?.sync_all()
+}

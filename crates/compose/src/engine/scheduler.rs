@@ -1,0 +1,503 @@
+//! Runs a graph: each job as soon as its inputs are there and the machine has room, the longest remaining path first.
+//!
+//! The scheduler is the only owner of the run's state. Jobs run as tasks that give it their result; what they share is read-only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::digest::Sha256;
+use crate::finding::Finding;
+use crate::layout::Layout;
+use crate::tools::Runner;
+
+use super::context::JobContext;
+use super::error::{FailureReport, JobError};
+use super::event::{Event, Events, Finish, JobPlan, MissReason, Status};
+use super::graph::{Graph, Node, NodeId, Produced, Values};
+use super::job::{JobId, Weight};
+use super::journal::{FORMAT, Ingredients, Record, write_durably};
+use super::reuse;
+
+/// What a run may take of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Jobs at once.
+    pub jobs: usize,
+    /// Cores and memory for all jobs together; a job that wants more than all of it runs alone.
+    pub machine: Weight,
+    /// Jobs that use the network at once.
+    pub network: usize,
+    /// For each command that names no limit of its own.
+    pub command_timeout: Duration,
+}
+
+/// Where and how a graph is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub compose_id: String,
+    pub version: String,
+    pub resumed: bool,
+    pub layout: Layout,
+    /// Older composes whose outputs may be used again, the preferred first.
+    pub older: Vec<Layout>,
+    pub limits: Limits,
+    /// The version of each program that shapes outputs.
+    pub tools: BTreeMap<String, String>,
+    /// `PATH` for commands.
+    pub path: OsString,
+    /// Stops the run.
+    pub cancel: CancellationToken,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub status: Status,
+    pub failures: Vec<FailedJob>,
+    /// Of all jobs, also of those that were not done again.
+    pub findings: Vec<(JobId, Finding)>,
+    pub timings: Vec<JobTiming>,
+    /// Jobs that were never started, because the run ended before.
+    pub not_started: Vec<JobId>,
+    pub duration: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct FailedJob {
+    pub job: JobId,
+    pub failable: bool,
+    pub failure: FailureReport,
+}
+
+#[derive(Debug, Clone)]
+pub struct JobTiming {
+    pub job: JobId,
+    pub how: Finish,
+    pub duration: Duration,
+}
+
+/// Runs every job of the graph that was not left out, and writes STATUS.
+pub async fn run(graph: Graph, settings: Settings, events: &Events) -> std::io::Result<Outcome> {
+    let started = Instant::now();
+    let mut scheduler = Scheduler::new(graph, settings, events.clone());
+    scheduler.announce();
+    scheduler.set_status(Status::Started)?;
+    scheduler.run_all().await;
+    let status = scheduler.final_status();
+    scheduler.set_status(status)?;
+    let duration = started.elapsed();
+    events.send(Event::RunFinished { status, duration: duration.as_secs_f64() });
+    events.sync();
+    Ok(scheduler.outcome(status, duration))
+}
+
+struct Scheduler {
+    graph: Arc<Graph>,
+    settings: Arc<Settings>,
+    events: Events,
+    values: Arc<RwLock<Values>>,
+    /// Of the outputs of jobs that have ended; none for what is absent.
+    digests: Vec<Option<Sha256>>,
+    waiting_for: Vec<usize>,
+    dependents: Vec<Vec<NodeId>>,
+    /// Seconds from a job's start to the end of the longest chain behind it.
+    tails: Vec<f64>,
+    estimates: Vec<f64>,
+    ready: Vec<NodeId>,
+    running: JoinSet<Result<Completed, Failed>>,
+    nodes_of_tasks: HashMap<tokio::task::Id, NodeId>,
+    started: Vec<bool>,
+    failures: Vec<FailedJob>,
+    findings: Vec<(JobId, Finding)>,
+    timings: Vec<JobTiming>,
+    doomed: bool,
+}
+
+struct Completed {
+    produced: Produced,
+    digest: Sha256,
+    how: Finish,
+    findings: Vec<Finding>,
+    duration: Duration,
+}
+
+struct Failed {
+    error: JobError,
+    duration: Duration,
+}
+
+impl Scheduler {
+    fn new(graph: Graph, settings: Settings, events: Events) -> Self {
+        let count = graph.nodes.len();
+        let mut values = Values(vec![None; count]);
+        let mut waiting_for = vec![0; count];
+        let mut dependents = vec![Vec::new(); count];
+        for (id, node) in graph.nodes.iter().enumerate() {
+            if node.pruned {
+                values.0[id].clone_from(&node.absent);
+                continue;
+            }
+            for &input in node.inputs.iter().filter(|&&input| !graph.nodes[input].pruned) {
+                waiting_for[id] += 1;
+                dependents[input].push(id);
+            }
+        }
+        let estimates: Vec<f64> = graph.nodes.iter().map(|node| estimate(node, &settings)).collect();
+        let mut tails = estimates.clone();
+        for id in (0..count).rev() {
+            let longest = dependents[id].iter().map(|&dependent| tails[dependent]).fold(0.0, f64::max);
+            tails[id] += longest;
+        }
+        let ready = (0..count).filter(|&id| !graph.nodes[id].pruned && waiting_for[id] == 0).collect();
+        Self {
+            started: graph.nodes.iter().map(|node| node.pruned).collect(),
+            graph: Arc::new(graph),
+            settings: Arc::new(settings),
+            events,
+            values: Arc::new(RwLock::new(values)),
+            digests: vec![None; count],
+            waiting_for,
+            dependents,
+            tails,
+            estimates,
+            ready,
+            running: JoinSet::new(),
+            nodes_of_tasks: HashMap::new(),
+            failures: Vec::new(),
+            findings: Vec::new(),
+            timings: Vec::new(),
+            doomed: false,
+        }
+    }
+
+    fn announce(&self) {
+        let estimates: HashMap<&JobId, f64> =
+            self.graph.nodes.iter().zip(&self.estimates).map(|(node, &estimate)| (&node.job.id, estimate)).collect();
+        let jobs = self.graph.jobs().into_iter().map(|planned| JobPlan {
+            job: planned.job.id.clone(),
+            phase: planned.job.phase,
+            scope: planned.job.scope.clone(),
+            needs: planned.needs.into_iter().cloned().collect(),
+            failable: planned.job.failable,
+            estimate: estimates[&planned.job.id],
+        });
+        self.events.send(Event::RunStarted {
+            compose_id: self.settings.compose_id.clone(),
+            version: self.settings.version.clone(),
+            resumed: self.settings.resumed,
+            jobs: jobs.collect(),
+        });
+    }
+
+    fn set_status(&self, status: Status) -> std::io::Result<()> {
+        write_durably(&self.settings.layout.status(), format!("{}\n", status.word()).as_bytes())?;
+        self.events.send(Event::StatusChanged { status });
+        self.events.sync();
+        Ok(())
+    }
+
+    async fn run_all(&mut self) {
+        loop {
+            self.start_ready_jobs();
+            let Some(ended) = self.running.join_next_with_id().await else { return };
+            match ended {
+                Ok((task, result)) => {
+                    let id = self.nodes_of_tasks.remove(&task).expect("every task belongs to a job");
+                    match result {
+                        Ok(completed) => self.complete(id, completed),
+                        Err(failed) => self.fail(id, failed),
+                    }
+                }
+                Err(panic) => {
+                    let id = self.nodes_of_tasks.remove(&panic.id()).expect("every task belongs to a job");
+                    let error = JobError::new(format!("internal error: {panic}"))
+                        .hint("this is a bug in charmer; please report it with the job's log");
+                    self.fail(id, Failed { error, duration: Duration::ZERO });
+                }
+            }
+        }
+    }
+
+    fn start_ready_jobs(&mut self) {
+        if self.doomed || self.settings.cancel.is_cancelled() {
+            return;
+        }
+        self.ready.sort_by(|&left, &right| self.tails[right].total_cmp(&self.tails[left]).then(left.cmp(&right)));
+        let mut position = 0;
+        while position < self.ready.len() {
+            let id = self.ready[position];
+            let missing = (self.graph.nodes[id].missing_input)(&self.values.read().unwrap_or_else(PoisonError::into_inner));
+            if let Some(missing) = missing {
+                self.ready.remove(position);
+                self.skip(id, missing);
+                // What depends on it may have become ready, with a longer tail than what stands here.
+                return self.start_ready_jobs();
+            } else if self.has_room_for(id) {
+                self.ready.remove(position);
+                self.start(id);
+            } else {
+                position += 1;
+            }
+        }
+    }
+
+    fn has_room_for(&self, id: NodeId) -> bool {
+        let limits = &self.settings.limits;
+        let wanted = &self.graph.nodes[id].job;
+        let running = || self.nodes_of_tasks.values().map(|&id| &self.graph.nodes[id].job);
+        let cores: u32 = running().map(|job| job.weight.cores).sum();
+        let memory: u64 = running().map(|job| job.weight.memory).sum();
+        let fits = cores + wanted.weight.cores <= limits.machine.cores && memory + wanted.weight.memory <= limits.machine.memory;
+        let network = !wanted.network || running().filter(|job| job.network).count() < limits.network;
+        self.running.len() < limits.jobs && network && (fits || self.running.is_empty())
+    }
+
+    fn start(&mut self, id: NodeId) {
+        self.started[id] = true;
+        let node = &self.graph.nodes[id];
+        let named = node.inputs.iter().map(|&input| (self.graph.nodes[input].job.id.to_string(), self.digests[input]));
+        let absent = Sha256::of(b"absent");
+        let version = |tool: &&str| ((*tool).to_owned(), self.settings.tools.get(*tool).cloned().unwrap_or_default());
+        let ingredients = Ingredients {
+            version: node.job.version,
+            spec: node.job.spec,
+            inputs: named.map(|(name, digest)| (name, digest.unwrap_or(absent))).collect(),
+            tools: node.job.tools.iter().map(version).collect(),
+        };
+        let attempt = Attempt {
+            id,
+            ingredients,
+            graph: self.graph.clone(),
+            settings: self.settings.clone(),
+            values: self.values.clone(),
+            events: self.events.clone(),
+        };
+        let task = self.running.spawn(attempt.run());
+        self.nodes_of_tasks.insert(task.id(), id);
+    }
+
+    fn complete(&mut self, id: NodeId, completed: Completed) {
+        let job = self.graph.nodes[id].job.id.clone();
+        self.events.send(Event::JobFinished {
+            job: job.clone(),
+            how: completed.how.clone(),
+            duration: completed.duration.as_secs_f64(),
+        });
+        self.findings.extend(completed.findings.into_iter().map(|finding| (job.clone(), finding)));
+        self.timings.push(JobTiming { job, how: completed.how, duration: completed.duration });
+        self.digests[id] = Some(completed.digest);
+        self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(completed.produced.value);
+        self.release_dependents(id);
+    }
+
+    fn fail(&mut self, id: NodeId, Failed { error, duration }: Failed) {
+        let node = &self.graph.nodes[id];
+        let job = node.job.id.clone();
+        if error.cancelled && self.settings.cancel.is_cancelled() {
+            self.started[id] = false;
+            return;
+        }
+        let failable = node.job.failable;
+        let absent = node.absent.clone().filter(|_| failable);
+        self.events.send(Event::JobFailed {
+            job: job.clone(),
+            failable,
+            failure: error.report.clone(),
+            duration: duration.as_secs_f64(),
+        });
+        self.failures.push(FailedJob { job, failable, failure: error.report });
+        match absent {
+            Some(absent) => self.be_absent(id, absent),
+            None => self.doomed = true,
+        }
+    }
+
+    fn skip(&mut self, id: NodeId, missing: NodeId) {
+        self.started[id] = true;
+        let because = self.graph.nodes[missing].job.id.clone();
+        self.events.send(Event::JobSkipped { job: self.graph.nodes[id].job.id.clone(), because });
+        let absent = self.graph.nodes[id].absent.clone().expect("only a job whose output may be absent requires an input");
+        self.be_absent(id, absent);
+    }
+
+    fn be_absent(&mut self, id: NodeId, absent: super::graph::AnyValue) {
+        self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(absent);
+        self.release_dependents(id);
+    }
+
+    fn release_dependents(&mut self, id: NodeId) {
+        for &dependent in &self.dependents[id] {
+            self.waiting_for[dependent] -= 1;
+            if self.waiting_for[dependent] == 0 {
+                self.ready.push(dependent);
+            }
+        }
+    }
+
+    fn final_status(&self) -> Status {
+        if self.doomed {
+            Status::Doomed
+        } else if self.started.contains(&false) {
+            Status::Terminated
+        } else if self.failures.is_empty() {
+            Status::Finished
+        } else {
+            Status::FinishedIncomplete
+        }
+    }
+
+    fn outcome(self, status: Status, duration: Duration) -> Outcome {
+        let unstarted = self.graph.nodes.iter().zip(&self.started).filter(|(_, started)| !**started);
+        Outcome {
+            status,
+            not_started: unstarted.map(|(node, _)| node.job.id.clone()).collect(),
+            failures: self.failures,
+            findings: self.findings,
+            timings: self.timings,
+            duration,
+        }
+    }
+}
+
+/// How long a job took when it was last done, here or in an older compose.
+fn estimate(node: &Node, settings: &Settings) -> f64 {
+    let places = std::iter::once(&settings.layout).chain(&settings.older);
+    let mut records = places.filter_map(|place| Record::read(&place.job_record(node.job.id.as_str())).ok().flatten());
+    records.next().map_or(node.job.estimate, |record| record.duration)
+}
+
+/// One job, from the look for an older output to its record.
+struct Attempt {
+    id: NodeId,
+    ingredients: Ingredients,
+    graph: Arc<Graph>,
+    settings: Arc<Settings>,
+    values: Arc<RwLock<Values>>,
+    events: Events,
+}
+
+impl Attempt {
+    fn node(&self) -> &Node {
+        &self.graph.nodes[self.id]
+    }
+
+    async fn run(self) -> Result<Completed, Failed> {
+        let reason = match self.find().await {
+            Ok(completed) => return Ok(completed),
+            Err(reason) => reason,
+        };
+        let job = self.node().job.id.clone();
+        self.events.send(Event::JobStarted { log: Layout::job_log(job.as_str()), job, reason });
+        let started = Instant::now();
+        let worked = self.work_with_retries().await;
+        let duration = started.elapsed();
+        let failed = |error| Failed { error, duration };
+        let (produced, findings) = worked.map_err(failed)?;
+        let digest = produced.digest.unwrap_or_else(|| self.ingredients.digest());
+        if let Some(output) = &produced.json {
+            self.record(output.clone(), digest, &produced, &findings, duration).await.map_err(|error| failed(error.into()))?;
+        }
+        // What is left there serves nobody; the next run would empty it as well.
+        let _ = fs_err::remove_dir_all(self.settings.layout.job_work(self.node().job.id.as_str()));
+        Ok(Completed { produced, digest, how: Finish::Done, findings, duration })
+    }
+
+    /// The output of an earlier run, or of an older compose.
+    async fn find(&self) -> Result<Completed, MissReason> {
+        let Some(restore) = &self.node().restore else { return Err(MissReason::Volatile) };
+        let (settings, job, ingredients) = (self.settings.clone(), self.node().job.id.clone(), self.ingredients.clone());
+        let search = move || reuse::find(&settings.layout, &settings.older, &job, &ingredients);
+        let found = tokio::task::spawn_blocking(search).await;
+        let hit = found.map_err(|panic| MissReason::Record { reason: panic.to_string() })??;
+        let produced = restore(&hit.record.output).map_err(|error| MissReason::Record { reason: error.to_string() })?;
+        let how = match &hit.from {
+            None => Finish::Resumed,
+            Some(from) => Finish::Reused { from: from.display().to_string() },
+        };
+        if hit.from.is_some() {
+            let path = self.settings.layout.job_record(hit.record.job.as_str());
+            hit.record.write(&path).map_err(|error| MissReason::Record { reason: error.to_string() })?;
+        }
+        Ok(Completed { digest: hit.record.digest, produced, how, findings: hit.record.findings, duration: Duration::ZERO })
+    }
+
+    async fn work_with_retries(&self) -> Result<(Produced, Vec<Finding>), JobError> {
+        let mut attempt = 1;
+        loop {
+            let context = self.context()?;
+            let findings = context.findings.clone();
+            let retried = context.clone();
+            let work = {
+                let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
+                (self.node().work)(context, &values)
+            };
+            let error = match work.await {
+                Ok(produced) => {
+                    return Ok((produced, std::mem::take(&mut findings.lock().unwrap_or_else(PoisonError::into_inner))));
+                }
+                Err(error) => error,
+            };
+            if !error.transient || attempt > self.node().job.retries {
+                return Err(error);
+            }
+            let delay = Duration::from_secs(1 << attempt.min(6));
+            retried.retried(attempt, error.report.message, delay);
+            tokio::select! {
+                () = tokio::time::sleep(delay) => attempt += 1,
+                () = self.settings.cancel.cancelled() => return Err(JobError::cancelled()),
+            }
+        }
+    }
+
+    /// An empty work folder, and the log, for one attempt.
+    fn context(&self) -> std::io::Result<JobContext> {
+        let (layout, job) = (&self.settings.layout, &self.node().job.id);
+        let work = layout.job_work(job.as_str());
+        let log = layout.path(&Layout::job_log(job.as_str()));
+        if fs_err::symlink_metadata(&work).is_ok() {
+            fs_err::remove_dir_all(&work)?;
+        }
+        fs_err::create_dir_all(&work)?;
+        fs_err::create_dir_all(log.parent().expect("logs lie in a folder"))?;
+        let cancel = self.settings.cancel.clone();
+        let mut runner = Runner::new(log, work.clone(), self.settings.path.clone(), cancel.clone());
+        runner.timeout = self.settings.limits.command_timeout;
+        Ok(JobContext {
+            job: job.clone(),
+            layout: layout.clone(),
+            work,
+            runner,
+            cancel,
+            events: self.events.clone(),
+            findings: Arc::new(Mutex::new(Vec::new())),
+            last_progress: Arc::new(Mutex::new(None)),
+        })
+    }
+
+    async fn record(
+        &self,
+        output: String,
+        digest: Sha256,
+        produced: &Produced,
+        findings: &[Finding],
+        duration: Duration,
+    ) -> std::io::Result<()> {
+        let record = Record {
+            format: FORMAT,
+            job: self.node().job.id.clone(),
+            ingredients: self.ingredients.clone(),
+            digest,
+            output,
+            files: produced.files.clone(),
+            findings: findings.to_vec(),
+            duration: duration.as_secs_f64(),
+        };
+        let path = self.settings.layout.job_record(record.job.as_str());
+        tokio::task::spawn_blocking(move || record.write(&path)).await.map_err(std::io::Error::other)?
+    }
+}
