@@ -1,6 +1,7 @@
 //! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
 mod engine;
+mod harbour_packages;
 mod images;
 mod metadata;
 mod openpgp;
