@@ -2,6 +2,7 @@
 
 mod config;
 mod engine;
+mod harbour_packages;
 mod images;
 mod metadata;
 mod openpgp;
