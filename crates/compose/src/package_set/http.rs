@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fs_err::tokio as fs;
 use reqwest::header::{
-    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url, redirect};
 use tokio::io::AsyncReadExt as _;
@@ -245,6 +246,11 @@ fn content_range(response: &Response) -> Option<(u64, Option<u64>)> {
 fn status_failure(response: &Response) -> Failed {
     let status = response.status();
     match status.as_u16() {
+        // What can be followed was followed.
+        301..=303 | 307 | 308 => {
+            let target = header(response, LOCATION).unwrap_or_default();
+            Failed::ForGood(FetchFailure::Redirect(format!("it leads to '{target}'")))
+        }
         404 | 410 => Failed::ForGood(FetchFailure::Missing),
         408 | 429 | 500 | 502..=504 | 506..=599 => {
             let retry_after = header(response, RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);
