@@ -212,12 +212,11 @@ fn write_file_head<'a>(stream: &TcpStream, request: &Received, file: &'a [u8]) -
 }
 
 fn write_head(mut stream: &TcpStream, status: u16, length: usize, headers: &[(&str, String)]) -> io::Result<()> {
-    let mut head = format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {length}\r\nConnection: close\r\n");
+    write!(stream, "HTTP/1.1 {status} Scripted\r\nContent-Length: {length}\r\nConnection: close\r\n")?;
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(stream, "{name}: {value}\r\n")?;
     }
-    head.push_str("\r\n");
-    stream.write_all(head.as_bytes())
+    stream.write_all(b"\r\n")
 }
 
 fn etag(file: &[u8]) -> String {

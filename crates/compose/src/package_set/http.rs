@@ -23,7 +23,7 @@ const USER_AGENT: &str = concat!("charmer/", env!("CARGO_PKG_VERSION"));
 
 /// Connections, and what all transfers over them share.
 pub(super) struct Client {
-    client: reqwest::Client,
+    connections: reqwest::Client,
     stall: Duration,
     rate: Option<RateLimit>,
     progress: Arc<Progress>,
@@ -68,8 +68,9 @@ impl Client {
             }
         };
         // Without any certificate authority on the machine, http must work all the same; https then trusts nobody.
-        let client = builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
-        Ok(Self { client, stall: limits.stall_timeout, rate, progress })
+        let connections =
+            builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
+        Ok(Self { connections, stall: limits.stall_timeout, rate, progress })
     }
 
     /// Transfers what is missing of a file of known size. Not a byte more than that is taken.
@@ -138,7 +139,7 @@ impl Client {
     }
 
     async fn ask(&self, url: &Url, headers: HeaderMap) -> Result<Response, Failed> {
-        let sent = self.client.get(url.clone()).headers(headers).send();
+        let sent = self.connections.get(url.clone()).headers(headers).send();
         match tokio::time::timeout(self.stall, sent).await {
             Ok(answer) => answer.map_err(request_failure),
             Err(_) => Err(self.stalled()),

@@ -26,7 +26,7 @@ fn birth() -> SystemTime {
 }
 
 fn now() -> SystemTime {
-    birth() + Duration::from_hours(24)
+    birth() + Duration::from_secs(24 * 3600)
 }
 
 /// An archive on a server, the key that signs it, and a cache.

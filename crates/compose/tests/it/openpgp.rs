@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 const TEXT: &[u8] = b"Origin: Harbour\nSuite: quay\n- a dash, trailing blanks  \n\nDate: Mon, 23 Nov 2026 15:13:02 UTC\n";
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn time(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
