@@ -35,6 +35,8 @@ impl Home {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key.asc");
+        // Stretching a passphrase as gpg does by default takes seconds in a program that is not optimised.
+        fs_err::write(folder.path().join("gpg-agent.conf"), "s2k-count 65536\n").unwrap();
         fs_err::write(&key, generate_key("Harbour <archive@example.org>", birth()).unwrap()).unwrap();
         Self { folder, key }
     }
