@@ -113,6 +113,27 @@ pub enum ArchiveError {
     Cache(#[from] std::io::Error),
 }
 
+impl ArchiveError {
+    /// What to do about it, where that is not plain from the message.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Keyring(KeyringError::Unreadable { .. }) => {
+                Some("install the package that holds the keyring; for Debian it is debian-archive-keyring")
+            }
+            Self::NoKeyring(_) => Some("name the file with the archive's keys as `keyring`, or say `trusted = true`"),
+            Self::NotVerified { source: VerifyError::NoGoodSignature(_), .. } => {
+                Some("a newer keyring package may hold the key; compare its fingerprint with the one that the archive publishes")
+            }
+            Self::Unsigned { .. } => Some("an archive of your own that nobody signs can be taken with `trusted = true`"),
+            Self::Expired { .. } => Some("the mirror is no longer updated, or the clock of this machine is wrong"),
+            Self::Fetch(errors) if errors.iter().any(|error| matches!(error.cause, FetchFailure::Stale(_))) => {
+                Some("the mirror is being updated or mixes states of the archive; try again later, or another mirror")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A suite whose Release file is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseMoved {

@@ -60,7 +60,7 @@ impl Cache {
         let path = self.path(sha256);
         match fs_err::metadata(&path) {
             Ok(data) if data.is_file() && data.len() == size => Ok(Some(path)),
-            Ok(_) => self.remove(&path).map(|()| None),
+            Ok(_) => remove(&path).map(|()| None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -71,7 +71,7 @@ impl Cache {
         let Some(path) = self.get(sha256, size)? else { return Ok(None) };
         match Sha256::of_file(&path) {
             Ok((found, _)) if found == sha256 => Ok(Some(path)),
-            Ok(_) => self.remove(&path).map(|()| None),
+            Ok(_) => remove(&path).map(|()| None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -173,13 +173,6 @@ impl Cache {
         Ok(path)
     }
 
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        match fs_err::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     /// Begins to fetch a file, or goes on where somebody stopped. `None` while somebody else is at it.
     pub(super) fn partial(&self, sha256: Sha256) -> io::Result<Option<Partial>> {
         let path = self.folder.join("partial").join(sha256.to_string());
@@ -197,6 +190,13 @@ impl Cache {
         let length = io::copy(&mut file, &mut HashWriter(&mut hasher))?;
         let validator = fs_err::read_to_string(validator_path(&path)).ok().filter(|_| length > 0);
         Ok(Some(Partial { cache: self.clone(), sha256, path, file, hasher, length, validator }))
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -251,7 +251,7 @@ impl Partial {
         self.validator = validator.map(str::to_owned);
         match validator {
             Some(text) => fs_err::write(validator_path(&self.path), text),
-            None => self.cache.remove(&validator_path(&self.path)),
+            None => remove(&validator_path(&self.path)),
         }
     }
 

@@ -204,28 +204,28 @@ impl Downloader {
         let mut paths = vec![PathBuf::new(); requests.len()];
         let mut tasks = JoinSet::new();
         for (index, request) in requests.iter().enumerate() {
-            match self.cached(request, cache).await.map_err(|error| vec![error])? {
-                Some(path) => {
-                    self.shared.options.progress.found_in_cache();
-                    paths[index] = path;
-                }
-                None => {
-                    self.shared.options.progress.expect_file(request.size);
-                    let (downloader, request, cache) = (self.clone(), request.clone(), cache.clone());
-                    tasks.spawn(async move { (index, downloader.fetch(&request, &cache).await) });
-                }
+            if let Some(path) = self.cached(request, cache).await.map_err(|error| vec![error])? {
+                self.shared.options.progress.found_in_cache();
+                paths[index] = path;
+                continue;
             }
+            self.shared.options.progress.expect_file(request.size);
+            let (downloader, request, cache) = (self.clone(), request.clone(), cache.clone());
+            tasks.spawn(async move { (index, downloader.fetch(&request, &cache).await) });
         }
         let mut errors = Vec::new();
+        let mut exhausted = 0;
         while let Some(joined) = tasks.join_next().await {
             match joined {
                 Ok((index, Ok(path))) => paths[index] = path,
-                Ok((index, Err(error))) => errors.push((index, error)),
+                Ok((index, Err(error))) => {
+                    exhausted += usize::from(matches!(error.cause, FetchFailure::Exhausted { .. }));
+                    errors.push((index, error));
+                }
                 Err(stopped) if stopped.is_cancelled() => {}
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             }
-            let hopeless = |(_, error): &&(usize, FetchError)| matches!(error.cause, FetchFailure::Exhausted { .. });
-            if errors.iter().filter(hopeless).count() >= GIVE_UP_AFTER {
+            if exhausted == GIVE_UP_AFTER {
                 tasks.abort_all();
             }
         }
@@ -343,7 +343,7 @@ impl Downloader {
                 Ok(partial)
             });
             if let Some(partial) = partial.await.map_err(|error| request.cache_error(&error))? {
-                return Ok(Claim::Ours(partial));
+                return Ok(Claim::Ours(Box::new(partial)));
             }
             tokio::select! {
                 () = tokio::time::sleep(LOCK_POLL) => {}
@@ -356,9 +356,8 @@ impl Downloader {
         let fail = |cause| FetchError { url: url.to_owned(), cause };
         let target = Url::parse(url).map_err(|_| fail(FetchFailure::Scheme))?;
         match target.scheme() {
-            "file" => Ok(target),
             "http" | "https" if self.shared.options.offline => Err(fail(FetchFailure::Offline)),
-            "http" | "https" => Ok(target),
+            "file" | "http" | "https" => Ok(target),
             _ => Err(fail(FetchFailure::Scheme)),
         }
     }
@@ -373,7 +372,7 @@ impl Downloader {
 
 enum Claim {
     Cached(PathBuf),
-    Ours(Partial),
+    Ours(Box<Partial>),
 }
 
 impl Request {

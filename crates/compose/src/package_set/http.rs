@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fs_err::tokio as fs;
 use reqwest::header::{
-    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url, redirect};
 use tokio::io::AsyncReadExt as _;
@@ -22,7 +23,7 @@ const USER_AGENT: &str = concat!("charmer/", env!("CARGO_PKG_VERSION"));
 
 /// Connections, and what all transfers over them share.
 pub(super) struct Client {
-    client: reqwest::Client,
+    connections: reqwest::Client,
     stall: Duration,
     rate: Option<RateLimit>,
     progress: Arc<Progress>,
@@ -67,8 +68,9 @@ impl Client {
             }
         };
         // Without any certificate authority on the machine, http must work all the same; https then trusts nobody.
-        let client = builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
-        Ok(Self { client, stall: limits.stall_timeout, rate, progress })
+        let connections =
+            builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
+        Ok(Self { connections, stall: limits.stall_timeout, rate, progress })
     }
 
     /// Transfers what is missing of a file of known size. Not a byte more than that is taken.
@@ -137,7 +139,7 @@ impl Client {
     }
 
     async fn ask(&self, url: &Url, headers: HeaderMap) -> Result<Response, Failed> {
-        let sent = self.client.get(url.clone()).headers(headers).send();
+        let sent = self.connections.get(url.clone()).headers(headers).send();
         match tokio::time::timeout(self.stall, sent).await {
             Ok(answer) => answer.map_err(request_failure),
             Err(_) => Err(self.stalled()),
@@ -245,6 +247,11 @@ fn content_range(response: &Response) -> Option<(u64, Option<u64>)> {
 fn status_failure(response: &Response) -> Failed {
     let status = response.status();
     match status.as_u16() {
+        // What can be followed was followed.
+        301..=303 | 307 | 308 => {
+            let target = header(response, LOCATION).unwrap_or_default();
+            Failed::ForGood(FetchFailure::Redirect(format!("it leads to '{target}'")))
+        }
         404 | 410 => Failed::ForGood(FetchFailure::Missing),
         408 | 429 | 500 | 502..=504 | 506..=599 => {
             let retry_after = header(response, RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);

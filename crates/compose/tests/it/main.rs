@@ -1,6 +1,8 @@
 //! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
+mod archives;
 mod config;
+mod downloads;
 mod engine;
 mod harbour_packages;
 mod images;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 const TEXT: &[u8] = b"Origin: Harbour\nSuite: quay\n- a dash, trailing blanks  \n\nDate: Mon, 23 Nov 2026 15:13:02 UTC\n";
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn time(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -35,6 +35,8 @@ impl Home {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key.asc");
+        // Stretching a passphrase as gpg does by default takes seconds in a program that is not optimised.
+        fs_err::write(folder.path().join("gpg-agent.conf"), "s2k-count 65536\n").unwrap();
         fs_err::write(&key, generate_key("Harbour <archive@example.org>", birth()).unwrap()).unwrap();
         Self { folder, key }
     }
