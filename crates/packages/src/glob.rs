@@ -28,8 +28,7 @@ impl Glob {
                 '*' => Token::Run,
                 '?' => Token::One,
                 '[' => {
-                    let (list, rest) =
-                        characters.as_str().split_once(']').ok_or_else(|| GlobError(text.to_owned()))?;
+                    let (list, rest) = characters.as_str().split_once(']').ok_or_else(|| GlobError(text.to_owned()))?;
                     characters = rest.chars();
                     read_list(list)
                 }

@@ -37,7 +37,7 @@ pub struct Answer {
 }
 
 impl<'s> Index<'s> {
-    /// An index of these packages for a tree of this arch.
+    /// An index of these packages, in the order of their ids, for a tree of this arch.
     pub fn new(set: &'s PackageSet, arch: &str, ids: Vec<PackageId>) -> Index<'s> {
         let native = set.symbols().find(arch).unwrap_or(Symbol::EMPTY);
         let rows = set.symbols().len();
@@ -53,6 +53,10 @@ impl<'s> Index<'s> {
 
     pub fn ids(&self) -> &[PackageId] {
         &self.ids
+    }
+
+    pub fn contains(&self, id: PackageId) -> bool {
+        self.ids.binary_search(&id).is_ok()
     }
 
     pub fn named(&self, name: Symbol) -> &[PackageId] {
@@ -117,9 +121,7 @@ impl<'s> Index<'s> {
 
     fn version_fits(&self, id: PackageId, atom: &Atom) -> bool {
         atom.operator == Operator::Always
-            || atom.operator.accepts(
-                self.set.ecosystem().compare_versions(self.set.version(id), self.set.text(atom.version)),
-            )
+            || atom.operator.accepts(self.set.ecosystem().compare_versions(self.set.version(id), self.set.text(atom.version)))
     }
 
     fn provided_version_fits(&self, provider: &Provider, atom: &Atom) -> bool {
@@ -144,12 +146,7 @@ fn provides(set: &PackageSet, id: PackageId) -> impl Iterator<Item = (u32, Provi
 ///
 /// The pin priority counts first, then the version. Below zero nothing is taken. Of the same version in two archives, the
 /// lookaside's is preferred, as what is there need not be shipped again.
-pub fn candidates(
-    set: &PackageSet,
-    arch: &str,
-    foreign_arches: &[&str],
-    may_take: impl Fn(PackageId) -> bool,
-) -> Vec<PackageId> {
+pub fn candidates(set: &PackageSet, arch: &str, foreign_arches: &[&str], may_take: impl Fn(PackageId) -> bool) -> Vec<PackageId> {
     let native = set.symbols().find(arch).unwrap_or(Symbol::EMPTY);
     let mut best: HashMap<(Symbol, Symbol), PackageId, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
     for id in set.ids() {

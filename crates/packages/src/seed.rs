@@ -15,7 +15,10 @@ pub struct Seed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// Packages by name; for another arch than the tree's where one is said.
-    Named { name: Glob, arch: Option<String> },
+    Named {
+        name: Glob,
+        arch: Option<String>,
+    },
     Essential,
     Priority(Priority),
     Source(Glob),
@@ -89,10 +92,7 @@ mod tests {
     #[test]
     fn every_form_is_told_apart() {
         let wish = |text| Seed::parse(text).unwrap().wish;
-        let named = |name, arch: Option<&str>| Wish::Named {
-            name: Glob::parse(name).unwrap(),
-            arch: arch.map(str::to_owned),
-        };
+        let named = |name, arch: Option<&str>| Wish::Named { name: Glob::parse(name).unwrap(), arch: arch.map(str::to_owned) };
         assert_eq!(wish("bash"), named("bash", None));
         assert_eq!(wish("task-*:i386"), named("task-*", Some("i386")));
         assert_eq!(wish("essential"), Wish::Essential);
@@ -105,10 +105,7 @@ mod tests {
         let error = |text| Seed::parse(text).unwrap_err().to_string();
         assert_eq!(error(""), "the seed is empty");
         assert_eq!(error("bash dash"), "the seed `bash dash` has a space or a control character");
-        assert_eq!(
-            error("priority:high"),
-            "`high` is no priority; there are required, important, standard, optional and extra"
-        );
+        assert_eq!(error("priority:high"), "`high` is no priority; there are required, important, standard, optional and extra");
         assert_eq!(error("bash:"), "the seed `bash:` does not end with an arch");
         assert_eq!(error("lib[x"), "the pattern `lib[x` has no closing bracket");
     }

@@ -364,7 +364,12 @@ impl Assembly {
 
     /// One archive has one file of a name, version and arch. Where its indexes list it again, for another arch or in
     /// another suite, it is the same package; the suite with the higher priority decides.
-    fn add_package(&mut self, mut package: Package, relations: &[Relation], requirement: impl Fn(RequirementId) -> RequirementId) {
+    fn add_package(
+        &mut self,
+        mut package: Package,
+        relations: &[Relation],
+        requirement: impl Fn(RequirementId) -> RequirementId,
+    ) {
         let hash = self.hasher.hash_one((package.name, package.version, package.arch));
         let set = &self.set;
         let known = self.known_packages.find(hash, |id| {

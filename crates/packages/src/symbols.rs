@@ -42,12 +42,8 @@ struct Entry {
 
 impl Default for Symbols {
     fn default() -> Symbols {
-        let mut symbols = Symbols {
-            text: String::new(),
-            ends: Vec::new(),
-            by_text: HashTable::new(),
-            hasher: FixedState::with_seed(0),
-        };
+        let mut symbols =
+            Symbols { text: String::new(), ends: Vec::new(), by_text: HashTable::new(), hasher: FixedState::with_seed(0) };
         symbols.intern("");
         symbols
     }

@@ -28,7 +28,9 @@ impl Closure<'_, '_> {
                 }
                 Err(reason) => {
                     let suggestions = match (&seed.wish, &reason) {
-                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => self.nearest_names(seed, name, shipped),
+                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => {
+                            self.nearest_names(seed, name, shipped)
+                        }
                         _ => Vec::new(),
                     };
                     self.selection.problems.push(Problem::UnresolvedSeed { seed: seed.to_string(), reason, suggestions });
@@ -60,9 +62,8 @@ impl Closure<'_, '_> {
             }
             Wish::Essential => collect(&|id| set.package(*id).essential),
             Wish::Priority(priority) => collect(&|id| set.package(*id).priority == *priority),
-            Wish::Source(name) => collect(&|id| name.matches(set.source_name(*id))).map_err(|unmet| {
-                if name.is_plain() { Unmet::NoSuchName } else { unmet }
-            }),
+            Wish::Source(name) => collect(&|id| name.matches(set.source_name(*id)))
+                .map_err(|unmet| if name.is_plain() { Unmet::NoSuchName } else { unmet }),
         }
     }
 
@@ -77,8 +78,7 @@ impl Closure<'_, '_> {
         if let Some(package) = named {
             return Ok(vec![*package]);
         }
-        let atom =
-            Atom { name: symbol, qualifier: Qualifier::Unqualified, operator: Operator::Always, version: Symbol::EMPTY };
+        let atom = Atom { name: symbol, qualifier: Qualifier::Unqualified, operator: Operator::Always, version: Symbol::EMPTY };
         let mut providers: Vec<PackageId> = shipped.answers(&atom, arch).into_iter().map(|answer| answer.package).collect();
         if let Some(wanted) = self.request.providers.get(name) {
             let is_wanted = |id: &PackageId| set.name(*id) == wanted;

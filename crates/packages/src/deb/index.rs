@@ -103,10 +103,7 @@ fn read_shards(indexes: &[Index], targets: &[Target]) -> Vec<Shard> {
     thread::scope(|scope| {
         let readers: Vec<_> =
             shares.into_iter().map(|pieces| scope.spawn(move || read_pieces(&pieces, indexes, targets))).collect();
-        readers
-            .into_iter()
-            .map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+        readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 
@@ -159,8 +156,8 @@ fn read_pieces(pieces: &[Piece], indexes: &[Index], targets: &[Target]) -> Shard
 }
 
 fn read_stanza(shard: &mut Shard, target: Target, origin: OriginId, stanza: &[u8], span: Span) -> Result<(), String> {
-    let text = std::str::from_utf8(stanza)
-        .map_err(|error| format!("the entry is not UTF-8 at its byte {}", error.valid_up_to()))?;
+    let text =
+        std::str::from_utf8(stanza).map_err(|error| format!("the entry is not UTF-8 at its byte {}", error.valid_up_to()))?;
     match target {
         Target::Binaries(arches) => binary::read(shard, text, span, origin, arches),
         Target::Sources => source::read(shard, text, span, origin),

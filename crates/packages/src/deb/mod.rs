@@ -9,9 +9,7 @@ pub mod version;
 
 use std::cmp::Ordering;
 
-use crate::ecosystem::{
-    ArchQuestion, Ecosystem, IndexError, IndexFile, IndexProblem, MultiArch, Operator, Qualifier,
-};
+use crate::ecosystem::{ArchQuestion, Ecosystem, IndexError, IndexFile, IndexProblem, MultiArch, Operator, Qualifier};
 use crate::set::PackageSet;
 
 /// The world of dpkg and apt.

@@ -55,7 +55,9 @@ fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
     let mut atom = WrittenAtom { name, qualifier, operator: Operator::Always, version: "", arches: None, profiles: None };
     if rest.starts_with('(') {
         let Some((inside, behind)) = rest[1..].split_once(')') else { return fail("has no closing parenthesis") };
-        let Some((operator, version)) = read_version_limit(inside) else { return fail("has no version limit in its parentheses") };
+        let Some((operator, version)) = read_version_limit(inside) else {
+            return fail("has no version limit in its parentheses");
+        };
         (atom.operator, atom.version) = (operator, version);
         rest = behind.trim_ascii_start();
     }
@@ -113,12 +115,7 @@ mod tests {
             read_clause("libc6 (>= 2.34)|libc6.1:any(>>2.35-1) | libc0.3 [hurd-any !amd64] <!nocheck> <cross>").unwrap(),
             [
                 WrittenAtom { operator: Operator::GreaterEqual, version: "2.34", ..plain("libc6") },
-                WrittenAtom {
-                    qualifier: Some("any"),
-                    operator: Operator::Greater,
-                    version: "2.35-1",
-                    ..plain("libc6.1")
-                },
+                WrittenAtom { qualifier: Some("any"), operator: Operator::Greater, version: "2.35-1", ..plain("libc6.1") },
                 WrittenAtom { arches: Some("hurd-any !amd64"), profiles: Some("<!nocheck> <cross>"), ..plain("libc0.3") },
             ]
         );

@@ -96,8 +96,22 @@ mod tests {
 
     #[test]
     fn orders_as_the_policy_says() {
-        let ascending =
-            ["0~~", "0~~a", "0~", "0", "0a", "0+", "1.0~rc1-1", "1.0-1~bpo1", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a-0", "1:0.1", "02:0"];
+        let ascending = [
+            "0~~",
+            "0~~a",
+            "0~",
+            "0",
+            "0a",
+            "0+",
+            "1.0~rc1-1",
+            "1.0-1~bpo1",
+            "1.0-1",
+            "1.0-1+b1",
+            "1.0-1.1",
+            "1.0a-0",
+            "1:0.1",
+            "02:0",
+        ];
         for pair in ascending.windows(2) {
             assert_eq!(compare(pair[0], pair[1]), Ordering::Less, "{} < {}", pair[0], pair[1]);
         }

@@ -27,8 +27,7 @@ pub(super) fn death(network: &Network<'_>, package: PackageId) -> Vec<Fact> {
 
 /// The facts in the order in which they follow from the package: what it needs, what that needs, then the conflicts.
 pub(super) fn in_order(package: PackageId, facts: Vec<Fact>) -> Vec<Fact> {
-    let (mut needs, mut others): (Vec<Fact>, Vec<Fact>) =
-        facts.into_iter().partition(|fact| matches!(fact, Fact::Needs { .. }));
+    let (mut needs, mut others): (Vec<Fact>, Vec<Fact>) = facts.into_iter().partition(|fact| matches!(fact, Fact::Needs { .. }));
     others.sort_unstable();
     let mut ordered = Vec::new();
     let mut seen = BTreeSet::from([package]);

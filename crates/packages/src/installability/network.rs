@@ -134,8 +134,7 @@ impl<'s> Network<'s> {
 /// Each package's clauses, and each clause's answers. A clause is looked up once for each arch that writes it.
 fn resolve_needs(index: &Index<'_>) -> (Rows<Need>, Rows<PackageId>) {
     let set = index.set();
-    let mut clauses: HashMap<(RequirementId, Symbol), ClauseId, FixedState> =
-        HashMap::with_hasher(FixedState::with_seed(0));
+    let mut clauses: HashMap<(RequirementId, Symbol), ClauseId, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
     let (mut needs, mut answers) = (Vec::new(), Vec::new());
     for package in index.ids() {
         let arch = index.arch_of(*package);
