@@ -8,15 +8,19 @@ use std::sync::Arc;
 
 use super::Repository;
 use super::by_hash;
-use super::compress::Form;
 use super::index::{Index, IndexInput};
 use super::parallel::in_parallel;
 use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;
 use crate::files;
+use crate::package_set::compression::{Compression, compress_gz, compress_xz};
 use crate::package_set::deb_file::Description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
+
+/// As Debian's own archive has them.
+const XZ_PRESET: u32 = 6;
+const GZIP_LEVEL: u32 = 9;
 
 /// What an apt repository is, apart from its packages.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -209,7 +213,7 @@ fn check(
 /// Writes every index under its digests, and gives all their forms, sorted by path.
 fn write_indexes(dists: &Path, input: &IndexInput<'_>, threads: usize) -> Result<Vec<IndexFile>, RepositoryError> {
     let indexes = Index::all(input);
-    let forms = in_parallel(threads, &indexes, |index| make_forms(index, input, threads))?;
+    let forms = in_parallel(threads, &indexes, |index| make_forms(index, input))?;
     let mut files = Vec::new();
     // One after the other: two indexes of one folder may well be the same file, such as the empty ones.
     for (file, bytes) in forms.into_iter().flatten() {
@@ -223,9 +227,9 @@ fn write_indexes(dists: &Path, input: &IndexInput<'_>, threads: usize) -> Result
 }
 
 /// An index in all its forms, with the bytes of those that lie in the repository.
-fn make_forms(index: &Index<'_>, input: &IndexInput<'_>, threads: usize) -> Result<Vec<(IndexFile, Vec<u8>)>, RepositoryError> {
+fn make_forms(index: &Index<'_>, input: &IndexInput<'_>) -> Result<Vec<(IndexFile, Vec<u8>)>, RepositoryError> {
     let text = index.text(input)?;
-    let describe = |form: Form, bytes: &[u8], shipped| IndexFile {
+    let describe = |form: Compression, bytes: &[u8], shipped| IndexFile {
         path: index.path() + form.suffix(),
         size: bytes.len() as u64,
         sha256: Sha256::of(bytes),
@@ -233,11 +237,15 @@ fn make_forms(index: &Index<'_>, input: &IndexInput<'_>, threads: usize) -> Resu
     };
     let mut made = Vec::new();
     for form in index.forms() {
-        let bytes = form.encode(&text, u32::try_from(threads).unwrap_or(1))?;
+        let bytes = match form {
+            Compression::Xz => compress_xz(&text, XZ_PRESET)?,
+            Compression::Gzip => compress_gz(&text, GZIP_LEVEL)?,
+            Compression::Zstd | Compression::None => text.clone(),
+        };
         made.push((describe(*form, &bytes, true), bytes));
     }
-    if !index.forms().contains(&Form::Plain) {
-        made.push((describe(Form::Plain, &text, false), Vec::new()));
+    if !index.forms().contains(&Compression::None) {
+        made.push((describe(Compression::None, &text, false), Vec::new()));
     }
     Ok(made)
 }

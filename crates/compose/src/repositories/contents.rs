@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{PackageReader, RepositoryError, stanza};
+use charmer_packages::deb;
+
+use super::{PackageReader, RepositoryError};
 use crate::package_set::lock::LockedPackage;
 
 /// One line for each path, sorted, with all packages that have it. It holds every path of the packages in memory.
@@ -28,7 +30,7 @@ pub(super) fn contents_text(packages: &[&LockedPackage], reader: PackageReader<'
 
 /// `section/name`, as the lines name packages.
 fn qualified_name(package: &LockedPackage) -> String {
-    match stanza::field(&package.stanza, "Section") {
+    match deb::field(package.stanza.as_bytes(), "Section") {
         Some(section) => format!("{section}/{}", package.name),
         None => package.name.clone(),
     }

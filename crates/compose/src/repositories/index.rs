@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::compress::Form;
+use charmer_packages::deb::version::compare;
+
 use super::{AptRepositorySpec, PackageReader, RepositoryError, contents, pool, release, stanza, translation};
+use crate::package_set::compression::Compression;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 
 /// What the indexes are made from.
@@ -68,12 +70,12 @@ impl<'a> Index<'a> {
     }
 
     /// The forms in which it lies in the repository.
-    pub(super) fn forms(&self) -> &'static [Form] {
+    pub(super) fn forms(&self) -> &'static [Compression] {
         match self.kind {
-            Kind::Packages(_) | Kind::Sources => &[Form::Xz, Form::Gz],
-            Kind::Translation => &[Form::Xz],
-            Kind::Contents(_) => &[Form::Gz],
-            Kind::FolderRelease(_) => &[Form::Plain],
+            Kind::Packages(_) | Kind::Sources => &[Compression::Xz, Compression::Gzip],
+            Kind::Translation => &[Compression::Xz],
+            Kind::Contents(_) => &[Compression::Gzip],
+            Kind::FolderRelease(_) => &[Compression::None],
         }
     }
 
@@ -104,7 +106,7 @@ impl<'a> Index<'a> {
 fn packages_text(packages: &[&LockedPackage]) -> Result<Vec<u8>, RepositoryError> {
     let mut packages = packages.to_vec();
     packages.sort_by(|left, right| {
-        let by_version = || left.version.cmp(&right.version);
+        let by_version = || compare(&left.version, &right.version);
         left.name.cmp(&right.name).then_with(by_version).then_with(|| left.arch.cmp(&right.arch))
     });
     packages.dedup();
@@ -118,7 +120,7 @@ fn packages_text(packages: &[&LockedPackage]) -> Result<Vec<u8>, RepositoryError
 }
 
 fn sources_text(mut sources: Vec<&LockedSource>) -> Result<Vec<u8>, RepositoryError> {
-    sources.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.version.cmp(&right.version)));
+    sources.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| compare(&left.version, &right.version)));
     sources.dedup();
     let mut text = Vec::new();
     for source in sources {

@@ -8,7 +8,6 @@
 
 mod apt;
 mod by_hash;
-mod compress;
 mod contents;
 mod index;
 mod parallel;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{PackageReader, RepositoryError, stanza};
+use charmer_packages::deb;
+
+use super::{PackageReader, RepositoryError};
 use crate::package_set::lock::LockedPackage;
 
 /// One entry for each package and description, sorted by them. Versions and architectures mostly share one.
@@ -13,7 +15,7 @@ pub(super) fn translation_text<'a>(
     let mut entries = BTreeMap::new();
     for package in packages {
         // Without this field the entry holds the long description itself.
-        let Some(md5) = stanza::field(&package.stanza, "Description-md5") else { continue };
+        let Some(md5) = deb::field(package.stanza.as_bytes(), "Description-md5") else { continue };
         let key = (package.name.as_str(), md5);
         if entries.contains_key(&key) {
             continue;
