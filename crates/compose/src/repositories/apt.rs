@@ -1,13 +1,13 @@
 //! Writes an apt repository so that no client ever sees a half state: first what nobody looks at yet, then the names.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Repository;
 use super::by_hash;
+use super::details::{PackageDetails, PackageReader};
 use super::index::{Index, IndexInput};
 use super::parallel::in_parallel;
 use super::pool::{Pool, PoolCollision, check_part};
@@ -15,7 +15,6 @@ use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;
 use crate::files;
 use crate::package_set::compression::{Compression, compress_gz, compress_xz};
-use crate::package_set::deb_file::Description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 
 /// As Debian's own archive has them.
@@ -46,23 +45,6 @@ pub struct AptRepositorySpec {
     pub contents: bool,
     /// How many generations of each index stay under their digests, this one counted.
     pub by_hash_generations: usize,
-}
-
-/// How the writer looks into the files of packages.
-#[derive(Clone, Copy)]
-pub struct PackageReader<'a> {
-    /// Where a file of this digest lies: packages, and files of sources.
-    pub file: &'a (dyn Fn(&Sha256) -> PathBuf + Sync),
-    /// The whole description, as the package's control file has it. Asked only for packages whose entry holds its digest.
-    pub description: &'a (dyn Fn(&LockedPackage) -> io::Result<Option<Description>> + Sync),
-    /// The paths of a package's files (not of its folders), relative to the root. Asked only for Contents.
-    pub paths: &'a (dyn Fn(&LockedPackage) -> io::Result<Vec<String>> + Sync),
-}
-
-impl fmt::Debug for PackageReader<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("PackageReader")
-    }
 }
 
 /// Why a repository was not written.
@@ -122,7 +104,8 @@ pub fn stage_apt_repository(
     let dists = root.join("dists").join(&spec.codename);
     let pool = Pool::plan(packages.values().flatten().map(AsRef::as_ref), sources.iter().map(AsRef::as_ref))?;
     pool.link(&root, reader.file)?;
-    let files = write_indexes(&dists, &IndexInput { spec, packages, sources, reader }, threads)?;
+    let details = PackageDetails::read(packages.values().flatten().map(AsRef::as_ref), reader, spec.contents, threads)?;
+    let files = write_indexes(&dists, &IndexInput { spec, packages, sources, details: &details }, threads)?;
     let release = release_text(spec, &files)?;
     let repository = Repository {
         path: spec.path.clone(),

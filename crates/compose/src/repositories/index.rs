@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use charmer_packages::deb::version::compare;
 
-use super::{AptRepositorySpec, PackageReader, RepositoryError, contents, pool, release, stanza, translation};
+use super::details::PackageDetails;
+use super::{AptRepositorySpec, RepositoryError, contents, pool, release, stanza, translation};
 use crate::package_set::compression::Compression;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 
@@ -15,7 +16,7 @@ pub(super) struct IndexInput<'a> {
     pub(super) spec: &'a AptRepositorySpec,
     pub(super) packages: &'a BTreeMap<String, Vec<Arc<LockedPackage>>>,
     pub(super) sources: &'a [Arc<LockedSource>],
-    pub(super) reader: PackageReader<'a>,
+    pub(super) details: &'a PackageDetails,
 }
 
 /// One index of a component.
@@ -90,9 +91,9 @@ impl<'a> Index<'a> {
             Kind::Translation => {
                 let packages: BTreeSet<_> =
                     input.packages.values().flatten().filter(|package| package.component == self.component).collect();
-                translation::translation_text(packages.into_iter().map(AsRef::as_ref), input.reader)
+                Ok(translation::translation_text(packages.into_iter().map(AsRef::as_ref), input.details))
             }
-            Kind::Contents(arch) => contents::contents_text(&self.packages(input, arch), input.reader),
+            Kind::Contents(arch) => Ok(contents::contents_text(&self.packages(input, arch), input.details)),
         }
     }
 
