@@ -4,7 +4,9 @@
 
 pub mod compression;
 pub mod deb_file;
+pub mod dsc_file;
 pub mod lock;
+pub mod overlay;
 pub mod release;
 
 mod file_digests;

@@ -1,6 +1,6 @@
 //! Writes an apt repository so that no client ever sees a half state: first what nobody looks at yet, then the names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +41,9 @@ pub struct AptRepositorySpec {
     pub components: Vec<String>,
     /// Architectures of machines; `all` is none.
     pub arches: Vec<String>,
+    /// The archives that are folders of own packages. What stands for their packages in the lock has whole descriptions; in the
+    /// repository these are in Translation-en, as those of other packages are.
+    pub overlays: BTreeSet<String>,
     /// Write Contents indexes.
     pub contents: bool,
     /// How many generations of each index stay under their digests, this one counted.
@@ -104,7 +107,7 @@ pub fn stage_apt_repository(
     let dists = root.join("dists").join(&spec.codename);
     let pool = Pool::plan(packages.values().flatten().map(AsRef::as_ref), sources.iter().map(AsRef::as_ref))?;
     pool.link(&root, reader.file)?;
-    let details = PackageDetails::read(packages.values().flatten().map(AsRef::as_ref), reader, spec.contents, threads)?;
+    let details = PackageDetails::read(packages.values().flatten().map(AsRef::as_ref), spec, reader, threads)?;
     let files = write_indexes(&dists, &IndexInput { spec, packages, sources, details: &details }, threads)?;
     let release = release_text(spec, &files)?;
     let repository = Repository {
@@ -234,5 +237,5 @@ fn make_forms(index: &Index<'_>, input: &IndexInput<'_>) -> Result<Vec<(IndexFil
 }
 
 fn count<T: Ord>(items: impl Iterator<Item = T>) -> u64 {
-    items.collect::<std::collections::BTreeSet<_>>().len() as u64
+    items.collect::<BTreeSet<_>>().len() as u64
 }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use charmer_packages::deb;
 
-use super::RepositoryError;
 use super::parallel::in_parallel;
+use super::{AptRepositorySpec, RepositoryError};
 use crate::digest::Sha256;
-use crate::package_set::deb_file::Description;
+use crate::package_set::deb_file::{Description, full_description};
 use crate::package_set::lock::LockedPackage;
 
 /// How the writer looks into the files of packages. It may be called from several threads at once.
@@ -36,7 +36,7 @@ pub(super) struct PackageDetails(HashMap<Sha256, Details>);
 
 #[derive(Debug)]
 pub(super) struct Details {
-    /// Only one whose digest is the one in the package's entry: another is never shown.
+    /// Only one whose digest stands in the package's entry: clients look it up by that.
     pub(super) description: Option<Description>,
     /// Empty unless Contents are wanted.
     pub(super) paths: Vec<String>,
@@ -45,16 +45,16 @@ pub(super) struct Details {
 impl PackageDetails {
     pub(super) fn read<'a>(
         packages: impl Iterator<Item = &'a LockedPackage>,
+        spec: &AptRepositorySpec,
         reader: PackageReader<'_>,
-        contents: bool,
         threads: usize,
     ) -> Result<Self, RepositoryError> {
         let packages: BTreeMap<Sha256, &LockedPackage> = packages.map(|package| (package.file.sha256, package)).collect();
         let packages: Vec<_> = packages.into_iter().collect();
         let details = in_parallel(threads, &packages, |(digest, package)| {
             let unreadable = |source| RepositoryError::Unreadable { package: package.id(), source };
-            let description = read_description(package, reader).map_err(unreadable)?;
-            let paths = if contents { (reader.paths)(package).map_err(unreadable)? } else { Vec::new() };
+            let description = read_description(package, spec, reader).map_err(unreadable)?;
+            let paths = if spec.contents { (reader.paths)(package).map_err(unreadable)? } else { Vec::new() };
             Ok::<_, RepositoryError>((*digest, Details { description, paths }))
         })?;
         Ok(Self(details.into_iter().collect()))
@@ -65,8 +65,14 @@ impl PackageDetails {
     }
 }
 
-fn read_description(package: &LockedPackage, reader: PackageReader<'_>) -> io::Result<Option<Description>> {
-    // Without this field the entry holds the long description itself.
-    let Some(md5) = deb::field(package.stanza.as_bytes(), "Description-md5") else { return Ok(None) };
+fn read_description(
+    package: &LockedPackage,
+    spec: &AptRepositorySpec,
+    reader: PackageReader<'_>,
+) -> io::Result<Option<Description>> {
+    let Some(md5) = deb::field(package.stanza.as_bytes(), "Description-md5") else {
+        // The entry holds the long description itself, and keeps it unless it is of an own package.
+        return Ok(full_description(&package.stanza).filter(|_| spec.overlays.contains(&package.archive)));
+    };
     Ok((reader.description)(package)?.filter(|description| description.md5 == md5))
 }

@@ -8,6 +8,7 @@ use charmer_packages::deb::version::compare;
 use super::details::PackageDetails;
 use super::{AptRepositorySpec, RepositoryError, contents, pool, release, stanza, translation};
 use crate::package_set::compression::Compression;
+use crate::package_set::deb_file::with_short_description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 
 /// What the indexes are made from.
@@ -82,7 +83,7 @@ impl<'a> Index<'a> {
 
     pub(super) fn text(&self, input: &IndexInput<'_>) -> Result<Vec<u8>, RepositoryError> {
         match self.kind {
-            Kind::Packages(arch) => packages_text(&self.packages(input, arch)),
+            Kind::Packages(arch) => packages_text(&self.packages(input, arch), input.spec),
             Kind::Sources => {
                 let sources = input.sources.iter().map(AsRef::as_ref).filter(|source| source.component == self.component);
                 sources_text(sources.collect())
@@ -103,8 +104,8 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The archives' own entries, each with its place in this repository's pool.
-fn packages_text(packages: &[&LockedPackage]) -> Result<Vec<u8>, RepositoryError> {
+/// The archives' own entries, to the byte but for the place in this repository's pool.
+fn packages_text(packages: &[&LockedPackage], spec: &AptRepositorySpec) -> Result<Vec<u8>, RepositoryError> {
     let mut packages = packages.to_vec();
     packages.sort_by(|left, right| {
         let by_version = || compare(&left.version, &right.version);
@@ -113,7 +114,8 @@ fn packages_text(packages: &[&LockedPackage]) -> Result<Vec<u8>, RepositoryError
     packages.dedup();
     let mut text = Vec::with_capacity(packages.iter().map(|package| package.stanza.len() + 64).sum());
     for package in packages {
-        let entry = stanza::with_field(&package.stanza, "Filename", &pool::package_path(package)?);
+        let own = spec.overlays.contains(&package.archive).then(|| with_short_description(&package.stanza));
+        let entry = stanza::with_field(own.as_ref().unwrap_or(&package.stanza), "Filename", &pool::package_path(package)?);
         text.extend_from_slice(entry.as_bytes());
         text.push(b'\n');
     }

@@ -4,7 +4,7 @@
 //! text is in Translation-en, under that MD5. apt takes both forms.
 
 use super::super::file_digests::md5_of;
-use super::super::paragraph::Paragraph;
+use super::super::paragraph::{Field, Paragraph};
 
 /// A whole description, as an entry of Translation-en has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,14 +32,11 @@ pub fn with_short_description(stanza: &str) -> String {
     let (Some(description), Ok(paragraph)) = (full_description(stanza), Paragraph::read(stanza, 1)) else {
         return stanza.to_owned();
     };
-    let mut text = String::with_capacity(stanza.len());
-    for field in &paragraph.fields {
-        if field.name.eq_ignore_ascii_case("Description") {
-            let synopsis = description.text.lines().next().unwrap_or_default();
-            text += &format!("Description: {synopsis}\nDescription-md5: {}\n", description.md5);
-        } else {
-            text.push_str(field.text);
-        }
-    }
-    text
+    let short = || {
+        let synopsis = description.text.lines().next().unwrap_or_default();
+        format!("Description: {synopsis}\nDescription-md5: {}\n", description.md5)
+    };
+    let is_description = |field: &Field| field.name.eq_ignore_ascii_case("Description");
+    let fields = paragraph.fields.iter();
+    fields.map(|field| if is_description(field) { short() } else { field.text.to_owned() }).collect()
 }

@@ -33,15 +33,15 @@ impl Lock {
         field(&mut text, "Charmer-Lock", FORMAT);
         field(&mut text, "Ecosystem", &self.ecosystem);
         field(&mut text, "Date", &date);
-        let mut indexes: Vec<_> = self.indexes.iter().collect();
-        indexes.sort();
-        indexes.into_iter().for_each(|index| write_index(&mut text, index));
-        let mut packages: Vec<_> = self.packages.iter().collect();
-        packages.sort();
-        packages.into_iter().for_each(|package| write_package(&mut text, package));
-        let mut sources: Vec<_> = self.sources.iter().collect();
-        sources.sort();
-        sources.into_iter().for_each(|source| write_source(&mut text, source));
+        for index in sorted(&self.indexes) {
+            write_index(&mut text, index);
+        }
+        for package in sorted(&self.packages) {
+            write_package(&mut text, package);
+        }
+        for source in sorted(&self.sources) {
+            write_source(&mut text, source);
+        }
         text
     }
 
@@ -49,6 +49,12 @@ impl Lock {
     pub fn read(text: &str, file: &str) -> Result<Self, LockError> {
         read(text).map_err(|Fault { line, reason }| LockError { file: file.to_owned(), line, reason })
     }
+}
+
+fn sorted<T: Ord>(entries: &[T]) -> Vec<&T> {
+    let mut entries: Vec<_> = entries.iter().collect();
+    entries.sort();
+    entries
 }
 
 fn write_index(text: &mut String, index: &LockedIndex) {
