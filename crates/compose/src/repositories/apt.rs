@@ -53,8 +53,12 @@ pub struct AptRepositorySpec {
 /// Why a repository was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    #[error("'{value}' cannot be the name of a {what} in a repository")]
+    #[error("the {what} '{value}' cannot be part of a path in a repository")]
     Name { what: &'static str, value: String },
+    #[error("the date {0} is beyond what a Release file can say")]
+    Date(i64),
+    #[error("there are packages for the architecture '{0}', which the repository does not have")]
+    Architecture(String),
     #[error("the field '{field}' of the Release file holds a line end: '{value}'")]
     Line { field: &'static str, value: String },
     #[error("{owner} is of component '{component}', which the repository does not have")]
@@ -182,7 +186,7 @@ fn check(
     check_part("suite", &spec.suite)?;
     check_part("codename", &spec.codename)?;
     spec.components.iter().try_for_each(|component| check_part("component", component))?;
-    spec.arches.iter().chain(packages.keys()).try_for_each(|arch| check_part("architecture", arch))?;
+    spec.arches.iter().try_for_each(|arch| check_part("architecture", arch))?;
     let lines =
         [("Origin", &spec.origin), ("Label", &spec.label), ("Version", &spec.version), ("Description", &spec.description)];
     if let Some((field, value)) = lines.into_iter().find(|(_, value)| value.contains(['\n', '\r'])) {

@@ -19,7 +19,7 @@ pub(super) struct IndexFile {
 /// The text of Release. `files` are sorted by path.
 pub(super) fn release_text(spec: &AptRepositorySpec, files: &[IndexFile]) -> Result<String, RepositoryError> {
     let date = jiff::Timestamp::from_second(spec.date)
-        .map_err(|_| RepositoryError::Name { what: "date", value: spec.date.to_string() })?
+        .map_err(|_| RepositoryError::Date(spec.date))?
         .strftime("%a, %d %b %Y %H:%M:%S UTC")
         .to_string();
     let mut text = String::new();

@@ -262,7 +262,9 @@ async fn apt_updates_installs_downloads_and_fetches_sources() {
     let apt = fixture.apt("compose", "amd64");
     apt.update();
     let policy = apt.run("apt-cache", &["policy", "anchor"]);
-    assert!(policy.contains("Candidate: 10-1\n") && policy.contains("release v=13.1") || policy.contains("stable"), "{policy}");
+    assert!(policy.contains("Candidate: 10-1\n"), "{policy}");
+    let sources = apt.run("apt-cache", &["policy"]);
+    assert!(sources.contains("release v=13.1,o=Harbour,a=stable,n=quay,l=Harbour,c=main,b=amd64\n"), "{sources}");
     let plan = apt.run("apt-get", &["--simulate", "install", "harbour"]);
     assert!(plan.contains("Inst libharbour1 (1:1.0-1 Harbour:13.1/stable [amd64])"), "{plan}");
     assert!(plan.contains("Inst harbour (1:1.0-1 Harbour:13.1/stable [all])"), "{plan}");
