@@ -1,4 +1,5 @@
-//! Checksum files beside the images: `SHA256SUMS` and its like, as `sha256sum --check` reads them.
+//! Checksum files beside the images: `SHA256SUMS` and its like, as `sha256sum --check` reads them. A detached signature of each lies beside it,
+//! under its name with [`SIGNATURE_SUFFIX`], as with Debian's own images.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,6 +9,9 @@ use std::path::Path;
 use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512};
+
+/// What the name of a signature has after the name of the file that it signs.
+pub const SIGNATURE_SUFFIX: &str = ".sign";
 
 /// A kind of checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

@@ -11,6 +11,7 @@ pub mod dsc_file;
 mod http;
 pub mod lock;
 pub mod overlay;
+pub mod plan;
 pub mod progress;
 mod rate;
 pub mod release;

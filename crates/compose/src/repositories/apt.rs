@@ -1,22 +1,25 @@
 //! Writes an apt repository so that no client ever sees a half state: first what nobody looks at yet, then the names.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Repository;
 use super::by_hash;
-use super::compress::Form;
+use super::details::{PackageDetails, PackageReader};
 use super::index::{Index, IndexInput};
 use super::parallel::in_parallel;
 use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;
 use crate::files;
-use crate::package_set::deb_file::Description;
+use crate::package_set::compression::{Compression, compress_gz, compress_xz};
 use crate::package_set::lock::{LockedPackage, LockedSource};
+
+/// As Debian's own archive has them.
+const XZ_PRESET: u32 = 6;
+const GZIP_LEVEL: u32 = 9;
 
 /// What an apt repository is, apart from its packages.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,34 +41,24 @@ pub struct AptRepositorySpec {
     pub components: Vec<String>,
     /// Architectures of machines; `all` is none.
     pub arches: Vec<String>,
+    /// The archives that are folders of own packages. What stands for their packages in the lock has whole descriptions; in the
+    /// repository these are in Translation-en, as those of other packages are.
+    pub overlays: BTreeSet<String>,
     /// Write Contents indexes.
     pub contents: bool,
     /// How many generations of each index stay under their digests, this one counted.
     pub by_hash_generations: usize,
 }
 
-/// How the writer looks into the files of packages.
-#[derive(Clone, Copy)]
-pub struct PackageReader<'a> {
-    /// Where a file of this digest lies: packages, and files of sources.
-    pub file: &'a (dyn Fn(&Sha256) -> PathBuf + Sync),
-    /// The whole description, as the package's control file has it. Asked only for packages whose entry holds its digest.
-    pub description: &'a (dyn Fn(&LockedPackage) -> io::Result<Option<Description>> + Sync),
-    /// The paths of a package's files (not of its folders), relative to the root. Asked only for Contents.
-    pub paths: &'a (dyn Fn(&LockedPackage) -> io::Result<Vec<String>> + Sync),
-}
-
-impl fmt::Debug for PackageReader<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("PackageReader")
-    }
-}
-
 /// Why a repository was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    #[error("'{value}' cannot be the name of a {what} in a repository")]
+    #[error("the {what} '{value}' cannot be part of a path in a repository")]
     Name { what: &'static str, value: String },
+    #[error("the date {0} is beyond what a Release file can say")]
+    Date(i64),
+    #[error("there are packages for the architecture '{0}', which the repository does not have")]
+    Architecture(String),
     #[error("the field '{field}' of the Release file holds a line end: '{value}'")]
     Line { field: &'static str, value: String },
     #[error("{owner} is of component '{component}', which the repository does not have")]
@@ -118,7 +111,8 @@ pub fn stage_apt_repository(
     let dists = root.join("dists").join(&spec.codename);
     let pool = Pool::plan(packages.values().flatten().map(AsRef::as_ref), sources.iter().map(AsRef::as_ref))?;
     pool.link(&root, reader.file)?;
-    let files = write_indexes(&dists, &IndexInput { spec, packages, sources, reader }, threads)?;
+    let details = PackageDetails::read(packages.values().flatten().map(AsRef::as_ref), spec, reader, threads)?;
+    let files = write_indexes(&dists, &IndexInput { spec, packages, sources, details: &details }, threads)?;
     let release = release_text(spec, &files)?;
     let repository = Repository {
         path: spec.path.clone(),
@@ -192,7 +186,7 @@ fn check(
     check_part("suite", &spec.suite)?;
     check_part("codename", &spec.codename)?;
     spec.components.iter().try_for_each(|component| check_part("component", component))?;
-    spec.arches.iter().chain(packages.keys()).try_for_each(|arch| check_part("architecture", arch))?;
+    spec.arches.iter().try_for_each(|arch| check_part("architecture", arch))?;
     let lines =
         [("Origin", &spec.origin), ("Label", &spec.label), ("Version", &spec.version), ("Description", &spec.description)];
     if let Some((field, value)) = lines.into_iter().find(|(_, value)| value.contains(['\n', '\r'])) {
@@ -209,7 +203,7 @@ fn check(
 /// Writes every index under its digests, and gives all their forms, sorted by path.
 fn write_indexes(dists: &Path, input: &IndexInput<'_>, threads: usize) -> Result<Vec<IndexFile>, RepositoryError> {
     let indexes = Index::all(input);
-    let forms = in_parallel(threads, &indexes, |index| make_forms(index, input, threads))?;
+    let forms = in_parallel(threads, &indexes, |index| make_forms(index, input))?;
     let mut files = Vec::new();
     // One after the other: two indexes of one folder may well be the same file, such as the empty ones.
     for (file, bytes) in forms.into_iter().flatten() {
@@ -223,9 +217,9 @@ fn write_indexes(dists: &Path, input: &IndexInput<'_>, threads: usize) -> Result
 }
 
 /// An index in all its forms, with the bytes of those that lie in the repository.
-fn make_forms(index: &Index<'_>, input: &IndexInput<'_>, threads: usize) -> Result<Vec<(IndexFile, Vec<u8>)>, RepositoryError> {
+fn make_forms(index: &Index<'_>, input: &IndexInput<'_>) -> Result<Vec<(IndexFile, Vec<u8>)>, RepositoryError> {
     let text = index.text(input)?;
-    let describe = |form: Form, bytes: &[u8], shipped| IndexFile {
+    let describe = |form: Compression, bytes: &[u8], shipped| IndexFile {
         path: index.path() + form.suffix(),
         size: bytes.len() as u64,
         sha256: Sha256::of(bytes),
@@ -233,15 +227,19 @@ fn make_forms(index: &Index<'_>, input: &IndexInput<'_>, threads: usize) -> Resu
     };
     let mut made = Vec::new();
     for form in index.forms() {
-        let bytes = form.encode(&text, u32::try_from(threads).unwrap_or(1))?;
+        let bytes = match form {
+            Compression::Xz => compress_xz(&text, XZ_PRESET)?,
+            Compression::Gzip => compress_gz(&text, GZIP_LEVEL)?,
+            Compression::Zstd | Compression::None => text.clone(),
+        };
         made.push((describe(*form, &bytes, true), bytes));
     }
-    if !index.forms().contains(&Form::Plain) {
-        made.push((describe(Form::Plain, &text, false), Vec::new()));
+    if !index.forms().contains(&Compression::None) {
+        made.push((describe(Compression::None, &text, false), Vec::new()));
     }
     Ok(made)
 }
 
 fn count<T: Ord>(items: impl Iterator<Item = T>) -> u64 {
-    items.collect::<std::collections::BTreeSet<_>>().len() as u64
+    items.collect::<BTreeSet<_>>().len() as u64
 }

@@ -2,33 +2,33 @@
 
 use std::fmt::Write as _;
 
-use super::{PackageReader, RepositoryError, stanza};
+use charmer_packages::deb;
+
+use super::details::PackageDetails;
 use crate::package_set::lock::LockedPackage;
 
-/// One line for each path, sorted, with all packages that have it. It holds every path of the packages in memory.
-pub(super) fn contents_text(packages: &[&LockedPackage], reader: PackageReader<'_>) -> Result<Vec<u8>, RepositoryError> {
-    let mut names: Vec<String> = Vec::with_capacity(packages.len());
-    let mut lines: Vec<(String, u32)> = Vec::new();
-    for package in packages {
-        let paths = (reader.paths)(package).map_err(|source| RepositoryError::Unreadable { package: package.id(), source })?;
-        let number = u32::try_from(names.len()).expect("a repository has fewer packages");
-        names.push(qualified_name(package));
-        lines.extend(paths.into_iter().filter(|path| !path.contains('\n')).map(|path| (path, number)));
+/// One line for each path, sorted, with all packages that have it.
+pub(super) fn contents_text(packages: &[&LockedPackage], details: &PackageDetails) -> Vec<u8> {
+    let names: Vec<String> = packages.iter().map(|package| qualified_name(package)).collect();
+    let mut lines: Vec<(&str, &str)> = Vec::new();
+    for (package, name) in packages.iter().zip(&names) {
+        let paths = details.of(package).paths.iter().filter(|path| !path.contains('\n'));
+        lines.extend(paths.map(|path| (path.as_str(), name.as_str())));
     }
-    lines.sort_unstable_by(|left, right| (&left.0, &names[left.1 as usize]).cmp(&(&right.0, &names[right.1 as usize])));
+    lines.sort_unstable();
     // Several versions of a package have mostly the same files.
-    lines.dedup_by(|left, right| left.0 == right.0 && names[left.1 as usize] == names[right.1 as usize]);
+    lines.dedup();
     let mut text = String::new();
     for same_path in lines.chunk_by(|left, right| left.0 == right.0) {
-        let owners: Vec<&str> = same_path.iter().map(|(_, number)| names[*number as usize].as_str()).collect();
+        let owners: Vec<&str> = same_path.iter().map(|(_, name)| *name).collect();
         writeln!(text, "{:<55} {}", same_path[0].0, owners.join(",")).expect("memory takes it");
     }
-    Ok(text.into_bytes())
+    text.into_bytes()
 }
 
 /// `section/name`, as the lines name packages.
 fn qualified_name(package: &LockedPackage) -> String {
-    match stanza::field(&package.stanza, "Section") {
+    match deb::field(package.stanza.as_bytes(), "Section") {
         Some(section) => format!("{section}/{}", package.name),
         None => package.name.clone(),
     }

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::compress::Form;
-use super::{AptRepositorySpec, PackageReader, RepositoryError, contents, pool, release, stanza, translation};
+use charmer_packages::deb::version::compare;
+
+use super::details::PackageDetails;
+use super::{AptRepositorySpec, RepositoryError, contents, pool, release, stanza, translation};
+use crate::package_set::compression::Compression;
+use crate::package_set::deb_file::with_short_description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 
 /// What the indexes are made from.
@@ -13,7 +17,7 @@ pub(super) struct IndexInput<'a> {
     pub(super) spec: &'a AptRepositorySpec,
     pub(super) packages: &'a BTreeMap<String, Vec<Arc<LockedPackage>>>,
     pub(super) sources: &'a [Arc<LockedSource>],
-    pub(super) reader: PackageReader<'a>,
+    pub(super) details: &'a PackageDetails,
 }
 
 /// One index of a component.
@@ -68,18 +72,18 @@ impl<'a> Index<'a> {
     }
 
     /// The forms in which it lies in the repository.
-    pub(super) fn forms(&self) -> &'static [Form] {
+    pub(super) fn forms(&self) -> &'static [Compression] {
         match self.kind {
-            Kind::Packages(_) | Kind::Sources => &[Form::Xz, Form::Gz],
-            Kind::Translation => &[Form::Xz],
-            Kind::Contents(_) => &[Form::Gz],
-            Kind::FolderRelease(_) => &[Form::Plain],
+            Kind::Packages(_) | Kind::Sources => &[Compression::Xz, Compression::Gzip],
+            Kind::Translation => &[Compression::Xz],
+            Kind::Contents(_) => &[Compression::Gzip],
+            Kind::FolderRelease(_) => &[Compression::None],
         }
     }
 
     pub(super) fn text(&self, input: &IndexInput<'_>) -> Result<Vec<u8>, RepositoryError> {
         match self.kind {
-            Kind::Packages(arch) => packages_text(&self.packages(input, arch)),
+            Kind::Packages(arch) => packages_text(&self.packages(input, arch), input.spec),
             Kind::Sources => {
                 let sources = input.sources.iter().map(AsRef::as_ref).filter(|source| source.component == self.component);
                 sources_text(sources.collect())
@@ -88,9 +92,9 @@ impl<'a> Index<'a> {
             Kind::Translation => {
                 let packages: BTreeSet<_> =
                     input.packages.values().flatten().filter(|package| package.component == self.component).collect();
-                translation::translation_text(packages.into_iter().map(AsRef::as_ref), input.reader)
+                Ok(translation::translation_text(packages.into_iter().map(AsRef::as_ref), input.details))
             }
-            Kind::Contents(arch) => contents::contents_text(&self.packages(input, arch), input.reader),
+            Kind::Contents(arch) => Ok(contents::contents_text(&self.packages(input, arch), input.details)),
         }
     }
 
@@ -100,17 +104,18 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The archives' own entries, each with its place in this repository's pool.
-fn packages_text(packages: &[&LockedPackage]) -> Result<Vec<u8>, RepositoryError> {
+/// The archives' own entries, to the byte but for the place in this repository's pool.
+fn packages_text(packages: &[&LockedPackage], spec: &AptRepositorySpec) -> Result<Vec<u8>, RepositoryError> {
     let mut packages = packages.to_vec();
     packages.sort_by(|left, right| {
-        let by_version = || left.version.cmp(&right.version);
+        let by_version = || compare(&left.version, &right.version);
         left.name.cmp(&right.name).then_with(by_version).then_with(|| left.arch.cmp(&right.arch))
     });
     packages.dedup();
     let mut text = Vec::with_capacity(packages.iter().map(|package| package.stanza.len() + 64).sum());
     for package in packages {
-        let entry = stanza::with_field(&package.stanza, "Filename", &pool::package_path(package)?);
+        let own = spec.overlays.contains(&package.archive).then(|| with_short_description(&package.stanza));
+        let entry = stanza::with_field(own.as_ref().unwrap_or(&package.stanza), "Filename", &pool::package_path(package)?);
         text.extend_from_slice(entry.as_bytes());
         text.push(b'\n');
     }
@@ -118,7 +123,7 @@ fn packages_text(packages: &[&LockedPackage]) -> Result<Vec<u8>, RepositoryError
 }
 
 fn sources_text(mut sources: Vec<&LockedSource>) -> Result<Vec<u8>, RepositoryError> {
-    sources.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.version.cmp(&right.version)));
+    sources.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| compare(&left.version, &right.version)));
     sources.dedup();
     let mut text = Vec::new();
     for source in sources {

@@ -8,8 +8,8 @@
 
 mod apt;
 mod by_hash;
-mod compress;
 mod contents;
+mod details;
 mod index;
 mod parallel;
 mod pool;
@@ -18,7 +18,8 @@ mod stanza;
 mod translation;
 mod verify;
 
-pub use apt::{AptRepositorySpec, PackageReader, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
+pub use apt::{AptRepositorySpec, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
+pub use details::PackageReader;
 pub use pool::PoolCollision;
 pub use verify::{TrustedKeys, verify_apt_repository};
 

@@ -1,12 +1,6 @@
-//! One entry of an apt index as text: reading a field, and replacing one while every other byte stays as it is.
+//! One entry of an apt index as text: replacing a field while every other byte stays as it is.
 
 use std::ops::Range;
-
-/// A field's value with its continuation lines, without the white space around it.
-pub(super) fn field<'a>(stanza: &'a str, name: &str) -> Option<&'a str> {
-    let range = field_range(stanza, name)?;
-    Some(stanza[range.start + name.len() + 1..range.end].trim())
-}
 
 /// The same entry with one field's value replaced in its place, or with the field added at the end.
 pub(super) fn with_field(stanza: &str, name: &str, value: &str) -> String {
@@ -45,11 +39,6 @@ fn is_field(line: &str, name: &str) -> bool {
     line.len() > name.len() && line[name.len()] == b':' && line[..name.len()].eq_ignore_ascii_case(name)
 }
 
-/// The entries of an index: blocks between empty lines.
-pub(super) fn stanzas(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n\n").map(|stanza| stanza.trim_matches('\n')).filter(|stanza| !stanza.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +54,6 @@ mod tests {
 
     #[test]
     fn continuation_lines_belong_to_their_field() {
-        assert_eq!(field(STANZA, "Tag"), Some("devel::examples, implemented-in::c,\n role::program"));
         assert_eq!(
             with_field(STANZA, "Tag", "none"),
             STANZA.replace("devel::examples, implemented-in::c,\n role::program", "none")
@@ -74,7 +62,6 @@ mod tests {
 
     #[test]
     fn a_field_that_is_not_there_is_added_at_the_end() {
-        assert_eq!(field(STANZA, "Siz"), None);
         assert_eq!(with_field("Package: a\n", "Directory", "pool/a"), "Package: a\nDirectory: pool/a\n");
         assert_eq!(with_field("Package: a", "Directory", "pool/a"), "Package: a\nDirectory: pool/a\n");
     }

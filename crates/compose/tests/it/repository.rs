@@ -80,7 +80,9 @@ impl Fixture {
         let path = deb.write_to(&self.path("cache"));
         let (sha256, size) = Sha256::of_file(&path).unwrap();
         let upstream = format!("upstream/{}", deb.file_name());
-        let stanza = with_short_description(&stanza_of(&path, &upstream).unwrap());
+        let whole = stanza_of(&path, &upstream).unwrap();
+        let is_own = deb.file_name().starts_with("anchor_");
+        let stanza = if is_own { whole } else { with_short_description(&whole) };
         let control = control(&path).unwrap();
         let field = |name: &str| {
             let line = stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -92,7 +94,7 @@ impl Fixture {
             name: control.name,
             version: control.version,
             arch: control.arch,
-            archive: "own".into(),
+            archive: if is_own { "own" } else { "debian" }.into(),
             component: "main".into(),
             file: LockedFile { path: upstream, size, sha256 },
             stanza,
@@ -141,6 +143,7 @@ impl Fixture {
             date,
             components: vec!["main".into(), "contrib".into()],
             arches: vec!["amd64".into(), "arm64".into()],
+            overlays: ["own".to_owned()].into(),
             contents: true,
             by_hash_generations: 2,
         };
@@ -259,12 +262,16 @@ async fn apt_updates_installs_downloads_and_fetches_sources() {
     let apt = fixture.apt("compose", "amd64");
     apt.update();
     let policy = apt.run("apt-cache", &["policy", "anchor"]);
-    assert!(policy.contains("Candidate: 10-1\n") && policy.contains("release v=13.1") || policy.contains("stable"), "{policy}");
+    assert!(policy.contains("Candidate: 10-1\n"), "{policy}");
+    let sources = apt.run("apt-cache", &["policy"]);
+    assert!(sources.contains("release v=13.1,o=Harbour,a=stable,n=quay,l=Harbour,c=main,b=amd64\n"), "{sources}");
     let plan = apt.run("apt-get", &["--simulate", "install", "harbour"]);
     assert!(plan.contains("Inst libharbour1 (1:1.0-1 Harbour:13.1/stable [amd64])"), "{plan}");
     assert!(plan.contains("Inst harbour (1:1.0-1 Harbour:13.1/stable [all])"), "{plan}");
     let description = apt.run("apt-cache", &["show", "harbour"]);
     assert!(description.contains("With a long description\n .\n of two paragraphs."), "{description}");
+    let own = apt.run("apt-cache", &["show", "--no-all-versions", "anchor"]);
+    assert!(own.contains("Description-en: fixture anchor\n It does nothing.\n"), "{own}");
 
     apt.run("apt-get", &["download", "harbour", "libharbour1"]);
     let deb = apt.downloaded("libharbour1_1%3a1.0-1_amd64.deb");
@@ -297,7 +304,8 @@ async fn entries_differ_from_the_archives_only_in_where_the_file_is() {
     packages.sort_by_key(|package| order.iter().position(|id| *id == package.id()).unwrap());
     for package in packages {
         let folder = if package.name == "anchor" { "pool/main/a/anchor/" } else { "pool/main/h/harbour/" };
-        expected += &package.stanza.replace("Filename: upstream/", &format!("Filename: {folder}"));
+        let entry = if package.archive == "own" { with_short_description(&package.stanza) } else { package.stanza.clone() };
+        expected += &entry.replace("Filename: upstream/", &format!("Filename: {folder}"));
         expected.push('\n');
     }
     assert_eq!(text, expected);
