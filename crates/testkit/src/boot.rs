@@ -45,7 +45,13 @@ pub struct NotSeen {
 
 impl std::fmt::Display for NotSeen {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "'{}' was not seen in {:.0} s; the console's end:\n{}", self.text, self.after.as_secs_f64(), self.console)
+        write!(
+            formatter,
+            "'{}' was not seen in {:.0} s; the console's end:\n{}",
+            self.text,
+            self.after.as_secs_f64(),
+            self.console
+        )
     }
 }
 

@@ -10,9 +10,7 @@ use serde::Serialize;
 
 use super::layer::write_layer;
 use super::oci::{History, ImageConfig, Platform, RootfsDigests, RuntimeConfig, oci_digest, write_archive};
-use super::{ImageError, RequiredProgram, Rootfs, blocking};
-
-pub(super) const PROGRAMS: &[RequiredProgram] = &[];
+use super::{ImageError, Rootfs, blocking};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LABEL: &str = "org.opencontainers.image.";

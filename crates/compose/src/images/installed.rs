@@ -112,7 +112,9 @@ mod tests {
     use super::*;
 
     fn entry(package: &str, status: &str) -> String {
-        format!("Package: {package}\nStatus: {status}\nArchitecture: amd64\nDescription: one\n Version: no field\nVersion: 1:2-3\n")
+        format!(
+            "Package: {package}\nStatus: {status}\nArchitecture: amd64\nDescription: one\n Version: no field\nVersion: 1:2-3\n"
+        )
     }
 
     #[test]
