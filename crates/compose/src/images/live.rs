@@ -70,14 +70,13 @@ pub(super) async fn build(
 ) -> Result<(), ImageError> {
     let medium = work.join("medium");
     let tree = unpack(runner, rootfs, work).await?;
-    let kernel = Kernel::of_tree(&tree, &rootfs.arch)?;
-    kernel.copy_to(&medium)?;
+    Kernel::of_tree(&tree, &rootfs.arch)?.copy_to(&medium)?;
     make_squashfs(runner, &tree, &medium.join(SQUASHFS), rootfs.epoch).await?;
-    fs_err::remove_dir_all(tree)?;
+    remove_folder(tree).await?;
     let mark = write_marks(spec, rootfs, &medium).await?;
     let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
     write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await?;
-    fs_err::remove_dir_all(medium)?;
+    remove_folder(medium).await?;
     Ok(())
 }
 
@@ -137,6 +136,10 @@ async fn unpack(runner: &Runner, rootfs: &Rootfs, work: &Path) -> Result<PathBuf
         .arg(&tree);
     runner.run(&command).await?;
     Ok(tree)
+}
+
+async fn remove_folder(folder: PathBuf) -> Result<(), ImageError> {
+    blocking(move || Ok(fs_err::remove_dir_all(folder)?)).await
 }
 
 /// The one kernel of a tree.

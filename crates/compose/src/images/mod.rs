@@ -24,7 +24,7 @@ use crate::tools::Runner;
 
 pub use container::ContainerSpec;
 pub use error::ImageError;
-pub(crate) use installed::read_status;
+pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
 pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs};
@@ -135,7 +135,7 @@ pub async fn build(
     kind.validate(&rootfs.arch)?;
     let partial = partial_name(output);
     match kind {
-        ImageKind::Container(spec) => container::build(spec, rootfs, work, &partial).await?,
+        ImageKind::Container(spec) => container::build(spec, rootfs, work, &partial, runner.cancel.clone()).await?,
         ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, &partial).await?,
     }
     let built = blocking(move || {
