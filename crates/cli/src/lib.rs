@@ -14,7 +14,7 @@ pub mod exit;
 
 pub mod commands;
 
-//pub mod plan_view;
+pub mod plan_view;
 pub mod progress;
 pub mod report;
 
