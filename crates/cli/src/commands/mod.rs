@@ -1,0 +1,25 @@
+//! One file per subcommand: arguments in, a call into the library, and what is shown of it.
+
+use crate::arguments::Command;
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+
+mod list;
+mod status;
+
+mod existing;
+
+/// Does a command.
+pub fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {
+    match command {
+        Command::List(arguments) => list::list(&arguments, environment),
+        Command::Status(arguments) => status::status(&arguments, environment),
+        Command::Plan(_)
+        | Command::Compose(_)
+        | Command::Resume(_)
+        | Command::Lock(_)
+        | Command::Why(_)
+        | Command::Verify(_)
+        | Command::Config(_) => Err(Failure::usage("this build of charmer has only `list` and `status`")),
+    }
+}

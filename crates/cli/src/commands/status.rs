@@ -1,0 +1,115 @@
+//! `charmer status`: how far a compose is, from its journal.
+
+use charmer_compose::engine::event::{Finish, read_journal};
+use charmer_compose::engine::job::JobId;
+
+use crate::arguments::{MessageFormat, StatusArguments};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::paint::{Paint, Tone};
+use crate::progress::run::{JobState, Run, State, seconds_of};
+use crate::text::{count, duration, harmless, harmless_lines, rough_duration};
+
+use super::existing::{Condition, Existing};
+
+pub(super) fn status(arguments: &StatusArguments, environment: &Environment) -> Result<Exit, Failure> {
+    let compose = Existing::read(&arguments.compose)?;
+    let journal = read_journal(&compose.layout.events());
+    // A compose that died before its first event has no journal yet.
+    let entries = journal.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) })?;
+    let mut run = Run::default();
+    entries.iter().for_each(|entry| run.apply(entry));
+    let now = match compose.condition {
+        Condition::Running => jiff::Timestamp::now().as_millisecond() as f64 / 1000.0,
+        // What it did last is what is known of it.
+        Condition::Died | Condition::Ended => entries.last().map_or(run.started, seconds_of),
+    };
+    output::print(&match arguments.format {
+        MessageFormat::Human => text(&compose, &run, now, Paint { colour: environment.colour_stdout() }),
+        MessageFormat::Json => json(&compose, &run, now),
+    })?;
+    Ok(Exit::Finished)
+}
+
+fn text(compose: &Existing, run: &Run, now: f64, paint: Paint) -> String {
+    let mut text = headline(compose, run, now, paint);
+    let counts = run.phases().into_iter().map(|phase| format!("{} {}/{}", phase.phase, phase.ended, phase.total));
+    let counts: Vec<String> = counts.collect();
+    if !counts.is_empty() {
+        text.push_str(&format!("{}\n", paint.text(Tone::Dim, &counts.join("  "))));
+    }
+    let verb = if compose.condition == Condition::Running { "running" } else { "was running" };
+    for (job, since) in run.running() {
+        text.push_str(&format!("{} {} for {}\n", paint.text(Tone::Accent, verb), name(job), rough_duration(now - since)));
+    }
+    for job in &run.jobs {
+        match &job.state {
+            State::Failed { failable, message, duration: seconds } => {
+                let allowed = if *failable { " (allowed to fail)" } else { "" };
+                let message = harmless_lines(message).join("\n  ");
+                let failed = paint.text(Tone::Bad, "failed");
+                text.push_str(&format!("{failed} {}{allowed} after {}: {message}\n", name(job), duration(*seconds)));
+            }
+            State::Skipped { because } => {
+                let skipped = paint.text(Tone::Warning, "skipped");
+                text.push_str(&format!("{skipped} {}, because {} is not there\n", name(job), harmless(because.as_str())));
+            }
+            State::Waiting | State::Running { .. } | State::Done { .. } => {}
+        }
+    }
+    let waiting = run.jobs.iter().filter(|job| job.state == State::Waiting).count();
+    if waiting > 0 {
+        text.push_str(&format!("{}\n", count(waiting, "job") + " not started"));
+    }
+    text
+}
+
+fn headline(compose: &Existing, run: &Run, now: f64, paint: Paint) -> String {
+    let id = paint.text(Tone::Strong, &harmless(&compose.compose_id));
+    let done = format!("{} of {} done", run.ended(), count(run.jobs.len(), "job"));
+    let elapsed = run.duration.map_or_else(|| rough_duration(now - run.started), duration);
+    match compose.condition {
+        Condition::Running => {
+            let left = rough_duration(run.remaining(now).seconds);
+            format!("{id} is running: {done} in {elapsed}, about {left} left\n")
+        }
+        Condition::Died => {
+            let folder = harmless(&compose.layout.root().display().to_string());
+            format!("{id} died: {done}; resume with `charmer resume {folder}`\n")
+        }
+        Condition::Ended => format!("{id} is {} after {elapsed}: {done}\n", compose.words()),
+    }
+}
+
+fn name(job: &JobState) -> String {
+    harmless(job.plan.job.as_str())
+}
+
+/// `docs/reference/events.md` describes it.
+fn json(compose: &Existing, run: &Run, now: f64) -> String {
+    let names = |chosen: fn(&State) -> bool| -> Vec<&JobId> {
+        run.jobs.iter().filter(|job| chosen(&job.state)).map(|job| &job.plan.job).collect()
+    };
+    let document = serde_json::json!({
+        "compose-id": compose.compose_id,
+        "status": compose.status,
+        "condition": match compose.condition {
+            Condition::Running => "running",
+            Condition::Died => "died",
+            Condition::Ended => "ended",
+        },
+        "elapsed": run.duration.unwrap_or(now - run.started),
+        "remaining": run.remaining(now).seconds,
+        "jobs": {
+            "running": names(|state| matches!(state, State::Running { .. })),
+            "done": names(|state| matches!(state, State::Done { how: Finish::Done, .. })),
+            "resumed-or-reused": names(|state| matches!(state, State::Done { how: Finish::Resumed | Finish::Reused { .. }, .. })),
+            "failed": names(|state| matches!(state, State::Failed { .. })),
+            "skipped": names(|state| matches!(state, State::Skipped { .. })),
+            "waiting": names(|state| *state == State::Waiting),
+        },
+        "findings": { "warn": run.warnings, "fatal": run.fatal_findings },
+    });
+    format!("{document:#}\n")
+}

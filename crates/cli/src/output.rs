@@ -1,0 +1,25 @@
+//! The two streams: stdout is for what was asked for, stderr for everything that is said on the way.
+
+use std::io::{self, Write as _};
+
+use crate::exit::Failure;
+use crate::text::harmless_lines;
+
+/// Writes to stdout. Who closes the pipe early (`charmer plan | head`) has seen enough.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Says on stderr why a command failed. A configuration's errors come ready, with their place in the file.
+pub fn complain(failure: &Failure) {
+    let mut text = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
+    }
+    // There is no other place to say that stderr is closed.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
