@@ -48,6 +48,29 @@ pub fn link_or_copy(original: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Copies a file, or a folder with everything in it, to `path` below `root`. Gives the path below `root` of each file, sorted.
+/// Links are followed, so that nothing in the copy leads out of it.
+pub fn copy_tree(from: &Path, root: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut copied = Vec::new();
+    let mut waiting = vec![(from.to_owned(), path.to_owned())];
+    while let Some((from, path)) = waiting.pop() {
+        if fs_err::metadata(&from)?.is_dir() {
+            for entry in fs_err::read_dir(&from)? {
+                let entry = entry?;
+                waiting.push((entry.path(), path.join(entry.file_name())));
+            }
+            continue;
+        }
+        let target = root.join(&path);
+        fs_err::create_dir_all(target.parent().unwrap_or(root))?;
+        remove_if_there(&target)?;
+        copy(&from, &target)?;
+        copied.push(path);
+    }
+    copied.sort();
+    Ok(copied)
+}
+
 /// Removes a file; that there is none is well.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs_err::remove_file(path) {

@@ -22,5 +22,9 @@ pub mod images;
 pub mod checks;
 pub mod metadata;
 
+pub mod plan;
+pub mod services;
+pub mod session;
+
 pub mod engine;
 pub mod tools;

@@ -50,16 +50,12 @@ impl Services {
 
     /// The base URL of a mirror, with `host` looked up.
     pub fn base_url(&self, mirror: &DebMirror) -> Result<String, JobError> {
-        let found = match &mirror.url {
-            MirrorUrl::Url(url) => return Ok(url.clone()),
-            MirrorUrl::Host => self.mirrors.as_ref().map(|mirrors| mirrors.main.clone()),
-            MirrorUrl::HostSecurity => self.mirrors.as_ref().map(|mirrors| mirrors.security.clone()),
-        };
-        match found {
-            Ok(Some(url)) => Ok(url),
-            Ok(None) => Err(JobError::new("this machine's apt sources name no such mirror").hint("give the mirror's URL in the configuration")),
-            Err(reason) => Err(JobError::new(reason.clone()).hint("give the mirror's URL in the configuration")),
+        if let MirrorUrl::Url(url) = &mirror.url {
+            return Ok(url.clone());
         }
+        let known = self.mirrors.as_ref().map_err(String::clone);
+        let url = known.and_then(|mirrors| mirrors.url(&mirror.url).map(str::to_owned).map_err(|error| error.to_string()));
+        url.map_err(|reason| JobError::new(reason).hint("give the mirror's URL in the configuration"))
     }
 
     /// Runs downloads of a job: their progress and retries become its events.
@@ -70,7 +66,7 @@ impl Services {
         let progress = Arc::new(Progress::default());
         let retried = context.clone();
         let downloader = Downloader::new(Options {
-            limits: self.download_limits,
+            limits: self.download_limits.clone(),
             offline: self.offline,
             progress: progress.clone(),
             on_retry: Some(Arc::new(move |retry| retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait))),
@@ -110,7 +106,7 @@ impl Services {
                 let first_line = passphrase.as_deref().and_then(|text| text.lines().next());
                 Signer::from_key_file(key, first_line).map(Some).map_err(unusable)
             }
-            Some(Signing::Command { command, .. }) => Signer::from_command(command.clone(), &context.runner).await.map(Some).map_err(unusable),
+            Some(Signing::Command { command }) => Signer::from_command(command.clone(), &context.runner).await.map(Some).map_err(unusable),
         }
     }
 }

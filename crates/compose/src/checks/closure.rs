@@ -9,7 +9,7 @@ use crate::finding::{Finding, Severity};
 use crate::gather::{Selected, Selection};
 
 /// Checks the first selection; the others are those of the variants that it adds to.
-pub fn check(selections: &[Selection], checks: &Checks) -> Result<Vec<Finding>, JobError> {
+pub(super) fn check(selections: &[Selection], checks: &Checks) -> Result<Vec<Finding>, JobError> {
     let Some(checked) = selections.first().filter(|_| checks.installability != Severity::Off) else { return Ok(Vec::new()) };
     let set = read(selections, &checked.arch)?;
     let is_own = |id: &charmer_packages::PackageId| set.origin(*id).archive == checked.variant;
@@ -21,7 +21,7 @@ pub fn check(selections: &[Selection], checks: &Checks) -> Result<Vec<Finding>, 
         severity: checks.installability,
         scope: scope.clone(),
         subject: set.describe(broken.package),
-        message: broken.message(&set),
+        message: broken.describe(&set),
         hint: None,
     };
     Ok(broken.into_iter().map(finding).collect())

@@ -45,6 +45,14 @@ pub fn installed_in_oci_archive(archive: &Path) -> Result<Vec<String>, Unreadabl
     Err(StatusError::NoDatabase(archive.to_owned()).into())
 }
 
+/// The packages installed in an image of some kind.
+pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
+    match kind {
+        "live" => installed_in_live_iso(runner, image, work).await,
+        _ => installed_in_oci_archive(image),
+    }
+}
+
 /// The packages installed in the squashfs of a live ISO. `work` is a folder with room for the squashfs, which is removed again.
 pub async fn installed_in_live_iso(runner: &Runner, iso: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
     let squashfs = work.join("filesystem.squashfs");

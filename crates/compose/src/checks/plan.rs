@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::config::resolved::Signing;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::gather::Selection;
@@ -17,7 +16,7 @@ use crate::images::plan::{PlannedImage, variants_below};
 use crate::openpgp::Keyring;
 use crate::package_set::lock::LockedPackage;
 use crate::repositories::plan::VariantRepository;
-use crate::repositories::verify::{TrustedKeys, verify_apt_repository};
+use crate::repositories::{TrustedKeys, verify_apt_repository};
 use crate::services::Services;
 
 use super::{closure, image, iso, versions};
@@ -89,15 +88,8 @@ pub fn plan_repositories(graph: &mut Graph, config: &Arc<Config>, services: &Arc
 
 /// The key by which this compose's signatures are verified; none when it signs nothing.
 async fn signing_keyring(context: &JobContext, services: &Services) -> Result<Option<Keyring>, JobError> {
-    let certificate = match &services.signing {
-        Some(Signing::Command { certificate, .. }) => fs_err::read(certificate)?,
-        Some(Signing::Key { .. }) => match services.signer(context).await? {
-            Some(signer) => signer.certificate(),
-            None => return Ok(None),
-        },
-        None => return Ok(None),
-    };
-    Keyring::from_bytes(&certificate).map(Some).map_err(JobError::new)
+    let Some(signer) = services.signer(context).await? else { return Ok(None) };
+    Keyring::from_bytes(&signer.certificate()).map(Some).map_err(JobError::new)
 }
 
 /// Adds the jobs that look at images. What follows takes the images that these give: one that fails is absent there.
@@ -126,7 +118,9 @@ fn plan_image(graph: &mut Graph, config: &Arc<Config>, PlannedImage { spec, imag
             }
             if made.format == "iso" && checks.iso_sanity != Severity::Off {
                 let volume_id = made.volume_id.as_deref().unwrap_or_default();
-                findings.extend(iso::check(&context.runner, &file, volume_id, checks.iso_sanity, &scope, &made.path).await?);
+                let expected = iso::ExpectedIso::live(volume_id);
+                let checked = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await;
+                findings.extend(checked.map_err(|error| JobError::caused(&error))?);
             }
             report(&context, findings)?;
             Ok(made)

@@ -6,7 +6,7 @@ use crate::finding::{Finding, Severity};
 use crate::gather::Selection;
 
 /// Sources whose packages are there in several versions.
-pub fn same_versions(selections: &[&Selection], severity: Severity) -> Vec<Finding> {
+pub(super) fn same_versions(selections: &[&Selection], severity: Severity) -> Vec<Finding> {
     let mut versions: BTreeMap<&str, BTreeMap<&str, Vec<String>>> = BTreeMap::new();
     for selection in selections {
         let scope = format!("{}.{}", selection.variant, selection.arch);

@@ -2,7 +2,7 @@
 //!
 //! It is saved in the compose and read again by resume, so each type here reads what it writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -173,10 +173,16 @@ impl Config {
         self.variants.iter().find(|variant| variant.name == name)
     }
 
+    /// The archives that are folders of the distribution's own packages.
+    pub fn overlays(&self) -> BTreeSet<String> {
+        let overlays = self.archives.iter().filter(|(_, archive)| matches!(archive.origin, Origin::Overlay { .. }));
+        overlays.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Every arch that some variant has, sorted.
     pub fn arches(&self) -> Vec<&str> {
         let arches = self.variants.iter().flat_map(|variant| variant.arches.iter().map(|arch| arch.arch.as_str()));
-        arches.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+        arches.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Jobs of the phases gather and lock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charmer_packages::PackageSet;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::config::resolved::{Origin, Variant};
+use crate::config::resolved::Variant;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase};
@@ -27,22 +27,17 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
         for arch in &variant.arches {
             let name = arch.arch.clone();
             let parent: Vec<_> = variant.parent.iter().map(|parent| selections[&(parent.clone(), name.clone())].required()).collect();
-            let spec = (variant, &config.checks, own_archives(config));
+            let spec = (variant, &config.checks, config.overlays());
             let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
-            let (config, variant, of_job) = (config.clone(), variant.clone(), name.clone());
+            let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
             let selection = graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
-                let (config, variant, arch) = (config.clone(), variant.clone(), of_job.clone());
+                let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
                 async move { context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await }
             });
             selections.insert((variant.name.clone(), name), selection);
         }
     }
     selections
-}
-
-fn own_archives(config: &Config) -> BTreeSet<String> {
-    let overlays = config.archives.iter().filter(|(_, archive)| matches!(archive.origin, Origin::Overlay { .. }));
-    overlays.map(|(name, _)| name.clone()).collect()
 }
 
 fn gather(
@@ -60,7 +55,7 @@ fn gather(
         optional: variant.optional,
         lookaside: &variant.lookaside,
         sources: variant.sources,
-        own: &own_archives(config),
+        own: &config.overlays(),
         parent,
         checks: &config.checks,
     };

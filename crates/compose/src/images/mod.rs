@@ -12,6 +12,7 @@ mod installed;
 mod layer;
 pub mod live;
 pub mod medium;
+pub mod plan;
 mod oci;
 pub mod rootfs;
 

@@ -16,6 +16,7 @@ use crate::repositories::plan::{Tree, VariantRepository};
 use crate::services::Services;
 
 use super::live::{self, LiveLogin};
+use super::medium::volume_id;
 use super::{ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build, build_rootfs};
 
 /// An image that has been planned.
@@ -83,7 +84,7 @@ fn plan_image(
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
     };
-    let tools: Vec<_> = kind.own_programs().iter().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let tools: Vec<_> = kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase, &scope).spec(&(image, &kind)).tools(&tools).weight(Weight::new(2, 1024)).estimate(40.0).failable(image.failable);
     let of_job = image.clone();
     let made = graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
@@ -148,13 +149,13 @@ async fn write_keyring(context: &JobContext, services: &Services) -> Result<Opti
 
 const fn live_login(live: &configured::Live) -> LiveLogin {
     match live.login {
-        configured::LiveLogin::Console => LiveLogin::Console,
-        configured::LiveLogin::Accounts => LiveLogin::Accounts,
+        configured::Login::Console => LiveLogin::Console,
+        configured::Login::Accounts => LiveLogin::Accounts,
     }
 }
 
 async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, rootfs: &RootfsFile) -> Result<Image, JobError> {
-    let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.format()));
+    let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
     let tar = context.layout.path(&rootfs.file.path);
     let input = Rootfs { tar, arch: rootfs.arch.clone(), epoch: rootfs.epoch, installed: rootfs.installed.clone() };
     let built = build(&context.runner, kind, &input, &context.work, &context.layout.path(&path)).await?;
@@ -163,7 +164,7 @@ async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, r
         kind: kind.name().to_owned(),
         variant: image.variant.clone(),
         arch: image.arch.clone(),
-        format: kind.format().to_owned(),
+        format: kind.file_extension().to_owned(),
         size: built.size,
         sha256: built.sha256,
         volume_id: kind.volume_id().map(str::to_owned),
@@ -176,7 +177,7 @@ async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, r
 fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
     let release = &config.release;
     match &image.kind {
-        configured::ImageKind::Container(container) => ImageKind::Container(ContainerSpec {
+        configured::ImageKind::Container(container) => ImageKind::Container(Box::new(ContainerSpec {
             reference: format!("{}:{}", image.variant.to_lowercase(), release.version),
             title: format!("{} {}", release.name, image.variant),
             version: release.version.clone(),
@@ -190,11 +191,11 @@ fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
             environment: container.env.clone(),
             user: container.user.clone().unwrap_or_default(),
             working_folder: container.workdir.clone().unwrap_or_default(),
-        }),
+        })),
         configured::ImageKind::Live(live) => ImageKind::Live(LiveSpec {
             title: format!("{} {} {}", release.name, release.version, image.variant),
-            volume_id: live::volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
-            boot_parameters: live.boot_arguments.clone(),
+            volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
+            boot_parameters: live.boot_parameters.clone(),
         }),
     }
 }

@@ -24,9 +24,9 @@ const FINISH: &str = include_str!("finish.sh");
 pub struct RootfsSpec {
     /// Composed repositories, the variant's own and those of its parents. apt takes the newest version over all of them.
     pub repositories: Vec<ComposedRepository>,
-    /// Public keys that signed the repositories: binary in a file named `*.gpg`, armoured in one named `*.asc`.
+    /// Public keys that signed the repositories, which are believed without one: binary in a file named `*.gpg`, armoured in one named `*.asc`.
     #[serde(skip)]
-    pub keyring: PathBuf,
+    pub keyring: Option<PathBuf>,
     /// As Debian names it.
     pub arch: String,
     pub base: BaseSet,
@@ -164,7 +164,10 @@ impl RootfsSpec {
     /// The repositories as apt reads them during the build. `copy://`, because apt gives dpkg paths of `file://` repositories,
     /// which mean nothing inside the tree.
     fn sources(&self) -> Result<String, ImageError> {
-        let keyring = path_text("keyring", &self.keyring)?;
+        let trust = match &self.keyring {
+            Some(keyring) => format!("Signed-By: {}", path_text("keyring", keyring)?),
+            None => "Trusted: yes".to_owned(),
+        };
         let stanza = |repository: &ComposedRepository| {
             let folder = path_text("repository", &repository.folder)?;
             let ComposedRepository { suite, components, .. } = repository;
@@ -173,7 +176,7 @@ impl RootfsSpec {
                 format!("URIs: copy://{folder}"),
                 format!("Suites: {}", word("suite", suite)?),
                 format!("Components: {}", word("component", &components.join(" "))?),
-                format!("Signed-By: {keyring}"),
+                trust.clone(),
                 // The date of a Release file is the compose's: an older lock is composed again as it was.
                 "Check-Valid-Until: no".to_owned(),
             ];
@@ -248,7 +251,7 @@ mod tests {
         };
         RootfsSpec {
             repositories: vec![repository],
-            keyring: "/compose/key.gpg".into(),
+            keyring: Some("/compose/key.gpg".into()),
             arch: "amd64".into(),
             base: BaseSet::Apt,
             packages: Vec::new(),

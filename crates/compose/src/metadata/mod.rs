@@ -22,6 +22,7 @@ pub mod composeinfo;
 pub mod debs;
 pub mod images;
 pub mod names;
+pub mod plan;
 pub mod reports;
 
 use serde::Serialize;

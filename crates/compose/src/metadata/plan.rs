@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::config::resolved::Variant;
+use crate::config::schema::images::ImageKind;
 use crate::config::schema::policy::Checksum;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
@@ -20,11 +21,11 @@ use crate::images::plan::PlannedImage;
 use crate::layout::Layout;
 use crate::package_set::lock::LockedPackage;
 use crate::repositories::plan::VariantRepository;
-use crate::repositories::pool;
+use crate::repositories::{RepositoryError, package_path};
 use crate::services::Services;
 
 use super::ComposeRecord;
-use super::checksums::{ChecksumKind, Checksums, checksum_files, checksums_of_file};
+use super::checksums::{SIGNATURE_SUFFIX, ChecksumKind, Checksums, checksum_files, checksums_of_file};
 use super::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
 use super::debs::{DebCategory, DebPlace, DebRecord, debs_json};
 use super::images::{ImageRecord, images_json, productmd_kind};
@@ -76,7 +77,7 @@ pub fn plan_images(
 ) -> Vec<Handle<ShippedFolder>> {
     let mut folders: BTreeMap<String, Vec<&PlannedImage>> = BTreeMap::new();
     for planned in images {
-        let folder = Layout::image_folder(&planned.spec.variant, &planned.spec.arch, planned.spec.kind.folder());
+        let folder = Layout::image_folder(&planned.spec.variant, &planned.spec.arch, folder_of(&planned.spec.kind));
         folders.entry(folder).or_default().push(planned);
     }
     let add = |(folder, planned): (String, Vec<&PlannedImage>)| {
@@ -97,6 +98,14 @@ pub fn plan_images(
         })
     };
     folders.into_iter().map(add).collect()
+}
+
+/// Where images of a kind are shipped, as Pungi has it.
+const fn folder_of(kind: &ImageKind) -> &'static str {
+    match kind {
+        ImageKind::Container(_) => "images",
+        ImageKind::Live(_) => "iso",
+    }
 }
 
 const fn checksum_kind(kind: Checksum) -> ChecksumKind {
@@ -143,7 +152,7 @@ async fn sign_checksums(context: &JobContext, services: &Services, folder: &str,
     for path in lists {
         let text = fs_err::read(context.layout.path(&path))?;
         let signature = signer.detach_sign(&text, time, &context.runner).await.map_err(|error| JobError::caused(&error))?;
-        shipped.files.push(write(&context.layout, format!("{path}.gpg"), &signature)?);
+        shipped.files.push(write(&context.layout, format!("{path}{SIGNATURE_SUFFIX}"), &signature)?);
     }
     let certificate = write(&context.layout, format!("{folder}/signing-key.asc"), &signer.certificate())?;
     if !shipped.images.is_empty() {
@@ -188,7 +197,7 @@ pub fn plan(
             let texts = [
                 ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), None, &variants)),
                 ("images.json", images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>())),
-                ("debs.json", debs_json(&compose, &deb_records(&selections))),
+                ("debs.json", debs_json(&compose, &deb_records(&selections).map_err(|error| JobError::caused(&error))?)),
             ];
             let written = texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
             Ok(MetadataFiles { files: written.collect::<Result<_, _>>()? })
@@ -253,7 +262,7 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
     (image.variant.clone(), record)
 }
 
-fn deb_records(selections: &[&Selection]) -> BTreeMap<DebPlace, DebRecord> {
+fn deb_records(selections: &[&Selection]) -> Result<BTreeMap<DebPlace, DebRecord>, RepositoryError> {
     let binary = |selection: &Selection, package: &LockedPackage| {
         let place = DebPlace {
             variant: selection.variant.clone(),
@@ -261,9 +270,9 @@ fn deb_records(selections: &[&Selection]) -> BTreeMap<DebPlace, DebRecord> {
             source: format!("{}_{}", package.source, package.source_version),
             package: package.id(),
         };
-        let path = format!("{}/repository/{}", selection.variant, pool::package_path(package));
-        (place, DebRecord { category: DebCategory::Binary, path, sha256: package.file.sha256, size: package.file.size })
+        let path = format!("{}/repository/{}", selection.variant, package_path(package)?);
+        Ok((place, DebRecord { category: DebCategory::Binary, path, sha256: package.file.sha256, size: package.file.size }))
     };
-    let of_selection = |selection: &&Selection| selection.packages.iter().map(|selected| binary(selection, &selected.package)).collect::<Vec<_>>();
-    selections.iter().flat_map(of_selection).collect()
+    let packages = selections.iter().flat_map(|selection| selection.packages.iter().map(move |selected| (*selection, &selected.package)));
+    packages.map(|(selection, package)| binary(selection, package)).collect()
 }

@@ -214,7 +214,7 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
             suite: String::new(),
             component: "main".to_owned(),
             priority: archive.priority,
-            compression: Compression::Plain,
+            compression: Compression::None,
             unpacked_size: Some(text.len() as u64),
             file: OutputFile { path, size: text.len() as u64, sha256: Sha256::of(&text) },
         });

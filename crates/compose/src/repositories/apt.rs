@@ -13,6 +13,7 @@ use super::parallel::in_parallel;
 use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;
+use crate::engine::OutputFile;
 use crate::files;
 use crate::package_set::compression::{Compression, compress_gz, compress_xz};
 use crate::package_set::lock::{LockedPackage, LockedSource};
@@ -114,7 +115,12 @@ pub fn stage_apt_repository(
     let details = PackageDetails::read(packages.values().flatten().map(AsRef::as_ref), spec, reader, threads)?;
     let files = write_indexes(&dists, &IndexInput { spec, packages, sources, details: &details }, threads)?;
     let release = release_text(spec, &files)?;
+    let dists_path = format!("{}/dists/{}", spec.path, spec.codename);
+    let shipped = files.iter().filter(|file| file.shipped);
+    let indexes = shipped.flat_map(|file| [file.path.clone(), by_hash::path_by_hash(&file.path, &file.sha256)].map(|path| (path, file)));
+    let indexes = indexes.map(|(path, file)| OutputFile { path: format!("{dists_path}/{path}"), size: file.size, sha256: file.sha256 });
     let repository = Repository {
+        files: pool.files(&spec.path).chain(indexes).collect(),
         path: spec.path.clone(),
         suite: spec.codename.clone(),
         components: spec.components.clone(),
@@ -141,8 +147,9 @@ impl StagedRepository {
         }
         // The suite's other name comes before what it leads to is new: it only ever leads to one whole state.
         self.name_suite()?;
-        self.write("Release", self.release.as_bytes())?;
-        let mut written = self.release.len();
+        let release = std::mem::take(&mut self.release);
+        self.write("Release", release.as_bytes())?;
+        let mut written = release.len();
         if let Some(signatures) = signatures {
             self.write("Release.gpg", &signatures.detached)?;
             self.write("InRelease", &signatures.clear_signed)?;
@@ -158,8 +165,11 @@ impl StagedRepository {
         Ok(self.repository)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        files::write_whole_dated(&self.dists.join(name), bytes, Some(self.spec.date))
+    fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        files::write_whole_dated(&self.dists.join(name), bytes, Some(self.spec.date))?;
+        let path = format!("{}/dists/{}/{name}", self.spec.path, self.spec.codename);
+        self.repository.files.push(OutputFile { path, size: bytes.len() as u64, sha256: Sha256::of(bytes) });
+        Ok(())
     }
 
     fn name_suite(&self) -> io::Result<()> {

@@ -12,6 +12,7 @@ mod contents;
 mod details;
 mod index;
 mod parallel;
+pub mod plan;
 mod pool;
 mod release;
 mod stanza;
@@ -20,12 +21,13 @@ mod verify;
 
 pub use apt::{AptRepositorySpec, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
 pub use details::PackageReader;
-pub use pool::PoolCollision;
+pub use pool::{PoolCollision, package_path};
 pub use verify::{TrustedKeys, verify_apt_repository};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
+use crate::engine::OutputFile;
 
 /// A written repository of one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,4 +43,6 @@ pub struct Repository {
     pub sources: u64,
     /// Bytes of all files in it.
     pub size: u64,
+    /// Every file that clients ask for, with paths relative to the compose's folder.
+    pub files: Vec<OutputFile>,
 }

@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::config::resolved::Variant;
 use crate::digest::Sha256;
+use crate::files::copy_tree;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::gather::plan::{ComposeDate, Selections};
 use crate::gather::{MissingSource, Selection};
 use crate::layout::Layout;
-use crate::package_set::deb_file;
+use crate::package_set::deb_file::{self, Description, full_description};
 use crate::package_set::lock::{LockedPackage, LockedSource};
 use crate::package_set::plan::{MissingFile, PackageFiles, fetch_files, plan_packages, stored_path};
 use crate::services::Services;
 
-use super::apt::{AptRepositorySpec, PackageReader, ReleaseSignatures, stage_apt_repository};
-use super::Repository;
+use super::{AptRepositorySpec, PackageReader, ReleaseSignatures, Repository, stage_apt_repository};
 
 /// Generations of indexes that stay under their digests in a repository that is written again.
 const BY_HASH_GENERATIONS: usize = 3;
@@ -210,7 +210,7 @@ async fn write_repository(
         fs_err::remove_dir_all(&root)?;
     }
     fs_err::create_dir_all(&root)?;
-    copy_extra_files(variant, &root)?;
+    let extra_files = copy_extra_files(variant, &context.layout, &spec.path)?;
     let (layout, cache, complete) = (context.layout.clone(), services.cache.clone(), sources.complete.clone());
     let stage = move || {
         let files = Files { layout: &layout, cache };
@@ -233,7 +233,10 @@ async fn write_repository(
             Some(ReleaseSignatures { clear_signed, detached })
         }
     };
-    staged.publish(signatures.as_ref()).map_err(|error| JobError::caused(&error))
+    let mut repository = staged.publish(signatures.as_ref()).map_err(|error| JobError::caused(&error))?;
+    repository.size += extra_files.iter().map(|file| file.size).sum::<u64>();
+    repository.files.extend(extra_files);
+    Ok(repository)
 }
 
 fn packages_by_arch(selections: &[Arc<Option<Selection>>]) -> BTreeMap<String, Vec<Arc<LockedPackage>>> {
@@ -266,16 +269,25 @@ fn repository_spec(
         date: date.0,
         components,
         arches: packages.keys().cloned().collect(),
+        overlays: config.overlays(),
         contents: variant.arches.iter().any(|arch| arch.contents),
         by_hash_generations: BY_HASH_GENERATIONS,
     }
 }
 
-fn copy_extra_files(variant: &Variant, root: &std::path::Path) -> Result<(), JobError> {
+/// Copies the variant's extra files beside its packages.
+fn copy_extra_files(variant: &Variant, layout: &Layout, repository: &str) -> Result<Vec<OutputFile>, JobError> {
+    let mut copied = Vec::new();
     for extra in &variant.extra_files {
-        crate::files::copy_tree(&extra.from, &root.join(&extra.to)).map_err(|error| JobError::caused(&error).hint("see [[extra-files]] in the configuration"))?;
+        let to = PathBuf::from(repository).join(&extra.to);
+        let paths = copy_tree(&extra.from, layout.root(), &to);
+        let paths = paths.map_err(|error| JobError::caused(&error).hint("see [[extra-files]] in the configuration"))?;
+        for path in paths {
+            let (sha256, size) = Sha256::of_file(&layout.root().join(&path))?;
+            copied.push(OutputFile { path: path.to_string_lossy().into_owned(), size, sha256 });
+        }
     }
-    Ok(())
+    Ok(copied)
 }
 
 /// The package files of a compose, and what was read out of them once and for all.
@@ -289,9 +301,9 @@ impl Files<'_> {
         self.layout.path(&stored_path(sha256))
     }
 
-    fn description(&self, package: &LockedPackage) -> io::Result<Option<String>> {
+    fn description(&self, package: &LockedPackage) -> io::Result<Option<Description>> {
         let control = deb_file::control(&self.path(&package.file.sha256)).map_err(io::Error::other)?;
-        Ok(control.field("Description").map(str::to_owned))
+        Ok(full_description(&control.text))
     }
 
     /// The list of a package's files: read once for all composes that share the cache.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::RepositoryError;
 use crate::digest::Sha256;
+use crate::engine::OutputFile;
 use crate::files;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 
@@ -63,6 +64,12 @@ impl Pool {
         }
     }
 
+    /// Every file with its path below `root`.
+    pub(super) fn files(&self, root: &str) -> impl Iterator<Item = OutputFile> {
+        let file = move |(path, file): (&String, &PoolFile)| OutputFile { path: format!("{root}/{path}"), size: file.size, sha256: file.sha256 };
+        self.files.iter().map(file)
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.files.values().map(|file| file.size).sum()
     }
@@ -103,7 +110,7 @@ impl PoolFile {
 }
 
 /// `pool/main/h/hello/hello_2.10-3_amd64.deb`
-pub(super) fn package_path(package: &LockedPackage) -> Result<String, RepositoryError> {
+pub fn package_path(package: &LockedPackage) -> Result<String, RepositoryError> {
     for part in [&package.name, &package.version, &package.arch] {
         check_part("package", part)?;
     }

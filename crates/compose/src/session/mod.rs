@@ -256,7 +256,7 @@ fn limits(config: &Config, jobs: Option<NonZeroUsize>) -> Limits {
     const MIB: u64 = 1 << 20;
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let configured = config.limits.jobs.and_then(|jobs| usize::try_from(jobs).ok());
-    let memory = config.limits.memory.map_or_else(|| rustix::system::sysinfo().totalram, |memory| memory.bytes());
+    let memory = config.limits.memory.map_or_else(|| memory_of_machine(), |memory| memory.bytes());
     Limits {
         jobs: jobs.map(NonZeroUsize::get).or(configured).unwrap_or(cores),
         machine: Weight::new(u32::try_from(cores).unwrap_or(u32::MAX), memory / MIB),
@@ -267,4 +267,10 @@ fn limits(config: &Config, jobs: Option<NonZeroUsize>) -> Limits {
 
 fn read_text(path: &Path) -> Result<String, StartError> {
     fs_err::read_to_string(path).map_err(|error| StartError::LockUnreadable { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// What the kernel says it has.
+fn memory_of_machine() -> u64 {
+    let total = rustix::system::sysinfo();
+    total.totalram.saturating_mul(u64::from(total.mem_unit))
 }

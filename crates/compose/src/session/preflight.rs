@@ -59,7 +59,7 @@ pub async fn check(
         lacks.extend(missing_archives(config, services));
     }
     if phases.contains(&Phase::Createrepo) {
-        lacks.extend(unusable_key(config, services));
+        lacks.extend(unusable_key(config, services, &surroundings.path));
     }
     lacks.extend(missing_space(config, target));
     if let Err(error) = Cache::open(&services.cache) {
@@ -123,7 +123,7 @@ fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
     lacks
 }
 
-fn unusable_key(config: &Config, services: &Services) -> Option<Lack> {
+fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<Lack> {
     let mend = "see [signing] in the configuration";
     match config.signing.as_ref()? {
         Signing::Key { key, passphrase_file } => {
@@ -136,8 +136,10 @@ fn unusable_key(config: &Config, services: &Services) -> Option<Lack> {
             let checked = Signer::from_key_file(key, first_line).and_then(|signer| signer.check(services.now));
             checked.err().map(|error| lack(format!("the signing key cannot be used: {error}"), mend))
         }
-        Signing::Command { certificate, .. } => {
-            Keyring::read([certificate]).err().map(|error| lack(format!("the certificate of the signing command cannot be used: {error}"), mend))
+        Signing::Command { command } => {
+            let program = command.first()?;
+            let missing = find_program(program.as_ref(), path).is_none();
+            missing.then(|| lack(format!("the signing command {program} is not there"), mend))
         }
     }
 }

@@ -64,7 +64,7 @@ impl Workshop {
         };
         RootfsSpec {
             repositories: repositories.iter().map(repository).collect(),
-            keyring: self.mirror.keyring.clone(),
+            keyring: Some(self.mirror.keyring.clone()),
             arch: "amd64".into(),
             base: BaseSet::Apt,
             packages: packages.iter().map(|&package| package.to_owned()).collect(),

@@ -77,6 +77,15 @@ pub enum Ecosystem {
     Deb,
 }
 
+impl Ecosystem {
+    /// As the configuration and the lock write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+        }
+    }
+}
+
 impl Document {
     /// Every arch that some variant has.
     pub(crate) fn arches(&self) -> BTreeSet<&str> {

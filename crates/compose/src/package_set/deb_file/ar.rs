@@ -19,6 +19,8 @@ pub(super) struct Members<R> {
     /// Whether a byte of padding follows the current member.
     padded: bool,
     count: usize,
+    /// When the current member was put in, in seconds since 1970.
+    time: i64,
 }
 
 impl<R: Read> Members<R> {
@@ -27,7 +29,7 @@ impl<R: Read> Members<R> {
         if read_fully(&mut reader, &mut magic)? < magic.len() || &magic != MAGIC {
             return Err(Fault::NotAnArchive);
         }
-        Ok(Self { reader, left: 0, padded: false, count: 0 })
+        Ok(Self { reader, left: 0, padded: false, count: 0, time: 0 })
     }
 
     /// The next member's name and size; what is left of the current member is passed over.
@@ -51,8 +53,13 @@ impl<R: Read> Members<R> {
             return Err(Fault::DamagedHeader { number: self.count });
         };
         self.left = size;
+        self.time = number(&header[16..28]).and_then(|time| i64::try_from(time).ok()).unwrap_or_default();
         self.padded = size % 2 == 1;
         Ok(Some((name, size)))
+    }
+
+    pub(super) const fn time(&self) -> i64 {
+        self.time
     }
 
     pub(super) fn into_inner(self) -> R {

@@ -104,6 +104,17 @@ pub fn control(path: &Path) -> Result<Control, DebFileError> {
     open(path).and_then(|file| context.control(&mut Members::open(file)?)).map_err(|fault| context.at(path, fault))
 }
 
+/// When a .deb was built, in seconds since 1970: the date of its first member, which is that of its changelog for all packages that
+/// are built reproducibly.
+pub fn built(path: &Path) -> Result<i64, DebFileError> {
+    let first_member = |file| {
+        let mut members = Members::open(file)?;
+        members.next()?;
+        Ok(members.time())
+    };
+    open(path).and_then(first_member).map_err(|fault| Context::default().at(path, fault))
+}
+
 /// The names of what a .deb installs but for folders, sorted, without a slash in front, as Contents indexes have them. A name that
 /// is not UTF-8, which Debian's policy forbids, has U+FFFD for what is not.
 pub fn contents(path: &Path) -> Result<Vec<String>, DebFileError> {
