@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::finding::{Finding, Severity};
-use crate::images::{StatusError, installed_in_status, live, read_status};
+use crate::images::{STATUS, StatusError, installed_in_status, live, read_status};
 use crate::package_set::lock::LockedPackage;
 use crate::tools::{Command, Runner, ToolError};
 
-/// The package database's path in a root file system.
-const STATUS: &str = "var/lib/dpkg/status";
 /// An image's documents are a few kilobytes.
 const DOCUMENT_LIMIT: u64 = 4 << 20;
 

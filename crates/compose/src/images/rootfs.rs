@@ -34,7 +34,8 @@ pub struct RootfsSpec {
     pub packages: Vec<String>,
     /// Files written last, by their path in the tree, mode 0644: apt's final sources, the hostname.
     pub files: BTreeMap<String, String>,
-    /// The root password as crypt(3) gives it (`mkpasswd`). Without one, nobody logs in as root with a password.
+    /// The root password as crypt(3) gives it (`mkpasswd`). Without one, nobody logs in as root with a password; with one, the package
+    /// passwd is in.
     pub root_password: Option<String>,
     /// `SOURCE_DATE_EPOCH`: no file is newer.
     pub epoch: i64,
@@ -124,8 +125,9 @@ fn mmdebstrap(spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Command, Ima
         .arg(format!("--customize-hook={}", path_text("work folder", &work.join("finish"))?))
         .env("SOURCE_DATE_EPOCH", spec.epoch.to_string())
         .env("TMPDIR", work.join("tree"));
-    if !spec.packages.is_empty() {
-        command = command.arg(format!("--include={}", spec.packages.join(",")));
+    let packages = spec.all_packages();
+    if !packages.is_empty() {
+        command = command.arg(format!("--include={}", packages.join(",")));
     }
     if root {
         command = command.contained();
@@ -151,6 +153,12 @@ impl RootfsSpec {
             return invalid("SOURCE_DATE_EPOCH", &self.epoch.to_string(), "it is before 1970");
         }
         Ok(())
+    }
+
+    /// The packages that are named, and what the last step needs.
+    fn all_packages(&self) -> Vec<&str> {
+        let chpasswd = self.root_password.as_ref().map(|_| "passwd");
+        self.packages.iter().map(String::as_str).chain(chpasswd).collect()
     }
 
     /// The repositories as apt reads them during the build. `copy://`, because apt gives dpkg paths of `file://` repositories,
