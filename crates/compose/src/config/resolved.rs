@@ -42,7 +42,7 @@ pub struct Archive {
     pub origin: Origin,
     /// The pin priority, from 1 to 1000.
     pub priority: i32,
-    /// The arches to read, of those that the variants have.
+    /// The arches to read: those of the variants and of seeds such as `libc6:i386`, or fewer.
     pub arches: Vec<String>,
     /// Its packages satisfy dependencies but are put into no repository.
     pub lookaside: bool,
@@ -160,7 +160,7 @@ pub struct ImageSpec {
 
 /// Who signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Signing {
     /// A secret key in a file.
     Key { key: PathBuf, passphrase_file: Option<PathBuf> },

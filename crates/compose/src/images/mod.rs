@@ -135,17 +135,41 @@ pub async fn build(
 ) -> Result<BuiltImage, ImageError> {
     kind.validate(&rootfs.arch)?;
     let partial = partial_name(output);
-    match kind {
-        ImageKind::Container(spec) => container::build(spec, rootfs, work, &partial, runner.cancel.clone()).await?,
-        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, &partial).await?,
+    // What a build that was killed left: xorriso would not cut it to its new length.
+    remove_if_there(&partial)?;
+    let finished = match make(runner, kind, rootfs, work, &partial).await {
+        Ok(()) => finish(&partial, output).await,
+        Err(error) => Err(error),
+    };
+    if finished.is_err() {
+        // The first error is the one to know.
+        let _ = remove_if_there(&partial);
     }
-    let built = blocking(move || {
+    finished
+}
+
+async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, output: &Path) -> Result<(), ImageError> {
+    match kind {
+        ImageKind::Container(spec) => container::build(spec, rootfs, work, output, runner.cancel.clone()).await,
+        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, output).await,
+    }
+}
+
+async fn finish(partial: &Path, output: &Path) -> Result<BuiltImage, ImageError> {
+    let (partial, output) = (partial.to_owned(), output.to_owned());
+    blocking(move || {
         let (sha256, size) = Sha256::of_file(&partial)?;
-        Ok((sha256, size, partial))
-    });
-    let (sha256, size, partial) = built.await?;
-    fs_err::rename(partial, output)?;
-    Ok(BuiltImage { path: output.to_owned(), size, sha256 })
+        fs_err::rename(partial, &output)?;
+        Ok(BuiltImage { path: output, size, sha256 })
+    })
+    .await
+}
+
+fn remove_if_there(file: &Path) -> std::io::Result<()> {
+    match fs_err::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A file that [`build`] made.
