@@ -79,6 +79,11 @@ impl Failure {
         Self { exit: Exit::Usage, message: message.into(), hint: None }
     }
 
+    /// What is wrong with a configuration, each problem in lines of its own.
+    pub fn configuration(problems: impl Into<String>, count: usize) -> Self {
+        Self::usage(format!("{}\n{}", crate::text::count(count, "problem") + " in the configuration", problems.into()))
+    }
+
     /// Something went wrong on the way: exit code 1.
     pub fn doomed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Doomed, message: message.into(), hint: None }

@@ -38,6 +38,8 @@ pub struct Summary {
     pub trusted_archives: Vec<String>,
     /// Archives that have changed since their indexes were read.
     pub moved_archives: Vec<String>,
+    /// Repositories and checksums are signed.
+    pub signed: bool,
 }
 
 /// Something that the compose ships.

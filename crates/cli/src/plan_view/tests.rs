@@ -52,7 +52,6 @@ pub(crate) fn harbour() -> Plan {
     }
     shipped.extend(repositories);
     let metadata = add(jobs, "metadata", Phase::Metadata, &shipped.iter().collect::<Vec<_>>(), 0.3, false);
-    add(jobs, "publish", Phase::Publish, &[&metadata], 0.1, false);
     Plan::new("Harbour Linux 13.1", plan)
 }
 

@@ -62,6 +62,8 @@ pub struct Outcome {
     /// Of all jobs, also of those that were not done again.
     pub findings: Vec<(JobId, Finding)>,
     pub timings: Vec<JobTiming>,
+    /// Jobs that were not done, each with the one whose output it misses.
+    pub skipped: Vec<(JobId, JobId)>,
     /// Jobs that were never started, because the run ended before.
     pub not_started: Vec<JobId>,
     pub duration: Duration,
@@ -127,6 +129,7 @@ struct Scheduler {
     nodes_of_tasks: HashMap<tokio::task::Id, NodeId>,
     started: Vec<bool>,
     failures: Vec<FailedJob>,
+    skipped: Vec<(JobId, JobId)>,
     findings: Vec<(JobId, Finding)>,
     timings: Vec<JobTiming>,
     doomed: bool,
@@ -183,6 +186,7 @@ impl Scheduler {
             running: JoinSet::new(),
             nodes_of_tasks: HashMap::new(),
             failures: Vec::new(),
+            skipped: Vec::new(),
             findings: Vec::new(),
             timings: Vec::new(),
             doomed: false,
@@ -327,7 +331,9 @@ impl Scheduler {
     fn skip(&mut self, id: NodeId, missing: NodeId) {
         self.started[id] = true;
         let because = self.graph.nodes[missing].job.id.clone();
-        self.events.send(Event::JobSkipped { job: self.graph.nodes[id].job.id.clone(), because });
+        let job = self.graph.nodes[id].job.id.clone();
+        self.skipped.push((job.clone(), because.clone()));
+        self.events.send(Event::JobSkipped { job, because });
         let absent = self.graph.nodes[id].absent.clone().expect("only a job whose output may be absent requires an input");
         self.be_absent(id, absent);
     }
@@ -364,6 +370,7 @@ impl Scheduler {
             status,
             not_started: unstarted.map(|(node, _)| node.job.id.clone()).collect(),
             failures: self.failures,
+            skipped: self.skipped,
             findings: self.findings,
             timings: self.timings,
             duration,

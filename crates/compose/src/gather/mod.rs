@@ -50,6 +50,8 @@ pub struct Selected {
 pub enum Reason {
     /// The seed as the configuration has it.
     Seed(String),
+    /// The configuration includes it as it is.
+    Include(String),
     /// The variant's parent has it.
     Parent(String),
     /// Another package needs it.

@@ -118,7 +118,7 @@ async fn make_rootfs(
         repositories: trees.iter().map(composed).collect(),
         keyring: write_keyring(context, services).await?,
         arch: image.arch.clone(),
-        base: super::BaseSet::default(),
+        base: image.base,
         packages: image.packages.clone(),
         files: match &image.kind {
             configured::ImageKind::Container(_) => BTreeMap::new(),

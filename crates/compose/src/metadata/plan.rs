@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::config::resolved::Variant;
+use crate::config::resolved::{ImageSpec, Variant};
 use crate::config::schema::images::ImageKind;
 use crate::config::schema::policy::Checksum;
 use crate::digest::Sha256;
@@ -48,6 +48,18 @@ pub struct ShippedFolder {
     files: Vec<OutputFile>,
 }
 
+impl ShippedFolder {
+    /// `SHA256SUMS` and its like.
+    pub fn checksum_files(&self) -> impl Iterator<Item = &OutputFile> {
+        self.files.iter().filter(|file| file.path.ends_with("SUMS"))
+    }
+
+    /// Where the signature of a checksum file lies.
+    pub fn signature_of(&self, file: &OutputFile) -> String {
+        format!("{}{SIGNATURE_SUFFIX}", file.path)
+    }
+}
+
 impl Output for ShippedFolder {
     fn files(&self) -> Vec<OutputFile> {
         self.files.clone()
@@ -77,14 +89,12 @@ pub fn plan_images(
 ) -> Vec<Handle<ShippedFolder>> {
     let mut folders: BTreeMap<String, Vec<&PlannedImage>> = BTreeMap::new();
     for planned in images {
-        let folder = Layout::image_folder(&planned.spec.variant, &planned.spec.arch, folder_of(&planned.spec.kind));
-        folders.entry(folder).or_default().push(planned);
+        folders.entry(image_folder(&planned.spec)).or_default().push(planned);
     }
     let add = |(folder, planned): (String, Vec<&PlannedImage>)| {
         let names: Vec<_> = planned.iter().map(|planned| planned.spec.name.clone()).collect();
-        let scope = folder.trim_start_matches("compose/").replace('/', ".");
         let spec = (compose, &names, &config.publish, &config.signing);
-        let job = Job::new(Phase::ImageChecksum, scope).spec(&spec).estimate(2.0);
+        let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).estimate(2.0);
         let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
         let (services, id) = (services.clone(), compose.id.clone());
         let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
@@ -93,19 +103,29 @@ pub fn plan_images(
             async move {
                 let present = names.into_iter().zip(images).filter_map(|(name, image)| Some((name, image.as_ref().clone()?)));
                 let shipped = ship(&context, &id, &folder, present.collect(), kinds).await?;
-                sign_checksums(&context, &services, &folder, shipped, *date).await
+                sign_checksums(&context, &services, shipped, *date).await
             }
         })
     };
     folders.into_iter().map(add).collect()
 }
 
-/// Where images of a kind are shipped, as Pungi has it.
-const fn folder_of(kind: &ImageKind) -> &'static str {
-    match kind {
+/// Where an image is shipped, as Pungi has it.
+fn image_folder(image: &ImageSpec) -> String {
+    let folder = match image.kind {
         ImageKind::Container(_) => "images",
         ImageKind::Live(_) => "iso",
-    }
+    };
+    Layout::image_folder(&image.variant, &image.arch, folder)
+}
+
+fn scope_of_folder(folder: &str) -> String {
+    folder.trim_start_matches("compose/").replace('/', ".")
+}
+
+/// The job that ships an image.
+pub fn image_folder_job(image: &ImageSpec) -> String {
+    format!("{}:{}", Phase::ImageChecksum, scope_of_folder(&image_folder(image)))
 }
 
 const fn checksum_kind(kind: Checksum) -> ChecksumKind {
@@ -145,18 +165,14 @@ async fn ship(context: &JobContext, id: &str, folder: &str, images: Vec<(String,
     context.blocking(work).await
 }
 
-async fn sign_checksums(context: &JobContext, services: &Services, folder: &str, mut shipped: ShippedFolder, date: ComposeDate) -> Result<ShippedFolder, JobError> {
+async fn sign_checksums(context: &JobContext, services: &Services, mut shipped: ShippedFolder, date: ComposeDate) -> Result<ShippedFolder, JobError> {
     let Some(signer) = services.signer(context).await? else { return Ok(shipped) };
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
-    let lists: Vec<_> = shipped.files.iter().filter(|file| file.path.ends_with("SUMS")).map(|file| file.path.clone()).collect();
+    let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
     for path in lists {
         let text = fs_err::read(context.layout.path(&path))?;
         let signature = signer.detach_sign(&text, time, &context.runner).await.map_err(|error| JobError::caused(&error))?;
         shipped.files.push(write(&context.layout, format!("{path}{SIGNATURE_SUFFIX}"), &signature)?);
-    }
-    let certificate = write(&context.layout, format!("{folder}/signing-key.asc"), &signer.certificate())?;
-    if !shipped.images.is_empty() {
-        shipped.files.push(certificate);
     }
     Ok(shipped)
 }
@@ -181,15 +197,16 @@ pub fn plan(
     compose: &ComposeRecord,
     selections: &Selections,
     repositories: &BTreeMap<String, VariantRepository>,
+    services: &Arc<Services>,
     described: Described,
 ) -> Handle<MetadataFiles> {
     let repositories: Vec<_> = repositories.values().map(|planned| planned.repository).collect();
     let all: Vec<_> = selections.values().copied().collect();
     let inputs = (described.folders, all, repositories, described.lock, described.date);
-    let (config, compose) = (config.clone(), compose.clone());
-    let job = Job::new(Phase::Metadata, "").spec(&(&compose, &config.release)).estimate(0.5);
+    let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
+    let job = Job::new(Phase::Metadata, "").spec(&(&compose, &config.release, &config.signing)).estimate(0.5);
     graph.add(job, inputs, move |context, (folders, selections, _repositories, _lock, date)| {
-        let (config, compose) = (config.clone(), compose.clone());
+        let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
         async move {
             let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
             let images: Vec<&ShippedImage> = folders.iter().flat_map(|folder| &folder.images).collect();
@@ -200,7 +217,11 @@ pub fn plan(
                 ("debs.json", debs_json(&compose, &deb_records(&selections).map_err(|error| JobError::caused(&error))?)),
             ];
             let written = texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
-            Ok(MetadataFiles { files: written.collect::<Result<_, _>>()? })
+            let mut files = written.collect::<Result<Vec<_>, _>>()?;
+            if let Some(signer) = services.signer(&context).await? {
+                files.push(write(&context.layout, "compose/metadata/signing-key.asc".to_owned(), &signer.certificate())?);
+            }
+            Ok(MetadataFiles { files })
         }
     })
 }

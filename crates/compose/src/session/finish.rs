@@ -30,6 +30,8 @@ pub struct Summary {
     pub findings: Vec<(JobId, Finding)>,
     pub failures: Vec<FailedJob>,
     pub timings: Vec<JobTiming>,
+    /// Jobs that were not done, each with the one whose output it misses.
+    pub skipped: Vec<(JobId, JobId)>,
     pub not_started: Vec<JobId>,
     /// `archive suite` of what nobody's signature was checked for.
     pub trusted: Vec<String>,
@@ -40,6 +42,8 @@ pub struct Summary {
 /// Something that the compose ships.
 #[derive(Debug, Clone)]
 pub struct Artifact {
+    /// `repository Base`, `live Server.amd64`.
+    pub name: String,
     /// Relative to the compose's folder.
     pub path: String,
     pub size: u64,
@@ -75,6 +79,7 @@ fn summary(layout: &Layout, request: &Request, outcome: &Outcome) -> Summary {
         findings: outcome.findings.clone(),
         failures: outcome.failures.clone(),
         timings: outcome.timings.clone(),
+        skipped: outcome.skipped.clone(),
         not_started: outcome.not_started.clone(),
         trusted: lock.map(|lock| lock.trusted).unwrap_or_default(),
         signed: request.config.signing.is_some(),
@@ -93,7 +98,7 @@ fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifac
         timings.get(job.as_str())?;
         let made: Repository = recorded_output(layout, &job)?;
         let (duration, reused) = made_by(&[job, format!("fetch:{}", variant.name)]);
-        Some(Artifact { path: made.path, size: made.size, sha256: made.sha256, duration, reused })
+        Some(Artifact { name: format!("repository {}", variant.name), path: made.path, size: made.size, sha256: made.sha256, duration, reused })
     };
     let mut artifacts: Vec<_> = config.variants.iter().filter_map(repository).collect();
     let folders = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("image-checksum:"));
@@ -101,7 +106,8 @@ fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifac
         for shipped in folder.images {
             let scope = format!("{}.{}.{}", shipped.image.variant, shipped.image.arch, shipped.name);
             let (duration, reused) = made_by(&[format!("rootfs:{scope}"), format!("{}:{scope}", shipped.image.kind)]);
-            artifacts.push(Artifact { path: shipped.path, size: shipped.image.size, sha256: shipped.image.sha256, duration, reused });
+            let name = format!("{} {}.{}", shipped.name, shipped.image.variant, shipped.image.arch);
+            artifacts.push(Artifact { name, path: shipped.path, size: shipped.image.size, sha256: shipped.image.sha256, duration, reused });
         }
     }
     artifacts

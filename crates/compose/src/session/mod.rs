@@ -4,8 +4,10 @@
 
 pub mod finish;
 pub mod folder;
+pub mod locking;
 pub mod preflight;
 pub mod request;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -21,9 +23,10 @@ use crate::config::Config;
 use crate::config::host::host_mirrors;
 use crate::engine::event::{Entry, EventLog};
 use crate::engine::graph::NothingSelected;
-use crate::engine::journal::write_durably;
+use crate::engine::journal::{recorded_output, write_durably};
 use crate::engine::scheduler::{self, Limits, Outcome, Settings};
 use crate::engine::{Graph, Phase, Weight};
+use crate::gather::Selection;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{ComposeType, Label, ReleaseName};
@@ -189,6 +192,13 @@ impl Session {
             cancel,
         })
     }
+}
+
+/// The selections of a compose, as its records have them.
+pub fn recorded_selections(layout: &Layout) -> Result<Vec<Selection>, RequestError> {
+    let request = Request::read(layout)?;
+    let scopes = request.config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
+    Ok(scopes.filter_map(|(variant, arch)| recorded_output(layout, &format!("gather:{variant}.{arch}"))).collect())
 }
 
 /// The graph of a compose that was never asked for, to be looked at.
