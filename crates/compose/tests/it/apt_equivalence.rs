@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use charmer_packages::closure::{Problem, Request, Selection, close};
+use charmer_packages::index::Index;
 use charmer_packages::installability::verdicts;
 use charmer_packages::{Deb, Ecosystem, Glob, IndexFile, IndexKind, Origin, PackageId, PackageSet, Seed};
 
@@ -92,7 +93,7 @@ fn compare(set: &PackageSet, broken: &BTreeSet<PackageId>, seed: &str, installed
     }
 }
 
-/// The first ambiguous name for which apt took another of the equal providers.
+/// The first ambiguous name for which apt took one of the equal providers that the closure did not take.
 fn provider_of_apt(
     set: &PackageSet,
     selection: &Selection,
@@ -100,42 +101,30 @@ fn provider_of_apt(
     request: &Request,
 ) -> Option<(String, String)> {
     selection.problems.iter().find_map(|problem| {
-        let Problem::AmbiguousProvider { requirer, chosen, providers } = problem else { return None };
-        let is_installed = |id: &&PackageId| installed.contains(set.name(**id));
-        let provider = providers.iter().find(is_installed).filter(|_| !installed.contains(set.name(*chosen)))?;
+        let Problem::AmbiguousProvider { requirer, providers, .. } = problem else { return None };
+        let is_apts = |id: &&PackageId| installed.contains(set.name(**id)) && !selection.contains(**id);
+        let provider = providers.iter().find(is_apts)?;
         let atoms = set.requirement(requirer.requirement).atoms();
-        let names = atoms.iter().map(|atom| set.text(atom.name));
-        let name = names.into_iter().find(|name| !request.providers.contains_key(*name))?;
+        let name = atoms.iter().map(|atom| set.text(atom.name)).find(|name| !request.providers.contains_key(*name))?;
         Some((name.to_owned(), set.name(*provider).to_owned()))
     })
 }
 
 /// The first choice of the closure that apt did not make because it conflicts with a package that apt took.
 fn passed_over_for_conflict(set: &PackageSet, selection: &Selection, installed: &BTreeSet<String>) -> Option<String> {
-    let with_apts: Vec<PackageId> = set.ids().filter(|id| installed.contains(set.name(*id))).collect();
-    selection
-        .choices
-        .iter()
-        .map(|choice| choice.chosen)
-        .filter(|chosen| !installed.contains(set.name(*chosen)))
-        .find(|chosen| {
-            let mut together = with_apts.clone();
-            together.push(*chosen);
-            excludes(set, *chosen, &with_apts)
-        })
-        .map(|chosen| set.name(chosen).to_owned())
-}
-
-/// Whether a package (with what it alone needs) cannot stand beside the others: one of them names the other as a conflict.
-fn excludes(set: &PackageSet, package: PackageId, others: &[PackageId]) -> bool {
-    let index = charmer_packages::index::Index::new(set, "amd64", set.ids().collect());
-    let stands_against = |left: PackageId, right: PackageId| {
+    let of_apt: Vec<PackageId> = set.ids().filter(|id| installed.contains(set.name(*id))).collect();
+    let index = Index::new(set, "amd64", set.ids().collect());
+    let names_as_conflict = |left: PackageId, right: PackageId| {
         set.relations(left).iter().filter(|relation| relation.kind.is_negative()).any(|relation| {
             let atoms = set.requirement(relation.requirement).atoms();
             atoms.iter().any(|atom| index.conflicting(atom, left).contains(&right))
         })
     };
-    others.iter().any(|other| stands_against(package, *other) || stands_against(*other, package))
+    let chosen = selection.choices.iter().map(|choice| choice.chosen);
+    let passed_over = chosen
+        .filter(|chosen| !installed.contains(set.name(*chosen)))
+        .find(|chosen| of_apt.iter().any(|other| names_as_conflict(*chosen, *other) || names_as_conflict(*other, *chosen)));
+    passed_over.map(|id| set.name(id).to_owned())
 }
 
 /// Packages out of all sections, the same ones for the same index: the middle one of each, then those at a third.
@@ -158,7 +147,7 @@ fn choose_seeds(set: &PackageSet, broken: &BTreeSet<PackageId>) -> Vec<String> {
 /// An apt of its own: no package installed, one suite of one mirror.
 struct Apt {
     folder: tempfile::TempDir,
-    /// Held in the folder; named here once.
+    /// That keep it in its folder.
     options: Vec<String>,
 }
 
@@ -191,11 +180,8 @@ impl Apt {
             "Acquire::GzipIndexes=false",
             "Debug::NoLocking=true",
         ];
-        let options = options
-            .iter()
-            .map(|(name, path)| format!("{name}={}", path.display()))
-            .chain(settings.map(str::to_owned))
-            .collect();
+        let options =
+            options.iter().map(|(name, path)| format!("{name}={}", path.display())).chain(settings.map(str::to_owned)).collect();
         let apt = Apt { folder, options };
         apt.run(&["update"]);
         apt

@@ -233,8 +233,9 @@ pub(super) fn read_sha256(text: &str) -> Result<[u8; 32], String> {
 /// The path inside the archive, without a `./` before it. It cannot leave the archive's folder.
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
-    let is_safe = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
-        && !path.chars().any(|c| c.is_control() || c == '\\');
+    let is_plain = |byte: &u8| !byte.is_ascii_control() && *byte != b'\\';
+    let is_safe_part = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && part.iter().all(is_plain);
+    let is_safe = path.as_bytes().split(|byte| *byte == b'/').all(is_safe_part);
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }
 
