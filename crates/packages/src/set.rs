@@ -198,6 +198,16 @@ pub(crate) struct ShardProblem {
 }
 
 impl Shard {
+    /// With room for what this much text of an index usually holds, so that tables need not grow.
+    pub(crate) fn for_text(bytes: usize) -> Shard {
+        Shard {
+            symbols: Symbols::with_capacity(bytes / 200, bytes / 10),
+            packages: Vec::with_capacity(bytes / 800),
+            relations: Vec::with_capacity(bytes / 80),
+            ..Shard::default()
+        }
+    }
+
     /// The requirement that is written so. Each text is read once.
     pub(crate) fn requirement(
         &mut self,

@@ -42,14 +42,23 @@ struct Entry {
 
 impl Default for Symbols {
     fn default() -> Symbols {
-        let mut symbols =
-            Symbols { text: String::new(), ends: Vec::new(), by_text: HashTable::new(), hasher: FixedState::with_seed(0) };
-        symbols.intern("");
-        symbols
+        Symbols::with_capacity(0, 0)
     }
 }
 
 impl Symbols {
+    /// With room for this many strings, and for this many bytes in all.
+    pub(crate) fn with_capacity(strings: usize, bytes: usize) -> Symbols {
+        let mut symbols = Symbols {
+            text: String::with_capacity(bytes),
+            ends: Vec::with_capacity(strings),
+            by_text: HashTable::with_capacity(strings),
+            hasher: FixedState::with_seed(0),
+        };
+        symbols.intern("");
+        symbols
+    }
+
     pub fn intern(&mut self, text: &str) -> Symbol {
         let hash = self.hash(text);
         if let Some(symbol) = self.find_hashed(text, hash) {

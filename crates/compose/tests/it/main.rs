@@ -1,5 +1,6 @@
 //! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
+mod apt_equivalence;
 mod archives;
 mod config;
 mod downloads;

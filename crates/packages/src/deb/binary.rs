@@ -1,5 +1,7 @@
 //! One stanza of a Packages index.
 
+use memchr::memchr_iter;
+
 use crate::deb::control::Fields;
 use crate::deb::relation::{clauses, is_arch, is_package_name, read_clause};
 use crate::deb::version;
@@ -66,12 +68,10 @@ struct Written<'t> {
 impl<'t> Written<'t> {
     fn read(stanza: &'t str) -> Result<Written<'t>, String> {
         let mut written = Written::default();
-        let mut seen = SeenNames { mask: 0, names: Vec::with_capacity(32) };
+        let mut seen = SeenNames { mask: 0, names: [""; SeenNames::LIMIT], count: 0 };
         for field in Fields::of(stanza) {
             let field = field?;
-            if !seen.insert(field.name) {
-                return Err(format!("the field {} stands there twice", field.name));
-            }
+            seen.insert(field.name)?;
             if let Some(place) = written.place(field.name) {
                 *place = Some(field.value);
             }
@@ -114,22 +114,34 @@ impl<'t> Written<'t> {
 }
 
 /// The names of the fields so far. A mask says at once of most names that they are new.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SeenNames<'t> {
     mask: u64,
-    names: Vec<&'t str>,
+    /// On the stack, as there is one for each of a hundred thousand stanzas.
+    names: [&'t str; SeenNames::LIMIT],
+    count: usize,
+}
+
+impl SeenNames<'_> {
+    /// Debian's longest stanzas have half as many fields.
+    const LIMIT: usize = 64;
 }
 
 impl<'t> SeenNames<'t> {
-    /// `false` if the name is already there.
-    fn insert(&mut self, name: &'t str) -> bool {
+    fn insert(&mut self, name: &'t str) -> Result<(), String> {
         let bytes = name.as_bytes();
         let letter = |index: usize| usize::from(bytes[index] & 0x1f);
         let bit = 1_u64 << ((bytes.len() * 5 + letter(0) + letter(bytes.len() / 2) * 3 + letter(bytes.len() - 1) * 7) % 64);
-        let is_known = self.mask & bit != 0 && self.names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if self.mask & bit != 0 && self.names[..self.count].iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(format!("the field {name} stands there twice"));
+        }
+        let Some(place) = self.names.get_mut(self.count) else {
+            return Err(format!("the entry has more than {} fields", SeenNames::LIMIT));
+        };
+        *place = name;
         self.mask |= bit;
-        self.names.push(name);
-        !is_known
+        self.count += 1;
+        Ok(())
     }
 }
 
@@ -218,23 +230,34 @@ pub(super) fn read_number(text: &str, name: &str) -> Result<u64, String> {
 }
 
 pub(super) fn read_sha256(text: &str) -> Result<[u8; 32], String> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => byte - b'0',
+        b'a'..=b'f' => byte - b'a' + 10,
+        b'A'..=b'F' => byte - b'A' + 10,
+        _ => NO_DIGIT,
+    };
     let mut digest = [0; 32];
     let bytes = text.as_bytes();
     let is_digest = bytes.len() == 64
         && digest.iter_mut().zip(bytes.chunks_exact(2)).all(|(byte, pair)| {
-            let value = digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high << 4 | low);
-            *byte = value.unwrap_or(0);
-            value.is_some()
+            let (high, low) = (digit(pair[0]), digit(pair[1]));
+            *byte = high << 4 | low;
+            high != NO_DIGIT && low != NO_DIGIT
         });
     if is_digest { Ok(digest) } else { Err(format!("`{}` is no SHA256", text.escape_debug())) }
 }
 
+const NO_DIGIT: u8 = u8::MAX;
+
 /// The path inside the archive, without a `./` before it. It cannot leave the archive's folder.
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
-    let is_safe = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
-        && !path.chars().any(|c| c.is_control() || c == '\\');
+    let is_plain = path.bytes().all(|byte| !byte.is_ascii_control() && byte != b'\\');
+    let mut start = 0;
+    let is_safe = is_plain
+        && memchr_iter(b'/', path.as_bytes())
+            .chain(std::iter::once(path.len()))
+            .all(|end| !matches!(&path[std::mem::replace(&mut start, end + 1)..end], "" | "." | ".."));
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }
 

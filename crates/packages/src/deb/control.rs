@@ -31,23 +31,24 @@ pub(crate) struct Field<'t> {
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'t> {
     rest: &'t str,
+    /// Looked for once, not in each field.
+    has_carriage_return: bool,
 }
 
 impl<'t> Fields<'t> {
     pub(crate) fn of(stanza: &'t str) -> Fields<'t> {
-        Fields { rest: stanza }
+        Fields { rest: stanza, has_carriage_return: memchr(b'\r', stanza.as_bytes()).is_some() }
     }
 
     fn read_field(&mut self) -> Result<Field<'t>, String> {
         let text = std::mem::take(&mut self.rest);
-        let end = end_of_field(text);
-        let first_line = text.lines().next().unwrap_or("");
-        let name = match memchr(b':', first_line.as_bytes()) {
-            Some(colon) if is_field_name(&first_line[..colon]) => &first_line[..colon],
-            _ => return Err(format!("the line `{}` is no field", shorten(first_line))),
+        let name = match memchr(b':', text.as_bytes()) {
+            Some(colon) if is_field_name(&text[..colon]) => &text[..colon],
+            _ => return Err(format!("the line `{}` is no field", shorten(text.lines().next().unwrap_or("")))),
         };
+        let end = end_of_field(text, name.len());
         let value = &text[name.len() + 1..end];
-        if memchr(b'\r', value.as_bytes()).is_some() {
+        if self.has_carriage_return && value.contains('\r') {
             return Err(format!("the field {name} has a carriage return; a line ends with a line feed alone"));
         }
         self.rest = &text[end..];
@@ -64,10 +65,10 @@ impl<'t> Iterator for Fields<'t> {
 }
 
 /// Behind the last line of the field that the text starts with: the first line end with no space or tab after it.
-fn end_of_field(text: &str) -> usize {
+fn end_of_field(text: &str, name_length: usize) -> usize {
     let bytes = text.as_bytes();
-    memchr_iter(b'\n', bytes)
-        .map(|line_end| line_end + 1)
+    memchr_iter(b'\n', &bytes[name_length..])
+        .map(|line_end| name_length + line_end + 1)
         .find(|next| !matches!(bytes.get(*next), Some(b' ' | b'\t')))
         .unwrap_or(bytes.len())
 }

@@ -141,7 +141,7 @@ fn border_after(text: &[u8], position: usize) -> usize {
 }
 
 fn read_pieces(pieces: &[Piece], indexes: &[Index], targets: &[Target]) -> Shard {
-    let mut shard = Shard::default();
+    let mut shard = Shard::for_text(pieces.iter().map(|piece| piece.range.len()).sum());
     for Piece { index, range } in pieces {
         let id = u16::try_from(*index).expect("the number of files is limited");
         for (start, stanza) in stanzas(&indexes[*index].text[range.clone()]) {

@@ -36,11 +36,12 @@ pub(crate) fn read_clause(clause: &str) -> Result<Vec<WrittenAtom<'_>>, String> 
 }
 
 fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
-    let fail = |what: &str| Err(format!("`{}` {what}", shorten(text)));
-    if text.contains("${") {
-        return fail("has a substitution variable that nobody replaced");
-    }
-    let end = text.find(|c: char| c.is_ascii_whitespace() || "([<".contains(c)).unwrap_or(text.len());
+    let fail = |what: &str| {
+        let what = if text.contains("${") { "has a substitution variable that nobody replaced" } else { what };
+        Err(format!("`{}` {what}", shorten(text)))
+    };
+    let ends_name = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b'[' | b'<');
+    let end = text.as_bytes().iter().position(ends_name).unwrap_or(text.len());
     let (word, mut rest) = (&text[..end], text[end..].trim_ascii_start());
     let (name, qualifier) = match word.split_once(':') {
         Some((name, qualifier)) => (name, Some(qualifier)),
@@ -86,14 +87,14 @@ fn read_version_limit(text: &str) -> Option<(Operator, &str)> {
         _ => return None,
     };
     let version = text[end..].trim_ascii();
-    let is_word = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_word = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'$');
     is_word.then_some((operator, version))
 }
 
 /// What dpkg takes as a package's name. Such a name is safe as a part of a path.
 pub(crate) fn is_package_name(name: &str) -> bool {
     name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_'))
 }
 
 pub(crate) fn is_arch(arch: &str) -> bool {
@@ -131,6 +132,7 @@ mod tests {
     #[test]
     fn refuses_the_rest_by_name() {
         for (text, message) in [
+            ("a (= ${v})", "`a (= ${v})` has a substitution variable that nobody replaced"),
             ("${shlibs:Depends}", "`${shlibs:Depends}` has a substitution variable that nobody replaced"),
             ("a (>= 1", "`a (>= 1` has no closing parenthesis"),
             ("a (1)", "`a (1)` has no version limit in its parentheses"),

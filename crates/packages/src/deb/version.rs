@@ -20,9 +20,9 @@ pub fn is_valid(version: &str) -> bool {
     let has_epoch = version.contains(':');
     let epoch_is_number = epoch.iter().all(u8::is_ascii_digit) && (!has_epoch || !epoch.is_empty()) && epoch.len() <= 9;
     let upstream_is_valid = upstream.first().is_some_and(u8::is_ascii_digit)
-        && upstream.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-+~:".contains(byte));
+        && upstream.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'~' | b':'));
     let has_revision = version.contains('-');
-    let revision_is_valid = revision.iter().all(|byte| byte.is_ascii_alphanumeric() || b".+~".contains(byte));
+    let revision_is_valid = revision.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'~'));
     epoch_is_number && upstream_is_valid && revision_is_valid && (!has_revision || !revision.is_empty())
 }
 

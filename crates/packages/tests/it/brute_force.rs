@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use charmer_packages::PackageId;
 use charmer_packages::closure::close;
 use charmer_packages::installability::verdicts;
 use proptest::prelude::*;
@@ -124,7 +125,7 @@ proptest! {
     fn closures_are_closed_minimal_in_reason_and_honest(models in models()) {
         let set = set(&fixture(&models));
         let selection = close(&set, &request("p0 p1"));
-        let selected: BTreeSet<usize> = selection.ids().map(|id| id.index()).collect();
+        let selected: BTreeSet<usize> = selection.ids().map(PackageId::index).collect();
         prop_assert!(selected.contains(&0) && selected.contains(&1));
 
         // Closed: each clause is answered in the selection, or by nothing at all and reported.

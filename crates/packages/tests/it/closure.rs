@@ -1,6 +1,7 @@
 //! What is selected, and why.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use charmer_packages::Glob;
 use charmer_packages::closure::{Reason, Request, close};
@@ -460,7 +461,7 @@ fn why_leads_from_the_seed_to_the_package() {
 fn a_chain_of_any_length_needs_no_stack() {
     let mut fixture = String::new();
     for number in 0..50_000 {
-        fixture.push_str(&format!("p{number} 1\n  Depends: p{}\n", (number + 1) % 50_000));
+        writeln!(fixture, "p{number} 1\n  Depends: p{}", (number + 1) % 50_000).unwrap();
     }
     let set = set(&fixture);
     let selection = close(&set, &request("p0"));

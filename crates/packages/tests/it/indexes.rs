@@ -150,7 +150,8 @@ fn sources_have_their_files() {
 #[test]
 fn threads_cannot_be_seen_in_the_result() {
     let many = |prefix: &str| -> String {
-        (0..40_000).map(|number| format!("{}\n", BASH.replace("bash", &format!("{prefix}{number}")))).collect()
+        let stanzas: Vec<String> = (0..40_000).map(|number| BASH.replace("bash", &format!("{prefix}{number}"))).collect();
+        stanzas.join("\n")
     };
     let (set, problems) = read(vec![file(many("b").as_bytes()), file(many("c").as_bytes())]);
     assert_eq!(problems, []);

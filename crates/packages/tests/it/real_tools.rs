@@ -19,8 +19,8 @@ const DPKG_SAYS: &str = "while read -r left right; do \
 #[test]
 fn versions_are_ordered_as_dpkg_orders_them() {
     let pairs = version_pairs(2500);
-    let questions: String = pairs.iter().map(|(left, right)| format!("{left} {right}\n")).collect();
-    let answers = run(Command::new("sh").args(["-c", DPKG_SAYS]), &questions);
+    let questions: Vec<String> = pairs.iter().map(|(left, right)| format!("{left} {right}")).collect();
+    let answers = run(Command::new("sh").args(["-c", DPKG_SAYS]), &(questions.join("\n") + "\n"));
     let answers: Vec<&str> = answers.lines().collect();
     assert_eq!(answers.len(), pairs.len());
     for ((left, right), answer) in pairs.iter().zip(answers) {
