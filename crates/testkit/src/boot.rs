@@ -36,7 +36,6 @@ pub struct Boot {
 }
 
 /// What was waited for did not come; the last lines of the console are in it.
-#[derive(Debug)]
 pub struct NotSeen {
     pub text: String,
     pub after: Duration,
@@ -52,6 +51,13 @@ impl std::fmt::Display for NotSeen {
             self.after.as_secs_f64(),
             self.console
         )
+    }
+}
+
+/// As people read it: `unwrap` prints this.
+impl std::fmt::Debug for NotSeen {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, formatter)
     }
 }
 

@@ -26,6 +26,8 @@ pub enum ImageError {
     NoKernel { arch: String },
     #[error("the root file system has several Linux kernels ({}): a medium boots exactly one", .0.join(", "))]
     SeveralKernels(Vec<String>),
+    #[error("the root file system has no /sbin/init: add a package such as 'systemd-sysv' to the image's packages")]
+    NoInit,
     #[error("the kernel {kernel} has no initrd: add the package 'initramfs-tools' to the image's packages")]
     NoInitrd { kernel: String },
     #[error("entry '{entry}' of {} is {kind}, which a container layer cannot hold", archive.display())]

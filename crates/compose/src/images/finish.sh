@@ -16,11 +16,17 @@ rm -f "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/0000*
 # Identities that must not be the same on every machine.
 rm -f "$root"/etc/ssh/ssh_host_*_key "$root"/etc/ssh/ssh_host_*_key.pub
 rm -f "$root"/var/lib/systemd/random-seed "$root"/var/lib/systemd/credential.secret
-if [ -e "$root/usr/lib/systemd/system/ssh.service" ] && [ ! -e "$root/usr/lib/systemd/system/sshd-keygen.service" ]; then
-    # Before Debian 13, only the package's installation made host keys.
-    mkdir -p "$root/etc/systemd/system/ssh.service.d"
+# What makes new host keys when there are none.
+units=$root/etc/systemd/system
+if [ -e "$root/usr/lib/systemd/system/sshd-keygen.service" ]; then
+    # systemd takes an empty machine id for a later start than the first, and a missing one for a reason to ask questions.
+    mkdir -p "$units/sshd-keygen.service.d"
+    printf '[Unit]\nConditionFirstBoot=\nConditionPathIsReadWrite=/etc/ssh\n' >"$units/sshd-keygen.service.d/missing-keys.conf"
+elif [ -e "$root/usr/lib/systemd/system/ssh.service" ] || [ -e "$root/lib/systemd/system/ssh.service" ]; then
+    # Before Debian 13, only the package's installation made them.
+    mkdir -p "$units/ssh.service.d"
     printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' \
-        >"$root/etc/systemd/system/ssh.service.d/host-keys.conf"
+        >"$units/ssh.service.d/missing-keys.conf"
 fi
 
 # Unpacked by the tree's own tar, so that no link in the tree leads out of it.

@@ -16,6 +16,10 @@ use crate::tools::{Command, Runner};
 pub(super) const PROGRAMS: &[RequiredProgram] =
     &[program("mksquashfs", "squashfs-tools"), program("unsquashfs", "squashfs-tools")];
 
+/// What a live system cannot do without, besides a kernel and an init: what finds the squashfs, and what lets people in (agetty
+/// starts login, which is not Essential).
+pub(super) const PACKAGES: &[&str] = &["live-boot", "login"];
+
 /// Where the parts lie on the medium; live-boot finds the squashfs by this name.
 pub const SQUASHFS: &str = "live/filesystem.squashfs";
 pub const KERNEL: &str = "live/vmlinuz";
@@ -70,6 +74,7 @@ pub(super) async fn build(
 ) -> Result<(), ImageError> {
     let medium = work.join("medium");
     let tree = unpack(runner, rootfs, work).await?;
+    require_init(&tree)?;
     Kernel::of_tree(&tree, &rootfs.arch)?.copy_to(&medium)?;
     make_squashfs(runner, &tree, &medium.join(SQUASHFS), rootfs.epoch).await?;
     remove_folder(tree).await?;
@@ -124,8 +129,9 @@ impl LiveSpec {
 
 /// Unpacks the root file system, owners and attributes included.
 async fn unpack(runner: &Runner, rootfs: &Rootfs, work: &Path) -> Result<PathBuf, ImageError> {
-    if !rootfs.installed.iter().any(|package| package.starts_with("live-boot_")) {
-        return Err(ImageError::MissingPackage { kind: "live", package: "live-boot" });
+    let is_missing = |name: &&&str| !rootfs.installed.iter().any(|package| package.split('_').next() == Some(**name));
+    if let Some(package) = PACKAGES.iter().find(is_missing) {
+        return Err(ImageError::MissingPackage { kind: "live", package });
     }
     let tree = work.join("tree");
     fs_err::create_dir(&tree)?;
@@ -140,6 +146,14 @@ async fn unpack(runner: &Runner, rootfs: &Rootfs, work: &Path) -> Result<PathBuf
 
 async fn remove_folder(folder: PathBuf) -> Result<(), ImageError> {
     blocking(move || Ok(fs_err::remove_dir_all(folder)?)).await
+}
+
+/// Whatever the kernel would start; it may be a link that leads somewhere only in the started system.
+fn require_init(tree: &Path) -> Result<(), ImageError> {
+    match fs_err::symlink_metadata(tree.join("usr/sbin/init")).or_else(|_| fs_err::symlink_metadata(tree.join("sbin/init"))) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ImageError::NoInit),
+    }
 }
 
 /// The one kernel of a tree.

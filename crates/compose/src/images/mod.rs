@@ -103,6 +103,14 @@ impl ImageKind {
         matches!(self, Self::Live(_))
     }
 
+    /// Packages that the root file system must have. Whoever plans adds them to [`RootfsSpec::packages`]; [`build`] insists.
+    pub const fn required_packages(&self) -> &'static [&'static str] {
+        match self {
+            Self::Container(_) => &[],
+            Self::Live(_) => live::PACKAGES,
+        }
+    }
+
     /// The programs that building it needs, with the root file system's own.
     pub fn required_programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let own: &[&[RequiredProgram]] = match self {

@@ -163,7 +163,7 @@ async fn a_container_is_the_same_twice_and_runs() {
 async fn a_live_image_is_the_same_twice_and_boots_to_a_login() {
     let Some(workshop) = Workshop::open() else { return };
     let base = workshop.mirror.repository("base", &["?essential", "apt", "systemd-sysv"], &[]).unwrap();
-    let packages = ["linux-image-amd64", "live-boot", "initramfs-tools", "openssh-server", "systemd-sysv"];
+    let packages = ["linux-image-amd64", "openssh-server", "systemd-sysv", "live-boot", "initramfs-tools", "login"];
     let server = workshop.mirror.repository("server", &packages, &[&base]).unwrap();
     let spec = workshop.spec(&[server, base], &packages, live::files("harbour", LiveLogin::Console));
     let (first, second) = tokio::join!(workshop.rootfs(&spec, "rootfs-1"), workshop.rootfs(&spec, "rootfs-2"));
@@ -200,9 +200,9 @@ fn boot_to_shell(iso: &Path, firmware: Firmware, medium: Medium) {
     let mut boot = boot_to_menu(iso, firmware, medium);
     let login = boot.wait_for("harbour login:", BOOT_LIMIT).unwrap();
     boot.wait_for("root@harbour:", BOOT_LIMIT).unwrap();
+    eprintln!("{firmware:?} from {medium:?}: login after {:.1} s", login.as_secs_f64());
     boot.type_line("systemctl is-system-running --wait; systemctl is-active ssh; passwd -S root").unwrap();
     boot.wait_for("running\r\nactive\r\nroot L", BOOT_LIMIT).unwrap();
-    eprintln!("{firmware:?} from {medium:?}: login after {:.1} s", login.as_secs_f64());
 }
 
 fn boot_to_menu(iso: &Path, firmware: Firmware, medium: Medium) -> Boot {
