@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 const ORDER_SWEEPS: usize = 24;
-const HEIGHT_SWEEPS: usize = 80;
+const HEIGHT_SWEEPS: usize = 300;
 /// Between nodes above each other.
 const NODE_GAP: f64 = 20.0;
 /// An edge that passes between nodes takes this much of the column.

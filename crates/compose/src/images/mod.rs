@@ -1,10 +1,32 @@
 //! Images: what is made from a composed repository and boots, or runs, or is installed from.
 //!
+//! Every kind starts from a root file system ([`rootfs`]) and differs in what is made of it: its own file says that and nothing
+//! else, [`build`] is the one driver. A new kind is a variant of [`ImageKind`] and a file.
+//!
 //! Must not know: archives, mirrors, the lock's origin; every package comes from the composed repository.
+
+mod boot_loader;
+pub mod container;
+mod error;
+mod installed;
+mod layer;
+pub mod live;
+mod oci;
+pub mod rootfs;
+
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
+use crate::tools::Runner;
+
+pub use container::ContainerSpec;
+pub use error::ImageError;
+pub(crate) use installed::read_status;
+pub use installed::{StatusError, installed_in_status, installed_in_tar};
+pub use live::LiveSpec;
+pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs};
 
 /// A finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,4 +45,117 @@ pub struct Image {
     pub bootable: bool,
     /// `name=version` would not do for several arches: each is `name_version_arch`, sorted.
     pub installed: Vec<String>,
+}
+
+/// What is made of a root file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageKind {
+    /// An OCI image in one archive file.
+    Container(ContainerSpec),
+    /// An ISO that boots into the root file system, from a disc or a stick, by BIOS and EFI.
+    Live(LiveSpec),
+}
+
+impl ImageKind {
+    /// The kind as the configuration names it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Container(_) => "container",
+            Self::Live(_) => "live",
+        }
+    }
+
+    /// The end of the image's file name, and productmd's word for the format.
+    pub const fn format(&self) -> &'static str {
+        match self {
+            Self::Container(_) => "oci.tar",
+            Self::Live(_) => "iso",
+        }
+    }
+
+    pub fn volume_id(&self) -> Option<&str> {
+        match self {
+            Self::Container(_) => None,
+            Self::Live(live) => Some(&live.volume_id),
+        }
+    }
+
+    /// What can be said against it before there is a root file system.
+    pub fn validate(&self, arch: &str) -> Result<(), ImageError> {
+        match self {
+            Self::Container(container) => container.validate(arch),
+            Self::Live(live) => live.validate(arch),
+        }
+    }
+
+    pub const fn bootable(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+
+    /// The programs that building it needs, with the root file system's own.
+    pub fn required_programs(&self) -> impl Iterator<Item = RequiredProgram> {
+        let own = match self {
+            Self::Container(_) => container::PROGRAMS,
+            Self::Live(_) => live::PROGRAMS,
+        };
+        rootfs::PROGRAMS.iter().chain(own).copied()
+    }
+}
+
+/// A program (or, with a `/` in it, a file or folder) that has to be there, and the Debian package that brings it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequiredProgram {
+    pub program: &'static str,
+    pub package: &'static str,
+}
+
+const fn program(program: &'static str, package: &'static str) -> RequiredProgram {
+    RequiredProgram { program, package }
+}
+
+/// Makes the image at `output` from a root file system. `work` is an empty folder of the caller's; what is left in it is of no use
+/// to anybody afterwards. The file at `output` appears complete or not at all.
+pub async fn build(
+    runner: &Runner,
+    kind: &ImageKind,
+    rootfs: &Rootfs,
+    work: &Path,
+    output: &Path,
+) -> Result<BuiltImage, ImageError> {
+    kind.validate(&rootfs.arch)?;
+    let partial = partial_name(output);
+    match kind {
+        ImageKind::Container(spec) => container::build(spec, rootfs, work, &partial).await?,
+        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, &partial).await?,
+    }
+    let built = blocking(move || {
+        let (sha256, size) = Sha256::of_file(&partial)?;
+        Ok((sha256, size, partial))
+    });
+    let (sha256, size, partial) = built.await?;
+    fs_err::rename(partial, output)?;
+    Ok(BuiltImage { path: output.to_owned(), size, sha256 })
+}
+
+/// A file that [`build`] made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltImage {
+    pub path: PathBuf,
+    pub size: u64,
+    pub sha256: Sha256,
+}
+
+/// The name a file has until it is complete, in the same folder.
+fn partial_name(output: &Path) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!(".{name}.partial"))
+}
+
+/// Runs work that reads, packs or digests much off the threads that drive the compose.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ImageError> + Send + 'static) -> Result<T, ImageError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }

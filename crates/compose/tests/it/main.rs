@@ -1,3 +1,5 @@
-//! Integration tests of the library: one binary, a module for each area.
+//! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
+mod config;
 mod engine;
+mod images;

@@ -1,0 +1,50 @@
+//! `[archives.NAME]`: where packages come from.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where packages come from: a mirror of an archive, or a folder with packages of your own (an overlay).
+///
+/// Exactly one of `mirror` and `overlay` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Archive {
+    /// The base URL of the mirror: `https://mirror.example.org/debian`; what follows in it is `dists/` and `pool/`.
+    ///
+    /// `host` is the mirror that this machine's apt sources name for Debian, and `host-security` the one they name for its
+    /// security updates.
+    #[serde(default)]
+    pub mirror: Option<String>,
+    /// The suites to read, by codename: `["trixie", "trixie-updates"]`. Only for a mirror, which needs at least one.
+    #[serde(default)]
+    pub suites: Vec<String>,
+    /// The components to read of each suite; without this only `main`. Only for a mirror.
+    #[serde(default)]
+    pub components: Option<Vec<String>>,
+    /// The file with the OpenPGP keys that sign the archive. Only for a mirror.
+    #[serde(default)]
+    pub keyring: Option<PathBuf>,
+    /// Takes the archive as it is, without any check of its signature. Every summary says so. Only for a mirror.
+    #[serde(default)]
+    pub trusted: bool,
+    /// A folder with .deb and .dsc files, searched with its subfolders, instead of a mirror.
+    #[serde(default)]
+    pub overlay: Option<PathBuf>,
+    /// The pin priority. Of two versions of a package the one with the higher priority is taken, and at the same
+    /// priority the higher version: the rule of apt_preferences(5), for priorities from 1 to 1000.
+    #[serde(default = "default_priority")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub priority: i32,
+    /// The arches to read; without this all that the variants have.
+    #[serde(default)]
+    pub arches: Option<Vec<String>>,
+    /// Packages of this archive satisfy dependencies but are put into no repository: users get them from the archive itself.
+    #[serde(default)]
+    pub lookaside: bool,
+}
+
+const fn default_priority() -> i32 {
+    500
+}

@@ -1,0 +1,124 @@
+//! `[[images]]`: what is made from a variant's repository.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Document;
+use super::quantity::Timeout;
+use super::variants::Seed;
+use crate::images::BaseSet;
+
+/// An image, made from the composed repository of a variant and of its parents, and from nothing else.
+// An unknown key is found by the check against the JSON schema: serde cannot refuse it where it flattens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields)]
+pub struct Image {
+    /// The variant from whose repository it is made.
+    pub variant: String,
+    /// The arches for which it is made; without this all arches of the variant.
+    #[serde(default)]
+    pub arches: Option<Vec<String>>,
+    /// A name, which tells images of the same variant and arch apart; without one it is the kind.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// What to install: names of packages, or `{ seed = "linux-image-amd64", arches = ["amd64"] }` for some arches only.
+    pub packages: Vec<Seed>,
+    /// What is installed before them.
+    #[serde(default)]
+    pub base: BaseSet,
+    /// How long each program that makes it may run; without this as long as `limits.timeout` says.
+    #[serde(default)]
+    pub timeout: Option<Timeout>,
+    /// The kind, and what only this kind has.
+    #[serde(flatten)]
+    pub kind: ImageKind,
+}
+
+impl Image {
+    /// What tells it apart from other images of the same variant and arch.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.kind.name())
+    }
+
+    /// The arches for which it is made.
+    pub(crate) fn arches_in<'a>(&'a self, document: &'a Document) -> &'a [String] {
+        let variant = || document.variants.get(&self.variant).map_or(&[][..], |variant| variant.arches.as_slice());
+        self.arches.as_deref().unwrap_or_else(variant)
+    }
+}
+
+/// The kinds of images, each with what only it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ImageKind {
+    /// A container: an OCI image layout, and the same as one file.
+    Container(Container),
+    /// A system that boots from a hybrid ISO (BIOS and EFI) and runs from memory.
+    Live(Live),
+}
+
+impl ImageKind {
+    /// As the configuration and the metadata write it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Container(_) => "container",
+            Self::Live(_) => "live",
+        }
+    }
+}
+
+/// What a container runs with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Container {
+    /// The program that the container runs, with its first arguments.
+    #[serde(default)]
+    pub entrypoint: Vec<String>,
+    /// The arguments where the user gives none; or, without an entrypoint, the program.
+    #[serde(default)]
+    pub cmd: Vec<String>,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The user to run as: a name or number, with `:GROUP` if need be.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The folder to start in.
+    #[serde(default)]
+    pub workdir: Option<String>,
+    /// Labels, besides the org.opencontainers.image ones that charmer sets.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How a live system boots and presents itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Live {
+    /// Parameters for the kernel, besides those that the live system needs.
+    #[serde(default)]
+    pub boot_parameters: Vec<String>,
+    /// The host name; without one it is the release's short name.
+    #[serde(default)]
+    pub hostname: Option<String>,
+    /// Who may use the started system.
+    #[serde(default)]
+    pub login: Login,
+    /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
+    #[serde(default)]
+    pub root_password: Option<String>,
+}
+
+/// Who may use a started live system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Login {
+    /// Whoever sits at the screen or the serial line is root, as on other live media. It lets nobody in over the network.
+    #[default]
+    Console,
+    /// Those who have an account in the image, such as root with `root-password`.
+    Accounts,
+}

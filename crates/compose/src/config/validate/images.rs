@@ -1,0 +1,134 @@
+//! `[[images]]`: variants and arches that are there, names that differ, values that the image's kind can have.
+
+use std::collections::BTreeMap;
+
+use super::names;
+use crate::config::problem::Report;
+use crate::config::schema::Document;
+use crate::config::schema::images::{Container, Image, ImageKind, Live};
+use crate::config::source::Place;
+use crate::config::suggest;
+
+pub(super) fn check(document: &Document, report: &mut Report<'_>) {
+    // By variant, arch and name: the image's position.
+    let mut seen = BTreeMap::new();
+    for (position, image) in document.images.iter().enumerate() {
+        let place = Place::of(&["images"]).item(position);
+        check_name(image, &place, report);
+        check_origin(image, document, &place, report);
+        if report.is_damaged(&place.key("kind")) {
+            continue;
+        }
+        match &image.kind {
+            ImageKind::Container(container) => check_container(container, &place, report),
+            ImageKind::Live(live) => check_live(live, &place, report),
+        }
+        for arch in image.arches_in(document) {
+            let key = (image.variant.as_str(), arch.as_str(), image.name());
+            let Some(other) = seen.insert(key, position) else { continue };
+            let line = report.line_of(&Place::of(&["images"]).item(other));
+            let what = format!("`{}` of variant `{}` on `{arch}`", image.name(), image.variant);
+            let hint = format!("the other one is on line {line}; give one of them another `name`");
+            report.key(&place, format!("there are two images {what}"), hint);
+            break;
+        }
+    }
+}
+
+fn check_name(image: &Image, place: &Place, report: &mut Report<'_>) {
+    if let Some(name) = image.name.as_deref().filter(|name| !names::is_path_part(name)) {
+        let hint = "it becomes part of file names: letters, digits, `.`, `_`, `+` and `-`";
+        report.value(&place.key("name"), format!("`{}` cannot be the name of an image", name.escape_debug()), hint);
+    }
+}
+
+/// The variant, its arches, and the packages.
+fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut Report<'_>) {
+    let Some(variant) = document.variants.get(&image.variant) else {
+        if !report.is_damaged(&Place::of(&["variants", &image.variant])) {
+            let hint = suggest::hint(&image.variant, "variants", document.variants.keys().map(String::as_str));
+            report.value(&place.key("variant"), format!("unknown variant `{}`", image.variant), hint);
+        }
+        return;
+    };
+    if let Some(arches) = &image.arches {
+        names::check_arches_within(arches, &image.variant, &variant.arches, &place.key("arches"), report);
+    }
+    let packages = place.key("packages");
+    names::check_seed_arches(&image.packages, &image.variant, &variant.arches, &packages, report);
+    for (position, package) in image.packages.iter().enumerate() {
+        check_package(&package.seed, &packages.item(position), report);
+    }
+    if image.packages.is_empty() && !report.is_damaged(&packages) {
+        report.value(&packages, "an image needs packages", "name at least one to install");
+    }
+}
+
+/// A package by its name: an image holds what is named, so nothing here stands for several packages.
+fn check_package(name: &str, place: &Place, report: &mut Report<'_>) {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || ".+-:_".contains(character);
+    if name.is_empty() || !name.chars().all(allowed) || name.starts_with(['-', '+', '.', ':']) {
+        let message = format!("`{}` is not the name of a package", name.escape_debug());
+        report.value(place, message, "images are made of packages by name; globs are for the seeds of variants");
+    }
+}
+
+fn check_container(container: &Container, place: &Place, report: &mut Report<'_>) {
+    for name in container.env.keys() {
+        let is_sound = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+        if !is_sound {
+            let message = format!("`{}` cannot be the name of an environment variable", name.escape_debug());
+            report.key(&place.key("env").key(name), message, None);
+        }
+    }
+    for name in container.labels.keys().filter(|name| name.is_empty()) {
+        report.key(&place.key("labels").key(name), "a label has no name", None);
+    }
+    if let Some(user) = &container.user
+        && !user.split(':').all(is_account)
+    {
+        let message = format!("`{}` is not a user", user.escape_debug());
+        report.value(&place.key("user"), message, "a name or number, with `:GROUP` if need be");
+    }
+    if let Some(folder) = container.workdir.as_deref().filter(|folder| !folder.starts_with('/')) {
+        report.value(&place.key("workdir"), format!("`{folder}` is not an absolute path"), None);
+    }
+}
+
+fn check_live(live: &Live, place: &Place, report: &mut Report<'_>) {
+    for (position, parameter) in live.boot_parameters.iter().enumerate() {
+        if parameter.is_empty() || parameter.chars().any(|character| character.is_whitespace() || character.is_control()) {
+            let message = format!("`{}` is not one boot parameter", parameter.escape_debug());
+            report.value(&place.key("boot-parameters").item(position), message, "write each as a string of its own");
+        }
+    }
+    if let Some(hostname) = &live.hostname
+        && !is_hostname(hostname)
+    {
+        let message = format!("`{}` cannot be a host name", hostname.escape_debug());
+        report.value(&place.key("hostname"), message, "letters, digits and `-`, at most 63");
+    }
+    if let Some(password) = &live.root_password
+        && !is_password_hash(password)
+    {
+        let hint = "hash it, so that the image does not tell it to everybody: `mkpasswd` prints what to write here";
+        report.value(&place.key("root-password"), "this is not the hash of a password", hint);
+    }
+}
+
+/// As crypt(5) has them: `$method$...`.
+fn is_password_hash(text: &str) -> bool {
+    let allowed = |character: char| character.is_ascii_graphic() && !":;*!\\".contains(character);
+    text.starts_with('$') && text.matches('$').count() >= 3 && text.chars().all(allowed)
+}
+
+fn is_account(name: &str) -> bool {
+    let allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "_-".contains(character);
+    !name.is_empty() && name.len() <= 32 && !name.starts_with('-') && name.chars().all(allowed)
+}
+
+fn is_hostname(name: &str) -> bool {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || character == '-';
+    (1..=63).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-')
+}

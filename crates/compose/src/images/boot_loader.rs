@@ -1,0 +1,107 @@
+//! GRUB for media that boot by BIOS and EFI: its two core images, the EFI system partition, and the menu.
+//!
+//! Must not know: what the menu starts.
+
+use std::path::{Path, PathBuf};
+
+use super::ImageError;
+use crate::tools::{Command, Runner};
+
+pub(super) const BIOS_MODULES: &str = "/usr/lib/grub/i386-pc";
+pub(super) const EFI_MODULES: &str = "/usr/lib/grub/x86_64-efi";
+/// The boot images on the medium.
+pub(super) const ELTORITO: &str = "boot/grub/i386-pc/eltorito.img";
+pub(super) const EFI_IMAGE: &str = "boot/grub/efi.img";
+const CONFIG: &str = "boot/grub/grub.cfg";
+
+/// What both core images can do before they read the menu: nothing can be loaded later, as no modules are on the medium.
+const MODULES: [&str; 13] = [
+    "iso9660",
+    "part_msdos",
+    "part_gpt",
+    "search",
+    "search_fs_file",
+    "normal",
+    "configfile",
+    "linux",
+    "serial",
+    "terminal",
+    "test",
+    "echo",
+    "all_video",
+];
+const MIB: u64 = 1 << 20;
+
+/// What xorriso needs of the boot loader besides the files on the medium.
+#[derive(Debug)]
+pub(super) struct BootLoader {
+    /// The start code for media that are disks.
+    pub(super) mbr: PathBuf,
+    /// The EFI system partition, to be appended as one.
+    pub(super) efi_image: PathBuf,
+}
+
+/// Puts GRUB and its menu on a medium. `mark` is a path that only this medium has; GRUB finds it by that, among all disks.
+pub(super) async fn install(
+    runner: &Runner,
+    menu: &str,
+    mark: &str,
+    epoch: i64,
+    medium: &Path,
+    work: &Path,
+) -> Result<BootLoader, ImageError> {
+    let early = work.join("early.cfg");
+    fs_err::write(
+        &early,
+        format!("search --no-floppy --set=root --file /{mark}\nset prefix=($root)/boot/grub\nconfigfile /{CONFIG}\n"),
+    )?;
+    fs_err::create_dir_all(medium.join("boot/grub/i386-pc"))?;
+    fs_err::write(medium.join(CONFIG), config(menu))?;
+
+    let bios = work.join("core.img");
+    runner.run(&make_core("i386-pc", &["biosdisk"], &early, &bios)).await?;
+    let mut eltorito = fs_err::read(Path::new(BIOS_MODULES).join("cdboot.img"))?;
+    eltorito.extend(fs_err::read(&bios)?);
+    fs_err::write(medium.join(ELTORITO), eltorito)?;
+
+    let efi = work.join("BOOTX64.EFI");
+    runner.run(&make_core("x86_64-efi", &["fat", "efi_gop"], &early, &efi)).await?;
+    let efi_image = medium.join(EFI_IMAGE);
+    make_efi_image(runner, &efi, epoch, &efi_image).await?;
+    Ok(BootLoader { mbr: Path::new(BIOS_MODULES).join("boot_hybrid.img"), efi_image })
+}
+
+fn make_core(platform: &str, modules: &[&str], early: &Path, output: &Path) -> Command {
+    Command::new("grub-mkimage")
+        .args(["-O", platform, "-p", "/boot/grub", "-c"])
+        .arg(early)
+        .arg("-o")
+        .arg(output)
+        .args(modules)
+        .args(MODULES)
+}
+
+/// A FAT file system with the one program that EFI firmware looks for on removable media.
+async fn make_efi_image(runner: &Runner, program: &Path, epoch: i64, image: &Path) -> Result<(), ImageError> {
+    let needed = fs_err::metadata(program)?.len() + MIB;
+    fs_err::File::create(image)?.file().set_len(needed.next_multiple_of(MIB).max(4 * MIB))?;
+    let date = epoch.to_string();
+    let mtools = |name: &str| Command::new(name).arg("-i").arg(image).env("SOURCE_DATE_EPOCH", &date);
+    // A fixed serial number: the default is the time.
+    runner.run(&mtools("mformat").args(["-N", "12345678", "-v", "EFI", "::"])).await?;
+    runner.run(&mtools("mmd").args(["::/EFI", "::/EFI/BOOT"])).await?;
+    runner.run(&mtools("mcopy").arg(program).arg("::/EFI/BOOT/BOOTX64.EFI")).await?;
+    Ok(())
+}
+
+/// The menu on the screen and, where there is one, on the first serial line.
+fn config(menu: &str) -> String {
+    let consoles =
+        "if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n";
+    format!("set default=0\nset timeout=3\n{consoles}{menu}")
+}
+
+/// A word of GRUB's configuration, quoted.
+pub(super) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

@@ -1,0 +1,170 @@
+//! Container images: the root file system as the one layer of an OCI image, in one archive file.
+//!
+//! `skopeo`, `podman load`, `buildah` and `ctr` read such an archive; unpacked, it is an OCI image layout.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::layer::write_layer;
+use super::oci::{History, ImageConfig, Platform, RootfsDigests, RuntimeConfig, oci_digest, write_archive};
+use super::{ImageError, RequiredProgram, Rootfs, blocking};
+
+pub(super) const PROGRAMS: &[RequiredProgram] = &[];
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const LABEL: &str = "org.opencontainers.image.";
+
+/// What a container image says of itself and how it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ContainerSpec {
+    /// The name it gets when it is loaded: `harbour/base:13.1`.
+    pub reference: String,
+    /// Label `title`.
+    pub title: String,
+    /// Label `version`.
+    pub version: String,
+    /// Label `revision`: the digest of the lock that the image was made from.
+    pub revision: Option<String>,
+    /// Label `vendor`.
+    pub vendor: Option<String>,
+    /// Label `url`.
+    pub url: Option<String>,
+    /// Label `source`: where what it is made from is kept.
+    pub source: Option<String>,
+    /// More labels, by their full names; they win over those above.
+    pub labels: BTreeMap<String, String>,
+    pub entrypoint: Vec<String>,
+    pub command: Vec<String>,
+    /// Variables; `PATH` is Debian's if it is not named.
+    pub environment: BTreeMap<String, String>,
+    /// `name`, `uid` or `uid:gid`; empty for root.
+    pub user: String,
+    pub working_folder: String,
+}
+
+/// Writes the archive to `output`.
+pub(super) async fn build(spec: &ContainerSpec, rootfs: &Rootfs, work: &Path, output: &Path) -> Result<(), ImageError> {
+    let (spec, rootfs, layer_file, output) = (spec.clone(), rootfs.clone(), work.join("layer.tar.gz"), output.to_owned());
+    blocking(move || {
+        let layer = write_layer(&rootfs.tar, rootfs.epoch, &layer_file)?;
+        let config = spec.image_config(&rootfs, layer.diff_id)?;
+        write_archive(&config, &spec.reference, &layer, &layer_file, rootfs.epoch, &output)
+    })
+    .await
+}
+
+impl ContainerSpec {
+    /// What can be said before there is a root file system.
+    pub(super) fn validate(&self, arch: &str) -> Result<(), ImageError> {
+        platform(arch)?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
+        let name = self.reference.rsplit_once(':').map_or("", |(name, _)| name);
+        let tag = self.reference.rsplit_once(':').map_or("", |(_, tag)| tag);
+        let tag_plain = |c: char| plain(c.to_ascii_lowercase()) && !"/:".contains(c);
+        if name.is_empty() || !name.chars().all(plain) || tag.is_empty() || !tag.chars().all(tag_plain) {
+            let reason = "a name of lower-case letters, digits and ._-/, then ':' and a tag, are expected";
+            return Err(ImageError::Invalid { what: "container reference", value: self.reference.clone(), reason });
+        }
+        if let Some(name) = self.environment.keys().find(|name| name.is_empty() || name.contains('=')) {
+            let reason = "the name of a variable is expected";
+            return Err(ImageError::Invalid { what: "environment variable", value: name.clone(), reason });
+        }
+        Ok(())
+    }
+
+    fn image_config(&self, rootfs: &Rootfs, diff_id: crate::digest::Sha256) -> Result<ImageConfig, ImageError> {
+        let platform = platform(&rootfs.arch)?;
+        let created = rfc3339(rootfs.epoch)?;
+        let mut environment = self.environment.clone();
+        environment.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
+        let config = RuntimeConfig {
+            user: self.user.clone(),
+            env: environment.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            entrypoint: self.entrypoint.clone(),
+            cmd: self.command.clone(),
+            working_dir: self.working_folder.clone(),
+            labels: self.all_labels(&created),
+        };
+        Ok(ImageConfig {
+            history: vec![History { created: created.clone(), created_by: format!("charmer: {}", self.title) }],
+            created,
+            platform,
+            config,
+            rootfs: RootfsDigests { kind: "layers", diff_ids: vec![oci_digest(diff_id)] },
+        })
+    }
+
+    fn all_labels(&self, created: &str) -> BTreeMap<String, String> {
+        let known = [
+            ("created", Some(created)),
+            ("title", Some(self.title.as_str())),
+            ("version", Some(self.version.as_str())),
+            ("revision", self.revision.as_deref()),
+            ("vendor", self.vendor.as_deref()),
+            ("url", self.url.as_deref()),
+            ("source", self.source.as_deref()),
+        ];
+        let known = known.into_iter().filter_map(|(name, value)| Some((format!("{LABEL}{name}"), value?.to_owned())));
+        known.chain(self.labels.clone()).collect()
+    }
+}
+
+fn platform(arch: &str) -> Result<Platform, ImageError> {
+    Platform::of_debian(arch).ok_or_else(|| ImageError::UnsupportedArch {
+        kind: "container",
+        arch: arch.to_owned(),
+        supported: "amd64, arm64, armhf, armel, i386, loong64, ppc64el, riscv64 and s390x",
+    })
+}
+
+fn rfc3339(epoch: i64) -> Result<String, ImageError> {
+    let time = Timestamp::from_second(epoch).map_err(|_| ImageError::Invalid {
+        what: "SOURCE_DATE_EPOCH",
+        value: epoch.to_string(),
+        reason: "it is out of the range of years that are written with four digits",
+    })?;
+    Ok(time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+
+    fn spec() -> ContainerSpec {
+        ContainerSpec {
+            reference: "harbour/base:13.1".into(),
+            title: "Harbour".into(),
+            version: "13.1".into(),
+            labels: [("org.opencontainers.image.title".into(), "Harbour Base".into())].into(),
+            ..ContainerSpec::default()
+        }
+    }
+
+    fn rootfs(arch: &str) -> Rootfs {
+        Rootfs { tar: "rootfs.tar".into(), arch: arch.into(), epoch: 1_763_000_000, installed: Vec::new() }
+    }
+
+    #[test]
+    fn own_labels_win_and_the_time_is_the_composes() {
+        let config = spec().image_config(&rootfs("arm64"), Sha256::of(b"")).unwrap();
+        let config = serde_json::to_value(config).unwrap();
+        assert_eq!(config["created"], "2025-11-13T02:13:20Z");
+        assert_eq!(config["config"]["Labels"]["org.opencontainers.image.title"], "Harbour Base");
+        assert_eq!(config["config"]["Labels"]["org.opencontainers.image.created"], "2025-11-13T02:13:20Z");
+        assert_eq!((&config["architecture"], &config["variant"]), (&"arm64".into(), &"v8".into()));
+        assert_eq!(config["config"]["Env"][0], format!("PATH={DEFAULT_PATH}"));
+    }
+
+    #[test]
+    fn what_no_runtime_would_take_is_refused() {
+        assert!(spec().validate("hurd-i386").is_err());
+        assert!(ContainerSpec { reference: "Harbour".into(), ..spec() }.validate("amd64").is_err());
+        assert!(ContainerSpec { environment: [("A=B".into(), String::new())].into(), ..spec() }.validate("amd64").is_err());
+        spec().validate("amd64").unwrap();
+    }
+}

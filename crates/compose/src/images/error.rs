@@ -1,0 +1,32 @@
+//! Why an image could not be made.
+
+use std::path::PathBuf;
+
+use super::StatusError;
+use crate::tools::ToolError;
+
+/// Why an image could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// `fs_err` names the path.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Status(#[from] StatusError),
+    #[error("{what} '{}' cannot be used: {reason}", .value.escape_debug())]
+    Invalid { what: &'static str, value: String, reason: &'static str },
+    #[error("images of kind {kind} cannot be made for {arch}, only for {supported}")]
+    UnsupportedArch { kind: &'static str, arch: String, supported: &'static str },
+    #[error("the root file system has no package '{package}', which every {kind} image needs: add it to the image's packages")]
+    MissingPackage { kind: &'static str, package: &'static str },
+    #[error("the root file system has no Linux kernel: add a package such as 'linux-image-{arch}' to the image's packages")]
+    NoKernel { arch: String },
+    #[error("the root file system has several Linux kernels ({}): a medium boots exactly one", .0.join(", "))]
+    SeveralKernels(Vec<String>),
+    #[error("the kernel {kernel} has no initrd: add the package 'initramfs-tools' to the image's packages")]
+    NoInitrd { kernel: String },
+    #[error("entry '{entry}' of {} is {kind}, which a container layer cannot hold", archive.display())]
+    UnknownEntry { archive: PathBuf, entry: String, kind: String },
+}

@@ -1,0 +1,204 @@
+//! OCI's documents and the archive that holds them: the image layout of one image with one layer.
+//!
+//! The documents are a few fields each, in the order in which they are written; see the OCI image format specification.
+//! Must not know: root file systems, packages.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::ImageError;
+use super::layer::Layer;
+use crate::digest::Sha256;
+
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+/// The image's configuration document.
+#[derive(Debug, Serialize)]
+pub(super) struct ImageConfig {
+    /// RFC 3339.
+    pub(super) created: String,
+    #[serde(flatten)]
+    pub(super) platform: Platform,
+    pub(super) config: RuntimeConfig,
+    pub(super) rootfs: RootfsDigests,
+    pub(super) history: Vec<History>,
+}
+
+/// What the image runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Platform {
+    pub(super) architecture: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) variant: Option<&'static str>,
+    pub(super) os: &'static str,
+}
+
+impl Platform {
+    /// OCI's words (which are Go's) for a Debian architecture.
+    pub(super) fn of_debian(arch: &str) -> Option<Self> {
+        let (architecture, variant) = match arch {
+            "amd64" => ("amd64", None),
+            "arm64" => ("arm64", Some("v8")),
+            "armhf" => ("arm", Some("v7")),
+            "armel" => ("arm", Some("v5")),
+            "i386" => ("386", None),
+            "ppc64el" => ("ppc64le", None),
+            "riscv64" => ("riscv64", None),
+            "s390x" => ("s390x", None),
+            "loong64" => ("loong64", None),
+            _ => return None,
+        };
+        Some(Self { architecture, variant, os: "linux" })
+    }
+}
+
+/// What the runtime does with the image.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RuntimeConfig {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) user: String,
+    pub(super) env: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) entrypoint: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) cmd: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) working_dir: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RootfsDigests {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) diff_ids: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct History {
+    pub(super) created: String,
+    pub(super) created_by: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    schema_version: u8,
+    media_type: &'static str,
+    config: Descriptor<'a>,
+    layers: Vec<Descriptor<'a>>,
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index<'a> {
+    schema_version: u8,
+    media_type: &'static str,
+    manifests: Vec<Descriptor<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor<'a> {
+    media_type: &'static str,
+    digest: String,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<Platform>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<&'static str, &'a str>,
+}
+
+impl Descriptor<'_> {
+    fn new(media_type: &'static str, digest: Sha256, size: u64) -> Self {
+        Self { media_type, digest: oci_digest(digest), size, platform: None, annotations: BTreeMap::new() }
+    }
+}
+
+/// A digest as OCI's documents write it.
+pub(super) fn oci_digest(digest: Sha256) -> String {
+    format!("sha256:{digest}")
+}
+
+/// Writes an archive of an image layout that holds one image of one layer. `reference` is the name the image has when it is loaded.
+pub(super) fn write_archive(
+    config: &ImageConfig,
+    reference: &str,
+    layer: &Layer,
+    layer_file: &Path,
+    epoch: i64,
+    output: &Path,
+) -> Result<(), ImageError> {
+    let config_blob = json(config);
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: MANIFEST_TYPE,
+        config: Descriptor::new(CONFIG_TYPE, Sha256::of(&config_blob), config_blob.len() as u64),
+        layers: vec![Descriptor::new(LAYER_TYPE, layer.digest, layer.size)],
+        annotations: &config.config.labels,
+    };
+    let manifest_blob = json(&manifest);
+    let mut descriptor = Descriptor::new(MANIFEST_TYPE, Sha256::of(&manifest_blob), manifest_blob.len() as u64);
+    descriptor.platform = Some(config.platform);
+    descriptor.annotations.insert("org.opencontainers.image.ref.name", reference);
+    let index = json(&Index { schema_version: 2, media_type: INDEX_TYPE, manifests: vec![descriptor] });
+
+    let mut archive = Archive { tar: tar::Builder::new(fs_err::File::create(output)?), epoch };
+    // What points to the rest comes first: a reader of the stream knows what it will meet.
+    archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    archive.file("index.json", &index)?;
+    archive.folder("blobs/")?;
+    archive.folder("blobs/sha256/")?;
+    archive.file(&blob_path(Sha256::of(&manifest_blob)), &manifest_blob)?;
+    archive.file(&blob_path(Sha256::of(&config_blob)), &config_blob)?;
+    archive.copy(&blob_path(layer.digest), layer.size, fs_err::File::open(layer_file)?)?;
+    archive.tar.into_inner()?;
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("documents of strings and numbers serialise to JSON")
+}
+
+fn blob_path(digest: Sha256) -> String {
+    format!("blobs/sha256/{digest}")
+}
+
+struct Archive {
+    tar: tar::Builder<fs_err::File>,
+    epoch: i64,
+}
+
+impl Archive {
+    fn file(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+        self.copy(path, bytes.len() as u64, bytes)
+    }
+
+    fn folder(&mut self, path: &str) -> std::io::Result<()> {
+        let mut header = self.header(tar::EntryType::Directory, 0o755, 0);
+        self.tar.append_data(&mut header, path, std::io::empty())
+    }
+
+    fn copy(&mut self, path: &str, size: u64, bytes: impl std::io::Read) -> std::io::Result<()> {
+        let mut header = self.header(tar::EntryType::Regular, 0o644, size);
+        self.tar.append_data(&mut header, path, bytes)
+    }
+
+    fn header(&self, kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(self.epoch.unsigned_abs());
+        header.set_size(size);
+        header
+    }
+}

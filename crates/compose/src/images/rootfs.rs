@@ -1,0 +1,285 @@
+//! Root file systems: mmdebstrap from composed repositories, with everything removed that names the machine or the moment of the
+//! build. The same spec and repositories give the same tar file.
+//!
+//! Must not know: what kind of image is made of it.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ImageError, RequiredProgram, blocking, installed_in_tar, partial_name, program};
+use crate::tools::{Command, Runner};
+
+pub(super) const PROGRAMS: &[RequiredProgram] =
+    &[program("mmdebstrap", "mmdebstrap"), program("apt-get", "apt"), program("gpgv", "gpgv"), program("tar", "tar")];
+
+/// The last step inside the tree, before mmdebstrap packs it: see the file itself.
+const FINISH: &str = include_str!("finish.sh");
+
+/// What a root file system is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RootfsSpec {
+    /// Composed repositories, the variant's own and those of its parents. apt takes the newest version over all of them.
+    pub repositories: Vec<ComposedRepository>,
+    /// Public keys that signed the repositories: binary in a file named `*.gpg`, armoured in one named `*.asc`.
+    #[serde(skip)]
+    pub keyring: PathBuf,
+    /// As Debian names it.
+    pub arch: String,
+    pub base: BaseSet,
+    /// Package names; `name:arch` and `name=version` are allowed. Recommends are never followed: what shall be in is named.
+    pub packages: Vec<String>,
+    /// Files written last, by their path in the tree, mode 0644: apt's final sources, the hostname.
+    pub files: BTreeMap<String, String>,
+    /// The root password as crypt(3) gives it (`mkpasswd`). Without one, nobody logs in as root with a password.
+    pub root_password: Option<String>,
+    /// `SOURCE_DATE_EPOCH`: no file is newer.
+    pub epoch: i64,
+}
+
+/// A repository of this compose. Its folder is no part of the spec's digest: the job that made it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ComposedRepository {
+    /// The folder that holds `dists` and `pool`.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    pub suite: String,
+    pub components: Vec<String>,
+}
+
+/// What is in a root file system before the first package that is named.
+///
+/// `Apt` is the default: everything else can then be named, and later be installed. `Essential` has no way to install anything.
+/// mmdebstrap's `custom` would leave out packages that Debian allows every maintainer script to rely on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BaseSet {
+    /// The packages that are Essential, and what they depend on.
+    Essential,
+    /// `essential` and apt.
+    #[default]
+    Apt,
+    /// `apt` and every package of priority `required` that the repositories hold, as debootstrap's `minbase`.
+    Required,
+}
+
+impl BaseSet {
+    const fn variant(self) -> &'static str {
+        match self {
+            Self::Essential => "essential",
+            Self::Apt => "apt",
+            Self::Required => "required",
+        }
+    }
+}
+
+/// A root file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rootfs {
+    /// All files, with numeric owners and extended attributes, sorted by name.
+    pub tar: PathBuf,
+    pub arch: String,
+    pub epoch: i64,
+    /// `name_version_arch` of every package in it, sorted.
+    pub installed: Vec<String>,
+}
+
+/// Makes a root file system's tar file at `tar`. `work` is an empty folder of the caller's on a disk with room for the unpacked
+/// tree; nothing that is left in it is needed afterwards.
+pub async fn build_rootfs(runner: &Runner, spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Rootfs, ImageError> {
+    spec.validate()?;
+    let partial = partial_name(tar);
+    write_inputs(spec, work)?;
+    runner.run(&mmdebstrap(spec, work, &partial)?).await?;
+    fs_err::rename(partial, tar)?;
+    let finished = tar.to_owned();
+    let installed = blocking(move || Ok(installed_in_tar(&finished)?)).await?;
+    Ok(Rootfs { tar: tar.to_owned(), arch: spec.arch.clone(), epoch: spec.epoch, installed })
+}
+
+/// Writes what mmdebstrap and the last step read: all data reaches them as files, none as text of a shell.
+fn write_inputs(spec: &RootfsSpec, work: &Path) -> Result<(), ImageError> {
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
+    let write = |name: &str, mode: u32, bytes: &[u8]| {
+        let options = fs_err::OpenOptions::new().create_new(true).write(true).mode(mode).open(work.join(name));
+        options.and_then(|mut file| file.write_all(bytes))
+    };
+    write("composed.sources", 0o644, spec.sources()?.as_bytes())?;
+    write("finish", 0o755, FINISH.as_bytes())?;
+    write("files.tar", 0o644, &spec.files_tar()?)?;
+    write("passwords", 0o600, spec.passwords().as_bytes())?;
+    fs_err::create_dir(work.join("tree"))?;
+    Ok(())
+}
+
+fn mmdebstrap(spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Command, ImageError> {
+    let root = rustix::process::geteuid().is_root();
+    let mut command = Command::new("mmdebstrap")
+        .arg(if root { "--mode=root" } else { "--mode=unshare" })
+        .args(["--format=tar", &format!("--variant={}", spec.base.variant()), &format!("--architectures={}", spec.arch)])
+        .arg(format!("--customize-hook={}", path_text("work folder", &work.join("finish"))?))
+        .env("SOURCE_DATE_EPOCH", spec.epoch.to_string())
+        .env("TMPDIR", work.join("tree"));
+    if !spec.packages.is_empty() {
+        command = command.arg(format!("--include={}", spec.packages.join(",")));
+    }
+    if root {
+        command = command.contained();
+    }
+    // No suite: it would limit what counts as essential to one of several repositories.
+    Ok(command.arg("").arg(tar).arg(work.join("composed.sources")))
+}
+
+impl RootfsSpec {
+    fn validate(&self) -> Result<(), ImageError> {
+        let invalid = |what, value: &str, reason| Err(ImageError::Invalid { what, value: value.to_owned(), reason });
+        if let Some(package) = self.packages.iter().find(|package| !is_package(package)) {
+            return invalid("package", package, "a name, 'name:arch' or 'name=version' is expected");
+        }
+        let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
+        if let Some(path) = self.files.keys().find(|path| !path.split('/').all(is_part)) {
+            return invalid("file", path, "a path relative to the root of the image is expected");
+        }
+        if self.root_password.as_ref().is_some_and(|hash| !is_password_hash(hash)) {
+            return invalid("root password", "(not shown)", "a crypt(3) hash such as mkpasswd prints is expected");
+        }
+        if self.epoch < 0 {
+            return invalid("SOURCE_DATE_EPOCH", &self.epoch.to_string(), "it is before 1970");
+        }
+        Ok(())
+    }
+
+    /// The repositories as apt reads them during the build. `copy://`, because apt gives dpkg paths of `file://` repositories,
+    /// which mean nothing inside the tree.
+    fn sources(&self) -> Result<String, ImageError> {
+        let keyring = path_text("keyring", &self.keyring)?;
+        let stanza = |repository: &ComposedRepository| {
+            let folder = path_text("repository", &repository.folder)?;
+            let ComposedRepository { suite, components, .. } = repository;
+            let fields = [
+                "Types: deb".to_owned(),
+                format!("URIs: copy://{folder}"),
+                format!("Suites: {}", word("suite", suite)?),
+                format!("Components: {}", word("component", &components.join(" "))?),
+                format!("Signed-By: {keyring}"),
+                // The date of a Release file is the compose's: an older lock is composed again as it was.
+                "Check-Valid-Until: no".to_owned(),
+            ];
+            Ok(fields.join("\n") + "\n")
+        };
+        let stanzas: Result<Vec<_>, ImageError> = self.repositories.iter().map(stanza).collect();
+        Ok(stanzas?.join("\n"))
+    }
+
+    /// The final files as a tar file, with the folders they lie in.
+    fn files_tar(&self) -> Result<Vec<u8>, ImageError> {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_mtime(self.epoch.unsigned_abs());
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mode(0o644);
+        for (path, text) in &self.files {
+            header.set_size(text.len() as u64);
+            tar.append_data(&mut header, path, text.as_bytes())?;
+        }
+        Ok(tar.into_inner()?)
+    }
+
+    /// What chpasswd(8) reads.
+    fn passwords(&self) -> String {
+        self.root_password.as_ref().map(|hash| format!("root:{hash}\n")).unwrap_or_default()
+    }
+}
+
+/// An absolute path as it may stand in apt's sources and in mmdebstrap's arguments, which have no way to quote.
+fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<'a, str>, ImageError> {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+~,=@".contains(c);
+    let text = path.to_string_lossy();
+    if path.is_absolute() && path.to_str().is_some_and(|text| text.chars().all(plain)) {
+        return Ok(text);
+    }
+    let reason = "apt needs an absolute path of letters, digits and /._-+~,=@; choose another folder";
+    Err(ImageError::Invalid { what, value: text.into_owned(), reason })
+}
+
+fn word<'a>(what: &'static str, text: &'a str) -> Result<&'a str, ImageError> {
+    if !text.trim().is_empty() && !text.contains(char::is_control) {
+        return Ok(text);
+    }
+    Err(ImageError::Invalid { what, value: text.to_owned(), reason: "it is empty or has control characters" })
+}
+
+fn is_package(text: &str) -> bool {
+    let plain = |part: &str, more: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
+    };
+    let (name, version) = text.split_once('=').unwrap_or((text, "0"));
+    let (name, arch) = name.split_once(':').unwrap_or((name, "any"));
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    starts_well && plain(name, "+-.") && plain(arch, "-") && plain(&version.to_ascii_lowercase(), "+-.~:")
+}
+
+fn is_password_hash(text: &str) -> bool {
+    text.starts_with('$') && text.chars().all(|c| c.is_ascii_graphic() && c != ':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> RootfsSpec {
+        let repository = ComposedRepository {
+            folder: "/compose/Base/repository".into(),
+            suite: "quay".into(),
+            components: vec!["main".into(), "extra".into()],
+        };
+        RootfsSpec {
+            repositories: vec![repository],
+            keyring: "/compose/key.gpg".into(),
+            arch: "amd64".into(),
+            base: BaseSet::Apt,
+            packages: Vec::new(),
+            files: BTreeMap::new(),
+            root_password: None,
+            epoch: 1_763_000_000,
+        }
+    }
+
+    #[test]
+    fn each_repository_is_named_to_apt_with_its_key() {
+        let mut spec = spec();
+        spec.repositories
+            .push(ComposedRepository { folder: "/compose/Server/repository".into(), ..spec.repositories[0].clone() });
+        let sources = spec.sources().unwrap();
+        assert_eq!(sources.matches("Signed-By: /compose/key.gpg\n").count(), 2);
+        assert!(sources.contains("URIs: copy:///compose/Base/repository\nSuites: quay\nComponents: main extra\n"), "{sources}");
+    }
+
+    #[test]
+    fn what_could_change_a_command_or_leave_the_tree_is_refused() {
+        let refused = |change: &dyn Fn(&mut RootfsSpec)| {
+            let mut spec = spec();
+            change(&mut spec);
+            spec.validate().and_then(|()| spec.sources().map(|_| ())).unwrap_err().to_string()
+        };
+        assert!(refused(&|spec| spec.packages = vec!["vim,?essential".into()]).contains("package 'vim,?essential'"));
+        assert!(refused(&|spec| spec.packages = vec!["-o".into()]).contains("package"));
+        assert!(refused(&|spec| drop(spec.files.insert("etc/../../x".into(), String::new()))).contains("file"));
+        assert!(refused(&|spec| drop(spec.files.insert("/etc/x".into(), String::new()))).contains("file"));
+        assert!(refused(&|spec| spec.root_password = Some("secret".into())).contains("crypt(3)"));
+        assert!(refused(&|spec| spec.repositories[0].folder = "/a b".into()).contains("repository '/a b'"));
+        assert!(refused(&|spec| spec.repositories[0].suite = "x\nTrusted: yes".into()).contains("suite"));
+    }
+
+    #[test]
+    fn packages_may_name_an_arch_or_a_version() {
+        for package in ["g++", "libc6:arm64", "vim=2:9.1.0-1~bpo12+1", "0ad"] {
+            assert!(is_package(package), "{package}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! One stanza of a Packages index.
+
+use crate::deb::control::Fields;
+use crate::deb::relation::{clauses, is_arch, is_package_name, read_clause};
+use crate::deb::version;
+use crate::ecosystem::{
+    ArchSet, Atom, MultiArch, Operator, OriginId, Package, Priority, Qualifier, Relation, RelationKind, RelationRange,
+    Requirement, Span,
+};
+use crate::set::{Shard, number};
+use crate::symbols::Symbols;
+
+/// Adds the stanza's package to the shard, or says what is wrong with it and leaves the shard's packages as they were.
+pub(crate) fn read(shard: &mut Shard, stanza: &str, span: Span, origin: OriginId, arches: ArchSet) -> Result<(), String> {
+    let written = Written::read(stanza)?;
+    let first_relation = shard.relations.len();
+    let package = add_relations(shard, &written).and_then(|relations| {
+        let filename = place_of(stanza, span, file_path(required(written.filename, "Filename")?)?);
+        package(&mut shard.symbols, &written, span, filename, relations, origin, arches)
+    });
+    match package {
+        Ok(package) => {
+            shard.packages.push(package);
+            Ok(())
+        }
+        Err(message) => {
+            shard.relations.truncate(first_relation);
+            Err(message)
+        }
+    }
+}
+
+const RELATION_KINDS: [RelationKind; 10] = [
+    RelationKind::PreDepends,
+    RelationKind::Depends,
+    RelationKind::Recommends,
+    RelationKind::Suggests,
+    RelationKind::Enhances,
+    RelationKind::Breaks,
+    RelationKind::Conflicts,
+    RelationKind::Provides,
+    RelationKind::BuiltUsing,
+    RelationKind::StaticBuiltUsing,
+];
+
+/// The fields that a package is made of, as the stanza has them.
+#[derive(Debug, Default)]
+struct Written<'t> {
+    name: Option<&'t str>,
+    version: Option<&'t str>,
+    arch: Option<&'t str>,
+    source: Option<&'t str>,
+    section: Option<&'t str>,
+    priority: Option<&'t str>,
+    multi_arch: Option<&'t str>,
+    essential: Option<&'t str>,
+    protected: Option<&'t str>,
+    important: Option<&'t str>,
+    filename: Option<&'t str>,
+    size: Option<&'t str>,
+    installed_size: Option<&'t str>,
+    sha256: Option<&'t str>,
+    relations: [Option<&'t str>; RELATION_KINDS.len()],
+}
+
+impl<'t> Written<'t> {
+    fn read(stanza: &'t str) -> Result<Written<'t>, String> {
+        let mut written = Written::default();
+        let mut seen = SeenNames { mask: 0, names: Vec::with_capacity(32) };
+        for field in Fields::of(stanza) {
+            let field = field?;
+            if !seen.insert(field.name) {
+                return Err(format!("the field {} stands there twice", field.name));
+            }
+            if let Some(place) = written.place(field.name) {
+                *place = Some(field.value);
+            }
+        }
+        Ok(written)
+    }
+
+    /// Where the field's value belongs. Looking at the length first leaves one or two names to compare.
+    fn place(&mut self, name: &str) -> Option<&mut Option<&'t str>> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let place = match name.len() {
+            4 if is("Size") => &mut self.size,
+            6 if is("Source") => &mut self.source,
+            6 if is("SHA256") => &mut self.sha256,
+            6 if is("Breaks") => &mut self.relations[5],
+            7 if is("Package") => &mut self.name,
+            7 if is("Version") => &mut self.version,
+            7 if is("Section") => &mut self.section,
+            7 if is("Depends") => &mut self.relations[1],
+            8 if is("Priority") => &mut self.priority,
+            8 if is("Filename") => &mut self.filename,
+            8 if is("Suggests") => &mut self.relations[3],
+            8 if is("Enhances") => &mut self.relations[4],
+            8 if is("Provides") => &mut self.relations[7],
+            9 if is("Essential") => &mut self.essential,
+            9 if is("Protected") => &mut self.protected,
+            9 if is("Important") => &mut self.important,
+            9 if is("Conflicts") => &mut self.relations[6],
+            10 if is("Multi-Arch") => &mut self.multi_arch,
+            10 if is("Recommends") => &mut self.relations[2],
+            11 if is("Pre-Depends") => &mut self.relations[0],
+            11 if is("Built-Using") => &mut self.relations[8],
+            12 if is("Architecture") => &mut self.arch,
+            14 if is("Installed-Size") => &mut self.installed_size,
+            18 if is("Static-Built-Using") => &mut self.relations[9],
+            _ => return None,
+        };
+        Some(place)
+    }
+}
+
+/// The names of the fields so far. A mask says at once of most names that they are new.
+#[derive(Debug, Default)]
+struct SeenNames<'t> {
+    mask: u64,
+    names: Vec<&'t str>,
+}
+
+impl<'t> SeenNames<'t> {
+    /// `false` if the name is already there.
+    fn insert(&mut self, name: &'t str) -> bool {
+        let bytes = name.as_bytes();
+        let letter = |index: usize| usize::from(bytes[index] & 0x1f);
+        let bit = 1_u64 << ((bytes.len() * 5 + letter(0) + letter(bytes.len() / 2) * 3 + letter(bytes.len() - 1) * 7) % 64);
+        let is_known = self.mask & bit != 0 && self.names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        self.mask |= bit;
+        self.names.push(name);
+        !is_known
+    }
+}
+
+fn package(
+    symbols: &mut Symbols,
+    written: &Written<'_>,
+    stanza: Span,
+    filename: Span,
+    relations: RelationRange,
+    origin: OriginId,
+    arches: ArchSet,
+) -> Result<Package, String> {
+    let name = required(written.name, "Package")?;
+    if !is_package_name(name) {
+        return Err(format!("`{}` is no package name", name.escape_debug()));
+    }
+    let package_version = required(written.version, "Version")?;
+    if !version::is_valid(package_version) {
+        return Err(format!("`{}` is no version", package_version.escape_debug()));
+    }
+    let arch = required(written.arch, "Architecture")?;
+    if !is_arch(arch) {
+        return Err(format!("`{}` is no architecture", arch.escape_debug()));
+    }
+    let (source, source_version) = match written.source {
+        Some(source) => read_source(source, package_version)?,
+        None => (name, package_version),
+    };
+    Ok(Package {
+        name: symbols.intern(name),
+        version: symbols.intern(package_version),
+        arch: symbols.intern(arch),
+        source: symbols.intern(source),
+        source_version: symbols.intern(source_version),
+        section: symbols.intern(written.section.unwrap_or("")),
+        origin,
+        multi_arch: multi_arch(written.multi_arch, arch),
+        priority: written.priority.map_or(Priority::Optional, |name| Priority::from_name(name).unwrap_or(Priority::Extra)),
+        essential: is_yes(written.essential),
+        protected: is_yes(written.protected) || is_yes(written.important),
+        arches,
+        size: read_number(required(written.size, "Size")?, "Size")?,
+        installed_size: written.installed_size.map_or(Ok(0), |size| read_number(size, "Installed-Size"))?,
+        sha256: read_sha256(required(written.sha256, "SHA256")?)?,
+        stanza,
+        filename,
+        relations,
+    })
+}
+
+/// `name` or `name (version)`; the version is the binary's own where it is not said.
+fn read_source<'t>(text: &'t str, binary_version: &'t str) -> Result<(&'t str, &'t str), String> {
+    let (name, version) = match text.split_once('(') {
+        Some((name, rest)) => (name.trim_ascii(), rest.strip_suffix(')').map(str::trim_ascii)),
+        None => (text, Some(binary_version)),
+    };
+    match version {
+        Some(version) if is_package_name(name) && version::is_valid(version) => Ok((name, version)),
+        _ => Err(format!("`{}` is no source package with its version", text.escape_debug())),
+    }
+}
+
+/// As apt has it: a package for all arches cannot be `same`, and an unknown word is `no`.
+fn multi_arch(word: Option<&str>, arch: &str) -> MultiArch {
+    match word {
+        Some("same") if arch != "all" => MultiArch::Same,
+        Some("foreign") => MultiArch::Foreign,
+        Some("allowed") => MultiArch::Allowed,
+        _ => MultiArch::No,
+    }
+}
+
+fn is_yes(word: Option<&str>) -> bool {
+    word.is_some_and(|word| word.eq_ignore_ascii_case("yes"))
+}
+
+pub(super) fn required<'t>(value: Option<&'t str>, name: &str) -> Result<&'t str, String> {
+    match value {
+        Some(value) if !value.is_empty() => Ok(value),
+        _ => Err(format!("the field {name} is missing")),
+    }
+}
+
+pub(super) fn read_number(text: &str, name: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("the field {name} is no number: `{}`", text.escape_debug()))
+}
+
+pub(super) fn read_sha256(text: &str) -> Result<[u8; 32], String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut digest = [0; 32];
+    let bytes = text.as_bytes();
+    let is_digest = bytes.len() == 64
+        && digest.iter_mut().zip(bytes.chunks_exact(2)).all(|(byte, pair)| {
+            let value = digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high << 4 | low);
+            *byte = value.unwrap_or(0);
+            value.is_some()
+        });
+    if is_digest { Ok(digest) } else { Err(format!("`{}` is no SHA256", text.escape_debug())) }
+}
+
+/// The path inside the archive, without a `./` before it. It cannot leave the archive's folder.
+pub(super) fn file_path(text: &str) -> Result<&str, String> {
+    let path = text.strip_prefix("./").unwrap_or(text);
+    let is_safe = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && !path.chars().any(|c| c.is_control() || c == '\\');
+    if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
+}
+
+/// Where a piece of the stanza lies in the index's text.
+fn place_of(stanza: &str, span: Span, piece: &str) -> Span {
+    let offset = piece.as_ptr() as usize - stanza.as_ptr() as usize;
+    Span { text: span.text, start: span.start + number(offset), length: number(piece.len()) }
+}
+
+fn add_relations(shard: &mut Shard, written: &Written<'_>) -> Result<RelationRange, String> {
+    let start = number(shard.relations.len());
+    for (kind, field) in RELATION_KINDS.into_iter().zip(written.relations) {
+        for clause in clauses(field.unwrap_or("")) {
+            let requirement =
+                shard.requirement(clause, read_requirement).map_err(|message| format!("in the field {kind}, {message}"))?;
+            check_form(kind, shard.requirement_of(requirement), clause)?;
+            shard.relations.push(Relation { kind, requirement });
+        }
+    }
+    Ok(RelationRange { start, length: number(shard.relations.len()) - start })
+}
+
+fn read_requirement(symbols: &mut Symbols, clause: &str) -> Result<Requirement, String> {
+    let mut atoms = Vec::with_capacity(1);
+    for written in read_clause(clause)? {
+        if written.arches.is_some() || written.profiles.is_some() {
+            return Err(format!("`{clause}` has an arch list or a build profile, which only source packages have"));
+        }
+        atoms.push(Atom {
+            name: symbols.intern(written.name),
+            qualifier: match written.qualifier {
+                None => Qualifier::Unqualified,
+                Some("any") => Qualifier::Any,
+                Some("native") => Qualifier::Native,
+                Some(arch) => Qualifier::Arch(symbols.intern(arch)),
+            },
+            operator: written.operator,
+            version: symbols.intern(written.version),
+        });
+    }
+    match atoms[..] {
+        [atom] => Ok(Requirement::One(atom)),
+        _ => Ok(Requirement::Any(atoms.into())),
+    }
+}
+
+fn check_form(kind: RelationKind, requirement: &Requirement, clause: &str) -> Result<(), String> {
+    let has_choice = matches!(
+        kind,
+        RelationKind::PreDepends
+            | RelationKind::Depends
+            | RelationKind::Recommends
+            | RelationKind::Suggests
+            | RelationKind::Enhances
+    );
+    let is_exact = matches!(kind, RelationKind::BuiltUsing | RelationKind::StaticBuiltUsing);
+    match requirement {
+        Requirement::Any(_) if !has_choice => Err(format!("in the field {kind}, `{clause}` cannot have alternatives")),
+        Requirement::One(atom) if is_exact && atom.operator != Operator::Equal => {
+            Err(format!("in the field {kind}, `{clause}` has no exact version"))
+        }
+        Requirement::One(atom)
+            if kind == RelationKind::Provides && !matches!(atom.operator, Operator::Always | Operator::Equal) =>
+        {
+            Err(format!("in the field {kind}, `{clause}` has no exact version"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Boots an image under qemu's emulation (no kernel help: it works in every virtual machine) and reads its serial console.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Debian's package ovmf.
+const OVMF: &str = "/usr/share/ovmf/OVMF.fd";
+
+/// What the machine starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Firmware {
+    Bios,
+    Uefi,
+}
+
+/// How the machine sees the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// In a CD drive.
+    Disc,
+    /// As a disk, which an ISO on a stick is.
+    Disk,
+}
+
+/// A machine that runs; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Boot {
+    machine: Child,
+    console: Arc<Mutex<Vec<u8>>>,
+    /// What was waited for lies before this.
+    read: usize,
+    started: Instant,
+}
+
+/// What was waited for did not come; the last lines of the console are in it.
+#[derive(Debug)]
+pub struct NotSeen {
+    pub text: String,
+    pub after: Duration,
+    pub console: String,
+}
+
+impl std::fmt::Display for NotSeen {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "'{}' was not seen in {:.0} s; the console's end:\n{}",
+            self.text,
+            self.after.as_secs_f64(),
+            self.console
+        )
+    }
+}
+
+impl std::error::Error for NotSeen {}
+
+impl Boot {
+    /// Starts a machine with two processors, 1.5 GiB and no network. Nothing is written to the image.
+    pub fn start(image: &Path, firmware: Firmware, medium: Medium) -> io::Result<Self> {
+        #[expect(clippy::disallowed_types, reason = "a test drives a machine while it runs")]
+        let mut qemu = std::process::Command::new("qemu-system-x86_64");
+        qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1536", "-smp", "2", "-nographic", "-no-reboot"]);
+        qemu.args(["-nic", "none", "-monitor", "none", "-serial", "stdio", "-snapshot"]);
+        if firmware == Firmware::Uefi {
+            qemu.args(["-machine", "q35", "-bios", OVMF]);
+        }
+        let file = format!("file={},format=raw", image.display().to_string().replace(',', ",,"));
+        let drive = match medium {
+            Medium::Disc => format!("{file},media=cdrom,readonly=on"),
+            Medium::Disk => file,
+        };
+        let started = Instant::now();
+        let mut machine =
+            qemu.args(["-drive", &drive]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let console = Arc::new(Mutex::new(Vec::new()));
+        let stdout = machine.stdout.take().expect("its output is piped");
+        let sink = Arc::clone(&console);
+        std::thread::spawn(move || collect(stdout, &sink));
+        Ok(Self { machine, console, read: 0, started })
+    }
+
+    /// Waits until the console has shown `text` after what was waited for before; gives the time since the start.
+    pub fn wait_for(&mut self, text: &str, limit: Duration) -> Result<Duration, NotSeen> {
+        let end = Instant::now() + limit;
+        loop {
+            let ended = self.machine.try_wait().is_ok_and(|status| status.is_some());
+            if let Some(position) = self.find(text) {
+                self.read = position + text.len();
+                return Ok(self.started.elapsed());
+            }
+            if ended || Instant::now() > end {
+                return Err(NotSeen { text: text.to_owned(), after: self.started.elapsed(), console: self.tail() });
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Types a line at the serial console.
+    pub fn type_line(&mut self, line: &str) -> io::Result<()> {
+        let stdin = self.machine.stdin.as_mut().expect("its input is piped");
+        stdin.write_all(format!("{line}\r").as_bytes())?;
+        stdin.flush()
+    }
+
+    fn find(&self, text: &str) -> Option<usize> {
+        let console = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = console[self.read..].windows(text.len()).position(|window| window == text.as_bytes());
+        found.map(|position| self.read + position)
+    }
+
+    fn tail(&self) -> String {
+        let console = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&console[console.len().saturating_sub(3000)..]).into_owned()
+    }
+}
+
+impl Drop for Boot {
+    fn drop(&mut self) {
+        // It fails only when the machine has ended by itself.
+        let _ = self.machine.kill();
+        let _ = self.machine.wait();
+    }
+}
+
+fn collect(mut from: impl Read, console: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        console.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
+    }
+}
