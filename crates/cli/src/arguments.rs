@@ -312,18 +312,8 @@ pub struct StatusArguments {
 }
 
 /// The names that productmd, and with it the tools of release engineers, knows.
-const LABELS: [&str; 10] = [
-    "EA",
-    "DevelPhaseExit",
-    "InternalAlpha",
-    "Alpha",
-    "InternalSnapshot",
-    "Beta",
-    "Snapshot",
-    "RC",
-    "Update",
-    "SecurityFix",
-];
+const LABELS: [&str; 10] =
+    ["EA", "DevelPhaseExit", "InternalAlpha", "Alpha", "InternalSnapshot", "Beta", "Snapshot", "RC", "Update", "SecurityFix"];
 
 fn parse_label(label: &str) -> Result<String, String> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

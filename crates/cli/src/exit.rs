@@ -14,8 +14,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    pub const ALL: [Self; 6] =
-        [Self::Finished, Self::Doomed, Self::Usage, Self::Incomplete, Self::Interrupted, Self::Terminated];
+    pub const ALL: [Self; 6] = [Self::Finished, Self::Doomed, Self::Usage, Self::Incomplete, Self::Interrupted, Self::Terminated];
 
     pub const fn code(self) -> u8 {
         match self {
@@ -71,17 +70,24 @@ pub struct Failure {
     /// May have several lines.
     pub message: String,
     pub hint: Option<String>,
+    /// The message is a list of problems, each with its own head and hint.
+    pub headed: bool,
 }
 
 impl Failure {
     /// The user asked for something that cannot be: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into(), hint: None }
+        Self { exit: Exit::Usage, message: message.into(), hint: None, headed: false }
+    }
+
+    /// Everything that is wrong with a configuration or a machine, put into words already: exit code 2.
+    pub fn problems(problems: impl Into<String>) -> Self {
+        Self { headed: true, ..Self::usage(problems) }
     }
 
     /// Something went wrong on the way: exit code 1.
     pub fn doomed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Doomed, message: message.into(), hint: None }
+        Self { exit: Exit::Doomed, message: message.into(), hint: None, headed: false }
     }
 
     #[must_use]

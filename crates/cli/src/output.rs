@@ -14,9 +14,10 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on stderr why a command failed. A configuration's errors come ready, with their place in the file.
+/// Says on stderr why a command failed.
 pub fn complain(failure: &Failure) {
-    let mut text = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));
+    let head = if failure.headed { "" } else { "error: " };
+    let mut text = format!("{head}{}\n", harmless_lines(&failure.message).join("\n"));
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
     }

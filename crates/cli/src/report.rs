@@ -86,7 +86,12 @@ impl Summary {
             Status::Doomed => Tone::Bad,
         };
         let root = harmless(&self.root.display().to_string());
-        let mut line = format!("{} is {} after {}", harmless(&self.compose_id), paint.text(tone, self.status.word()), duration(self.duration));
+        let mut line = format!(
+            "{} is {} after {}",
+            harmless(&self.compose_id),
+            paint.text(tone, self.status.word()),
+            duration(self.duration)
+        );
         line.push_str(&match self.status {
             Status::Finished | Status::FinishedIncomplete => format!(": {root}\n"),
             Status::Started | Status::Doomed | Status::Terminated => format!("; go on with: charmer resume {}\n", quoted(&root)),
@@ -102,10 +107,12 @@ impl Summary {
         findings.sort_by(|left, right| right.severity.cmp(&left.severity).then_with(|| left.cmp(right)));
         let fatal = findings.iter().filter(|finding| finding.severity == Severity::Fatal).count();
         let counts = [(fatal, "fatal finding"), (findings.len() - fatal, "warning")];
-        let heads: Vec<String> = counts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number, noun)).collect();
+        let heads: Vec<String> =
+            counts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number, noun)).collect();
         let mut text = paint.text(Tone::Strong, &heads.join(", ")) + "\n";
         for finding in findings.iter().take(FINDINGS) {
-            let (tone, word) = if finding.severity == Severity::Fatal { (Tone::Bad, "fatal  ") } else { (Tone::Warning, "warning") };
+            let (tone, word) =
+                if finding.severity == Severity::Fatal { (Tone::Bad, "fatal  ") } else { (Tone::Warning, "warning") };
             text.push_str(&format!("  {} {}\n", paint.text(tone, word), finding_text(finding)));
             if let Some(hint) = &finding.hint {
                 text.push_str(&format!("          hint: {}\n", harmless(hint)));
@@ -149,7 +156,11 @@ impl Summary {
     fn archive_section(&self, paint: Paint) -> String {
         let note = |archives: &[String], what: &str| {
             let names: Vec<String> = archives.iter().map(|name| harmless(name)).collect();
-            if names.is_empty() { String::new() } else { format!("{} {what}: {}\n", paint.text(Tone::Warning, "note:"), names.join(", ")) }
+            if names.is_empty() {
+                String::new()
+            } else {
+                format!("{} {what}: {}\n", paint.text(Tone::Warning, "note:"), names.join(", "))
+            }
         };
         note(&self.trusted_archives, "taken without a signature, as the configuration says")
             + &note(&self.moved_archives, "changed since the package set was fixed; the next lock will differ")
@@ -224,7 +235,11 @@ mod tests {
                 artifact("repository Base", "compose/Base/repository", 123_456_789, Some(4.25)),
                 artifact("container Base.amd64", "compose/Base/amd64/images/harbour.tar", 61_234_567, None),
             ],
-            findings: vec![finding(Severity::Warn, "\u{1b}[2Jevil"), finding(Severity::Fatal, "worse"), finding(Severity::Off, "unseen")],
+            findings: vec![
+                finding(Severity::Warn, "\u{1b}[2Jevil"),
+                finding(Severity::Fatal, "worse"),
+                finding(Severity::Off, "unseen"),
+            ],
             failures: vec![FailedJob {
                 job: "live:Server.amd64".into(),
                 failable: true,

@@ -40,7 +40,8 @@ impl Drawing {
     pub(super) fn new(needs: &[Vec<usize>], kept: &BTreeSet<(usize, usize)>, node_height: f64) -> Self {
         let needs = without_shortcuts(needs, kept);
         let layer_of = layers(&needs);
-        let nodes = layer_of.iter().enumerate().map(|(node, &layer)| Spot { node: Some(node), layer, y: 0.0, height: node_height });
+        let nodes =
+            layer_of.iter().enumerate().map(|(node, &layer)| Spot { node: Some(node), layer, y: 0.0, height: node_height });
         let mut drawing = Self {
             spots: nodes.collect(),
             links: BTreeSet::new(),
@@ -55,7 +56,8 @@ impl Drawing {
 
     /// The spots that an edge passes, from its first node to its last.
     pub(super) fn path(&self, from: usize, to: usize) -> Vec<usize> {
-        let before = |spot: usize| self.links.iter().find(|link| link.1 == spot && self.spots[link.0].node.is_none()).map(|link| link.0);
+        let before =
+            |spot: usize| self.links.iter().find(|link| link.1 == spot && self.spots[link.0].node.is_none()).map(|link| link.0);
         let mut path = vec![to];
         let mut end = to;
         while !self.links.contains(&(from, end)) {

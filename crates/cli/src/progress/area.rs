@@ -11,6 +11,8 @@ use super::run::{JobState, PhaseCount, Run, Transfer};
 const CELL_WIDTH: usize = 32;
 const PHASE_BAR: usize = 8;
 const TRANSFER_BAR: usize = 16;
+/// On narrower terminals words have the room of the bar.
+const WIDTH_FOR_TRANSFER_BAR: usize = 80;
 
 /// The terminal's size in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,12 @@ fn phase_cell(phase: PhaseCount, paint: Paint) -> String {
         _ => Tone::Dim,
     };
     let name = paint.text(if tone == Tone::Accent { Tone::Strong } else { Tone::Plain }, &pad(phase.phase.name(), 14));
-    let cell = format!("{name} {} {}/{}", bar(phase.ended as f64 / phase.total as f64, PHASE_BAR, tone, paint), phase.ended, phase.total);
+    let cell = format!(
+        "{name} {} {}/{}",
+        bar(phase.ended as f64 / phase.total as f64, PHASE_BAR, tone, paint),
+        phase.ended,
+        phase.total
+    );
     pad(&cell, CELL_WIDTH)
 }
 
@@ -64,11 +71,12 @@ fn job_rows(run: &Run, now: f64, width: usize, budget: usize, paint: Paint) -> V
     let mut running: Vec<(&JobState, f64)> = run.running().collect();
     running.sort_by(|left, right| left.1.total_cmp(&right.1));
     let shown = if running.len() > budget { budget.saturating_sub(1) } else { running.len() };
-    let name_width = running[..shown].iter().map(|(job, _)| job.plan.job.as_str().chars().count()).max().unwrap_or(0).min(width * 2 / 5);
+    let name_width =
+        running[..shown].iter().map(|(job, _)| job.plan.job.as_str().chars().count()).max().unwrap_or(0).min(width * 2 / 5);
     let row = |(job, since): &(&JobState, f64)| {
         let name = pad(&fit(&harmless(job.plan.job.as_str()), name_width), name_width);
         let elapsed = format!("{:>7}", rough_duration(now - since));
-        let transfer = job.transfer.as_ref().map(|transfer| transfer_text(transfer, paint)).unwrap_or_default();
+        let transfer = job.transfer.as_ref().map(|transfer| transfer_text(transfer, width, paint)).unwrap_or_default();
         format!("{} {name} {} {transfer}", paint.text(Tone::Accent, "▸"), paint.text(Tone::Dim, &elapsed)).trim_end().to_owned()
     };
     let mut rows: Vec<String> = running[..shown].iter().map(row).collect();
@@ -78,7 +86,10 @@ fn job_rows(run: &Run, now: f64, width: usize, budget: usize, paint: Paint) -> V
     rows
 }
 
-fn transfer_text(transfer: &Transfer, paint: Paint) -> String {
+fn transfer_text(transfer: &Transfer, width: usize, paint: Paint) -> String {
+    if width < WIDTH_FOR_TRANSFER_BAR {
+        return transfer_words(transfer);
+    }
     let part = if transfer.total == 0 { 1.0 } else { transfer.done as f64 / transfer.total as f64 };
     format!(" {} {}", bar(part, TRANSFER_BAR, Tone::Accent, paint), transfer_words(transfer))
 }
@@ -87,7 +98,9 @@ fn transfer_text(transfer: &Transfer, paint: Paint) -> String {
 pub fn transfer_words(transfer: &Transfer) -> String {
     let mut words = match transfer.unit {
         Unit::Bytes => format!("{} of {}", size(transfer.done), size(transfer.total)),
-        Unit::Packages => format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "package")),
+        Unit::Packages => {
+            format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "package"))
+        }
         Unit::Files => format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "file")),
     };
     if let (Unit::Bytes, Some(rate)) = (transfer.unit, transfer.rate()) {

@@ -103,7 +103,8 @@ fn log_reader(path: &Path) -> io::Result<Reader> {
     let mut narrator = Narrator::new(Detail::ALL);
     Ok(Box::new(move |entry| {
         let lines = narrator.lines(entry).into_iter();
-        let text: String = lines.map(|line| format!("{} {}\n", entry.time, line.show(Paint { colour: false }).trim_end())).collect();
+        let text: String =
+            lines.map(|line| format!("{} {}\n", entry.time, line.show(Paint { colour: false }).trim_end())).collect();
         // A full disk fails the job that it hurts; the log only ends there.
         let _ = file.write_all(text.as_bytes());
     }))

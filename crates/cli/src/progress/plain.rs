@@ -53,7 +53,8 @@ impl<W: Write> Pages<W> {
 
     fn write(&mut self, time: &str, lines: &[Line]) {
         let clock = self.paint.text(Tone::Dim, clock(time));
-        let text: String = lines.iter().map(|line| format!("{clock} {}", line.show(self.paint)).trim_end().to_owned() + "\n").collect();
+        let text: String =
+            lines.iter().map(|line| format!("{clock} {}", line.show(self.paint)).trim_end().to_owned() + "\n").collect();
         // Nobody may be reading; the compose goes on.
         let _ = self.stream.write_all(text.as_bytes());
     }
