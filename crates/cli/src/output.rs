@@ -17,10 +17,9 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Says on stderr why a command failed.
 pub fn complain(failure: &Failure) {
     let head = if failure.headed { "" } else { "error: " };
-    let mut text = format!("{head}{}\n", harmless_lines(&failure.message).join("\n"));
-    if let Some(hint) = &failure.hint {
-        text.push_str(&format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
-    }
+    let message = format!("{head}{}\n", harmless_lines(&failure.message).join("\n"));
+    let hint = failure.hint.as_ref().map(|hint| format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
+    let text = message + &hint.unwrap_or_default();
     // There is no other place to say that stderr is closed.
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -3,27 +3,27 @@
 use clap::{Arg, Command};
 
 pub(crate) fn reference(command: &Command) -> String {
-    let mut text = String::from("# Command line\n\nGenerated from `crates/cli/src/arguments.rs` by `cargo xtask generate`.\n");
-    section(&mut text, command, 2);
-    text
+    let head = "# Command line\n\nGenerated from `crates/cli/src/arguments.rs` by `cargo xtask generate`.";
+    let mut lines = vec![head.to_owned()];
+    section(&mut lines, command, 2);
+    lines.join("\n") + "\n"
 }
 
-fn section(text: &mut String, command: &Command, level: usize) {
+fn section(lines: &mut Vec<String>, command: &Command, level: usize) {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
-    text.push_str(&format!("\n{} {name}\n\n{about}\n\n```text\n{usage}\n```\n", "#".repeat(level)));
-    let arguments: Vec<&Arg> = command.get_arguments().filter(|argument| !is_help(argument)).collect();
-    if !arguments.is_empty() {
-        text.push_str("\n| argument | meaning |\n|---|---|\n");
-        arguments.into_iter().for_each(|argument| text.push_str(&row(argument)));
+    lines.push(format!("\n{} {name}\n\n{about}\n\n```text\n{usage}\n```", "#".repeat(level)));
+    let rows: Vec<String> = command.get_arguments().filter(|argument| !is_help(argument)).map(row).collect();
+    if !rows.is_empty() {
+        lines.push("\n| argument | meaning |\n|---|---|".to_owned());
+        lines.extend(rows);
     }
-    if let Some(after) = command.get_after_help() {
-        text.push_str(&format!("\n```text\n{after}\n```\n"));
+    lines.extend(command.get_after_help().map(|after| format!("\n```text\n{after}\n```")));
+    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        section(lines, command, level + 1);
     }
-    let commands = command.get_subcommands().filter(|command| command.get_name() != "help");
-    commands.for_each(|command| section(text, command, level + 1));
 }
 
 fn is_help(argument: &Arg) -> bool {
@@ -41,18 +41,15 @@ fn row(argument: &Arg) -> String {
         (None, None) => value.trim_start().to_owned(),
     };
     let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut meaning = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !meaning.ends_with('.') {
-        meaning.push('.');
-    }
+    let mut meaning = vec![help.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()];
     let possible: Vec<String> = argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     if takes_value && !possible.is_empty() && !argument.is_hide_possible_values_set() {
-        meaning.push_str(&format!(" One of {}.", possible.join(", ")));
+        meaning.push(format!("One of {}", possible.join(", ")));
     }
     let defaults: Vec<String> =
         argument.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
     if takes_value && !defaults.is_empty() {
-        meaning.push_str(&format!(" Default: {}.", defaults.join(", ")));
+        meaning.push(format!("Default: {}", defaults.join(", ")));
     }
-    format!("| `{}` | {} |\n", flag.replace('|', "\\|"), meaning.replace('|', "\\|"))
+    format!("| `{}` | {}. |", flag.replace('|', "\\|"), meaning.join(". ").replace('|', "\\|"))
 }

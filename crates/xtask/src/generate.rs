@@ -110,12 +110,9 @@ fn add_man_pages(files: &mut BTreeMap<PathBuf, Vec<u8>>, command: &Command) -> i
 }
 
 fn exit_codes() -> String {
-    let mut text = String::from("# Exit codes\n\nGenerated from `crates/cli/src/exit.rs` by `cargo xtask generate`.\n\n");
-    text.push_str("| code | name | meaning |\n|---:|---|---|\n");
-    for exit in Exit::ALL {
-        text.push_str(&format!("| {} | {} | {} |\n", exit.code(), exit.name(), exit.meaning()));
-    }
-    text
+    let head = "# Exit codes\n\nGenerated from `crates/cli/src/exit.rs` by `cargo xtask generate`.\n\n| code | name | meaning |\n|---:|---|---|";
+    let rows = Exit::ALL.map(|exit| format!("| {} | {} | {} |", exit.code(), exit.name(), exit.meaning()));
+    format!("{head}\n{}\n", rows.join("\n"))
 }
 
 #[cfg(test)]

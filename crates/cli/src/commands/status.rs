@@ -21,7 +21,9 @@ pub(super) fn status(arguments: &StatusArguments, environment: &Environment) -> 
     let entries =
         journal.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) })?;
     let mut run = Run::default();
-    entries.iter().for_each(|entry| run.apply(entry));
+    for entry in &entries {
+        run.apply(entry);
+    }
     let now = match compose.condition {
         Condition::Running => jiff::Timestamp::now().as_millisecond() as f64 / 1000.0,
         // What it did last is what is known of it.
@@ -35,15 +37,15 @@ pub(super) fn status(arguments: &StatusArguments, environment: &Environment) -> 
 }
 
 fn text(compose: &Existing, run: &Run, now: f64, paint: Paint) -> String {
-    let mut text = headline(compose, run, now, paint);
+    let mut lines = vec![headline(compose, run, now, paint)];
     let counts = run.phases().into_iter().map(|phase| format!("{} {}/{}", phase.phase, phase.ended, phase.total));
     let counts: Vec<String> = counts.collect();
     if !counts.is_empty() {
-        text.push_str(&format!("{}\n", paint.text(Tone::Dim, &counts.join("  "))));
+        lines.push(paint.text(Tone::Dim, &counts.join("  ")));
     }
     let verb = if compose.condition == Condition::Running { "running" } else { "was running" };
     for (job, since) in run.running() {
-        text.push_str(&format!("{} {} for {}\n", paint.text(Tone::Accent, verb), name(job), rough_duration(now - since)));
+        lines.push(format!("{} {} for {}", paint.text(Tone::Accent, verb), name(job), rough_duration(now - since)));
     }
     for job in &run.jobs {
         match &job.state {
@@ -51,20 +53,20 @@ fn text(compose: &Existing, run: &Run, now: f64, paint: Paint) -> String {
                 let allowed = if *failable { " (allowed to fail)" } else { "" };
                 let message = harmless_lines(message).join("\n  ");
                 let failed = paint.text(Tone::Bad, "failed");
-                text.push_str(&format!("{failed} {}{allowed} after {}: {message}\n", name(job), duration(*seconds)));
+                lines.push(format!("{failed} {}{allowed} after {}: {message}", name(job), duration(*seconds)));
             }
             State::Skipped { because } => {
                 let skipped = paint.text(Tone::Warning, "skipped");
-                text.push_str(&format!("{skipped} {}, because {} is not there\n", name(job), harmless(because.as_str())));
+                lines.push(format!("{skipped} {}, because {} is not there", name(job), harmless(because.as_str())));
             }
             State::Waiting | State::Running { .. } | State::Done { .. } => {}
         }
     }
     let waiting = run.jobs.iter().filter(|job| job.state == State::Waiting).count();
     if waiting > 0 {
-        text.push_str(&format!("{}\n", count(waiting, "job") + " not started"));
+        lines.push(count(waiting, "job") + " not started");
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 fn headline(compose: &Existing, run: &Run, now: f64, paint: Paint) -> String {
@@ -74,13 +76,13 @@ fn headline(compose: &Existing, run: &Run, now: f64, paint: Paint) -> String {
     match compose.condition {
         Condition::Running => {
             let left = rough_duration(run.remaining(now).seconds);
-            format!("{id} is running: {done} in {elapsed}, about {left} left\n")
+            format!("{id} is running: {done} in {elapsed}, about {left} left")
         }
         Condition::Died => {
             let folder = harmless(&compose.layout.root().display().to_string());
-            format!("{id} died: {done}; resume with `charmer resume {folder}`\n")
+            format!("{id} died: {done}; resume with `charmer resume {folder}`")
         }
-        Condition::Ended => format!("{id} is {} after {elapsed}: {done}\n", compose.words()),
+        Condition::Ended => format!("{id} is {} after {elapsed}: {done}", compose.words()),
     }
 }
 

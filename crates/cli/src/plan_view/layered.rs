@@ -219,7 +219,7 @@ impl Drawing {
     }
 
     fn distance(&self, upper: usize, lower: usize) -> f64 {
-        (self.spots[upper].height + self.spots[lower].height) / 2.0 + NODE_GAP
+        f64::midpoint(self.spots[upper].height, self.spots[lower].height) + NODE_GAP
     }
 }
 
@@ -235,7 +235,9 @@ fn without_shortcuts(needs: &[Vec<usize>], kept: &BTreeSet<(usize, usize)>) -> V
         let says_new = |input: &usize| !inputs.iter().any(|other| ancestors[*other].contains(input));
         reduced.push(inputs.iter().copied().filter(|input| kept.contains(&(*input, node)) || says_new(input)).collect());
         let mut above: BTreeSet<usize> = inputs.iter().copied().collect();
-        inputs.iter().for_each(|&input| above.extend(&ancestors[input]));
+        for &input in inputs {
+            above.extend(&ancestors[input]);
+        }
         ancestors.push(above);
     }
     reduced
@@ -249,7 +251,9 @@ fn layers(needs: &[Vec<usize>]) -> Vec<usize> {
     }
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
     for (node, inputs) in needs.iter().enumerate() {
-        inputs.iter().for_each(|&input| users[input].push(node));
+        for &input in inputs {
+            users[input].push(node);
+        }
     }
     for node in (0..needs.len()).rev().filter(|&node| needs[node].is_empty()) {
         if let Some(first_user) = users[node].iter().map(|&user| layers[user]).min() {

@@ -96,42 +96,39 @@ fn transfer_text(transfer: &Transfer, width: usize, paint: Paint) -> String {
 
 /// `212.4 MiB of 1.1 GiB, 12.3 MiB/s, 1:12 left`.
 pub fn transfer_words(transfer: &Transfer) -> String {
-    let mut words = match transfer.unit {
+    let total = || usize::try_from(transfer.total).unwrap_or(usize::MAX);
+    let mut words = vec![match transfer.unit {
         Unit::Bytes => format!("{} of {}", size(transfer.done), size(transfer.total)),
-        Unit::Packages => {
-            format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "package"))
-        }
-        Unit::Files => format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "file")),
-    };
+        Unit::Packages => format!("{} of {}", transfer.done, count(total(), "package")),
+        Unit::Files => format!("{} of {}", transfer.done, count(total(), "file")),
+    }];
     if let (Unit::Bytes, Some(rate)) = (transfer.unit, transfer.rate()) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive and finite")]
-        let rate = rate as u64;
-        words.push_str(&format!(", {}/s", size(rate)));
+        words.push(size(rate as u64) + "/s");
     }
     if let Some(left) = transfer.remaining().filter(|_| transfer.done < transfer.total) {
-        words.push_str(&format!(", {} left", rough_duration(left)));
+        words.push(rough_duration(left) + " left");
     }
-    words
+    words.join(", ")
 }
 
 /// `12 of 34 jobs, 3:20, about 4:10 left on the critical path (now fetch:Server), 2 warnings`.
 fn footer(run: &Run, now: f64, paint: Paint) -> String {
-    let mut text = paint.text(Tone::Strong, &format!("{} of {}", run.ended(), count(run.jobs.len(), "job")));
-    text.push_str(&format!(", {}", rough_duration(now - run.started)));
-    text.push_str(&remaining_words(run, now));
+    let jobs = format!("{} of {}", run.ended(), count(run.jobs.len(), "job"));
+    let mut words = vec![paint.text(Tone::Strong, &jobs), rough_duration(now - run.started)];
+    words.extend(remaining_words(run, now));
     if run.warnings > 0 {
-        text.push_str(&format!(", {}", paint.text(Tone::Warning, &count(run.warnings, "warning"))));
+        words.push(paint.text(Tone::Warning, &count(run.warnings, "warning")));
     }
     if run.fatal_findings > 0 {
-        text.push_str(&format!(", {}", paint.text(Tone::Bad, &count(run.fatal_findings, "fatal finding"))));
+        words.push(paint.text(Tone::Bad, &count(run.fatal_findings, "fatal finding")));
     }
-    text
+    words.join(", ")
 }
 
-/// `, about 4:10 left on the critical path (now fetch:Server)`, or nothing when all have ended.
-pub fn remaining_words(run: &Run, now: f64) -> String {
+/// `about 4:10 left on the critical path (now fetch:Server)`, or nothing when all have ended.
+pub fn remaining_words(run: &Run, now: f64) -> Option<String> {
     let chain = run.remaining(now);
-    let Some(&next) = chain.jobs.first() else { return String::new() };
-    let job = harmless(run.jobs[next].plan.job.as_str());
-    format!(", about {} left on the critical path (now {job})", rough_duration(chain.seconds))
+    let job = harmless(run.jobs[*chain.jobs.first()?].plan.job.as_str());
+    Some(format!("about {} left on the critical path (now {job})", rough_duration(chain.seconds)))
 }

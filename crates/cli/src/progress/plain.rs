@@ -76,6 +76,7 @@ pub(super) fn progress_line(run: &Run, now: f64) -> Option<Line> {
         harmless(job.plan.job.as_str()) + &text
     });
     let running = running.collect::<Vec<_>>().join("; ");
-    let jobs = format!("{} of {}{}", run.ended(), count(run.jobs.len(), "job"), remaining_words(run, now));
+    let ended = format!("{} of {}", run.ended(), count(run.jobs.len(), "job"));
+    let jobs = std::iter::once(ended).chain(remaining_words(run, now)).collect::<Vec<_>>().join(", ");
     Some(Line::new(Tone::Dim, "progress", if running.is_empty() { jobs } else { format!("{jobs}: {running}") }))
 }

@@ -57,7 +57,7 @@ fn an_environment_that_cannot_be_meant_is_a_usage_error_too() {
     assert_eq!(ran.code, 2);
     assert_eq!(
         ran.stderr,
-        "error: SOURCE_DATE_EPOCH is \"now\", which is no number of seconds\nhint: set it as `date +%s` prints it, or unset it\n"
+        "error: SOURCE_DATE_EPOCH is `now`, which is no number of seconds\nhint: set it as `date +%s` prints it, or unset it\n"
     );
 }
 
