@@ -51,9 +51,8 @@ container\t''
 live\t''
 test\t''
 image-checksum\t''
-metadata\t''
-publish\t''"
-complete -c charmer -n "__fish_charmer_using_subcommand plan" -l skip -d 'Leave out these phases and what cannot be without them; one of: pkgset, gather, lock, fetch, createrepo, repoclosure, rootfs, container, live, test, image-checksum, metadata, publish' -r -f -a "pkgset\t''
+metadata\t''"
+complete -c charmer -n "__fish_charmer_using_subcommand plan" -l skip -d 'Leave out these phases and what cannot be without them; one of: pkgset, gather, lock, fetch, createrepo, repoclosure, rootfs, container, live, test, image-checksum, metadata' -r -f -a "pkgset\t''
 gather\t''
 lock\t''
 fetch\t''
@@ -64,8 +63,7 @@ container\t''
 live\t''
 test\t''
 image-checksum\t''
-metadata\t''
-publish\t''"
+metadata\t''"
 complete -c charmer -n "__fish_charmer_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l target-dir -d 'The folder in which the compose gets a folder of its own' -r -F
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l type -d 'What the compose is for; it becomes part of its name' -r -f -a "production\t'A release or a candidate for one'
@@ -86,9 +84,8 @@ container\t''
 live\t''
 test\t''
 image-checksum\t''
-metadata\t''
-publish\t''"
-complete -c charmer -n "__fish_charmer_using_subcommand compose" -l skip -d 'Leave out these phases and what cannot be without them; one of: pkgset, gather, lock, fetch, createrepo, repoclosure, rootfs, container, live, test, image-checksum, metadata, publish' -r -f -a "pkgset\t''
+metadata\t''"
+complete -c charmer -n "__fish_charmer_using_subcommand compose" -l skip -d 'Leave out these phases and what cannot be without them; one of: pkgset, gather, lock, fetch, createrepo, repoclosure, rootfs, container, live, test, image-checksum, metadata' -r -f -a "pkgset\t''
 gather\t''
 lock\t''
 fetch\t''
@@ -99,8 +96,7 @@ container\t''
 live\t''
 test\t''
 image-checksum\t''
-metadata\t''
-publish\t''"
+metadata\t''"
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l jobs -d 'How many jobs run at once; the configuration or the machine decides if it is not given' -r
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l old-composes -d 'Composes, or folders of composes, whose unchanged outputs are used again' -r -F
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l cache-dir -d 'The folder for downloads, shared by all composes; ~/.cache/charmer if it is not given' -r -F

@@ -70,24 +70,22 @@ pub struct Failure {
     /// May have several lines.
     pub message: String,
     pub hint: Option<String>,
-    /// The message is a list of problems, each with its own head and hint.
-    pub headed: bool,
 }
 
 impl Failure {
     /// The user asked for something that cannot be: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into(), hint: None, headed: false }
+        Self { exit: Exit::Usage, message: message.into(), hint: None }
     }
 
-    /// Everything that is wrong with a configuration or a machine, put into words already: exit code 2.
-    pub fn problems(problems: impl Into<String>) -> Self {
-        Self { headed: true, ..Self::usage(problems) }
+    /// What is wrong with a configuration, each problem in lines of its own.
+    pub fn configuration(problems: impl Into<String>, count: usize) -> Self {
+        Self::usage(format!("{}\n{}", crate::text::count(count, "problem") + " in the configuration", problems.into()))
     }
 
     /// Something went wrong on the way: exit code 1.
     pub fn doomed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Doomed, message: message.into(), hint: None, headed: false }
+        Self { exit: Exit::Doomed, message: message.into(), hint: None }
     }
 
     #[must_use]

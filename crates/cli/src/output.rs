@@ -16,8 +16,7 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Says on stderr why a command failed.
 pub fn complain(failure: &Failure) {
-    let head = if failure.headed { "" } else { "error: " };
-    let message = format!("{head}{}\n", harmless_lines(&failure.message).join("\n"));
+    let message = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
     let text = message + &hint.unwrap_or_default();
     // There is no other place to say that stderr is closed.

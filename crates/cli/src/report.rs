@@ -8,7 +8,6 @@ use charmer_compose::engine::job::JobId;
 use charmer_compose::engine::scheduler::FailedJob;
 use charmer_compose::finding::{Finding, Severity};
 
-use crate::exit::Exit;
 use crate::paint::{Paint, Tone};
 use crate::progress::lines::{failure_details, finding_text};
 use crate::text::{count, duration, harmless, pad, size};
@@ -38,6 +37,8 @@ pub struct Summary {
     pub trusted_archives: Vec<String>,
     /// Archives that have changed since their indexes were read.
     pub moved_archives: Vec<String>,
+    /// Repositories and checksums are signed.
+    pub signed: bool,
 }
 
 /// Something that the compose ships.
@@ -55,16 +56,6 @@ pub struct Artifact {
 }
 
 impl Summary {
-    /// What the status means for whoever started charmer. A run that was stopped ends with the code of its signal instead.
-    pub fn exit(&self) -> Exit {
-        match self.status {
-            Status::Finished => Exit::Finished,
-            Status::FinishedIncomplete => Exit::Incomplete,
-            Status::Started | Status::Doomed => Exit::Doomed,
-            Status::Terminated => Exit::Interrupted,
-        }
-    }
-
     /// The whole summary.
     pub fn text(&self, paint: Paint) -> String {
         let sections = [
@@ -72,7 +63,7 @@ impl Summary {
             self.finding_section(paint),
             self.failure_section(paint),
             self.left_out_section(paint),
-            self.archive_section(paint),
+            self.note_section(paint),
             vec![self.last_line(paint)],
         ];
         let sections = sections.into_iter().filter(|section| !section.is_empty()).map(|section| section.join("\n") + "\n");
@@ -149,7 +140,7 @@ impl Summary {
         lines
     }
 
-    fn archive_section(&self, paint: Paint) -> Vec<String> {
+    fn note_section(&self, paint: Paint) -> Vec<String> {
         let notes = [
             (&self.trusted_archives, "taken without a signature, as the configuration says"),
             (&self.moved_archives, "changed since the package set was fixed; the next lock will differ"),
@@ -158,7 +149,9 @@ impl Summary {
             let names: Vec<String> = archives.iter().map(|name| harmless(name)).collect();
             format!("{} {what}: {}", paint.text(Tone::Warning, "note:"), names.join(", "))
         });
-        notes.collect()
+        let unsigned =
+            (!self.signed).then(|| format!("{} repositories and checksums are not signed", paint.text(Tone::Warning, "note:")));
+        notes.chain(unsigned).collect()
     }
 }
 
@@ -249,6 +242,7 @@ mod tests {
             not_started: Vec::new(),
             trusted_archives: vec!["own".into()],
             moved_archives: vec!["debian trixie".into()],
+            signed: false,
         }
     }
 
@@ -273,6 +267,5 @@ mod tests {
         let summary = Summary { status: Status::Doomed, root: "/srv/my composes/a".into(), ..summary() };
         let line = summary.last_line(Paint { colour: false });
         assert!(line.ends_with("is DOOMED after 6:12; go on with: charmer resume '/srv/my composes/a'"), "{line}");
-        assert_eq!(summary.exit(), Exit::Doomed);
     }
 }

@@ -68,6 +68,11 @@ impl Layout {
         self.root.join("work/global/request.json")
     }
 
+    /// The lock that the compose is made from, if it is made from one.
+    pub fn given_lock(&self) -> PathBuf {
+        self.root.join("work/global/charmer.lock")
+    }
+
     /// Held by the process that works on this compose.
     pub fn process_lock(&self) -> PathBuf {
         self.root.join("work/global/running")

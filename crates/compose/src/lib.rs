@@ -9,7 +9,9 @@ pub mod config;
 pub mod digest;
 pub mod files;
 pub mod finding;
+pub mod gather;
 pub mod layout;
+pub mod openpgp;
 
 pub mod package_set;
 
@@ -19,6 +21,10 @@ pub mod images;
 
 pub mod checks;
 pub mod metadata;
+
+pub mod plan;
+pub mod services;
+pub mod session;
 
 pub mod engine;
 pub mod tools;

@@ -1,8 +1,10 @@
 //! Measures what a compose does with real indexes: reading them, a closure, and the verdicts of all packages.
 //!
 //! ```text
-//! cargo run --release -p charmer-packages --example index_speed -- SEED ARCH=Packages [ARCH=Packages ...]
+//! cargo run --release -p charmer-packages --example index_speed -- SEED ARCH=Packages [ARCH=Packages ...] [--list]
 //! ```
+//!
+//! The verdicts are for the first arch; `--list` names the broken packages.
 
 #![expect(clippy::print_stdout, reason = "a program of its own, for people")]
 #![expect(clippy::disallowed_methods, reason = "packages has no dependency that reads files, and only this example does")]
@@ -11,10 +13,11 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use charmer_packages::closure::{Request, close};
+use charmer_packages::installability::verdicts;
 use charmer_packages::{Deb, Ecosystem, IndexFile, IndexKind, Origin, Seed};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--list").collect();
     let [seed, indexes @ ..] = &arguments[..] else { return Err("usage: index_speed SEED ARCH=Packages...".into()) };
     let mut files = Vec::new();
     for index in indexes {
@@ -35,6 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (closed, selection) = timed(|| Ok::<_, std::convert::Infallible>(close(&set, &request)));
         let (packages, problems) = (selection.packages.len(), selection.problems.len());
         println!("closure            {closed:>10.1?} {packages} packages, {problems} problems, recommends {recommends}");
+    }
+    let checked: Vec<_> = set.ids().filter(|id| set.is_for(*id, &arch)).collect();
+    let (judged, broken) = timed(|| Ok::<_, std::convert::Infallible>(verdicts(&set, &arch, &checked, &[])));
+    println!("verdicts           {judged:>10.1?} {}; {} of {} broken", peak_memory()?, broken.len(), checked.len());
+    if std::env::args().any(|argument| argument == "--list") {
+        for broken in broken {
+            println!("{}: {}", set.name(broken.package), broken.describe(&set));
+        }
     }
     Ok(())
 }

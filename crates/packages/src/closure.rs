@@ -12,13 +12,14 @@ mod problem;
 mod seeds;
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::ecosystem::{PackageId, Relation, RelationKind, RequirementId};
 use crate::glob::Glob;
 use crate::index::{Index, candidates};
 use crate::seed::Seed;
 use crate::set::PackageSet;
+use crate::symbols::Symbol;
 
 pub use problem::{Problem, Unmet};
 
@@ -142,12 +143,12 @@ pub fn close(set: &PackageSet, request: &Request) -> Selection {
     let is_included = |id: PackageId| !request.exclude.iter().any(|pattern| pattern.matches(set.name(id)));
     let taken = candidates(set, &request.arch, &foreign, is_included);
     let shipped = candidates(set, &request.arch, &foreign, |id| is_included(id) && !set.origin(id).lookaside);
-    let ids: BTreeSet<PackageId> = taken.into_iter().chain(request.available.iter().copied()).collect();
+    let taken: BTreeSet<PackageId> = taken.into_iter().chain(request.available.iter().copied()).collect();
 
     let mut closure = Closure {
         request,
+        index: Index::new(set, &request.arch, taken.into_iter().collect()),
         everything: OnceCell::new(),
-        index: Index::new(set, &request.arch, ids.into_iter().collect()),
         states: vec![State::Absent; set.len()],
         answered: vec![false; set.requirement_count()],
         frames: Vec::new(),
@@ -157,6 +158,7 @@ pub fn close(set: &PackageSet, request: &Request) -> Selection {
         closure.states[id.index()] = State::Available;
     }
     let roots = closure.select_seeds(&Index::new(set, &request.arch, shipped));
+    closure.prefer(&roots);
     for root in roots {
         closure.frames.push(Frame { package: root, next_relation: 0 });
         closure.follow_relations();
@@ -200,6 +202,18 @@ struct Frame {
 impl<'s> Closure<'s, '_> {
     fn set(&self) -> &'s PackageSet {
         self.index.set()
+    }
+
+    /// A seed that a lookaside archive has as well is shipped, and so answers instead of the lookaside's package.
+    fn prefer(&mut self, roots: &[PackageId]) {
+        if roots.iter().all(|root| self.index.contains(*root)) {
+            return;
+        }
+        let place = |id: PackageId| (self.set().package(id).name, self.index.arch_of(id));
+        let shipped: HashSet<(Symbol, Symbol)> = roots.iter().map(|root| place(*root)).collect();
+        let others = self.index.ids().iter().copied().filter(|id| !shipped.contains(&place(*id)));
+        let ids: BTreeSet<PackageId> = others.chain(roots.iter().copied()).collect();
+        self.index = Index::new(self.set(), &self.request.arch, ids.into_iter().collect());
     }
 
     /// Follows the relations of the topmost package until no package is left to follow.

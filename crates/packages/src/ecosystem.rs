@@ -276,6 +276,11 @@ impl RelationKind {
         matches!(self, RelationKind::PreDepends | RelationKind::Depends)
     }
 
+    /// It names source packages.
+    pub fn is_source(self) -> bool {
+        matches!(self, RelationKind::BuiltUsing | RelationKind::StaticBuiltUsing)
+    }
+
     /// Packages that match it cannot be installed beside the package.
     pub fn is_negative(self) -> bool {
         matches!(self, RelationKind::Breaks | RelationKind::Conflicts)
@@ -378,7 +383,7 @@ pub enum IndexError {
     TooManyArches { count: usize, limit: usize },
 }
 
-/// An index entry that is left out of the set, or that contradicts another one.
+/// An index entry that is left out of the set, or of which a part is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IndexProblem {
     /// The name of the index file.

@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::ecosystem::{ArchQuestion, Atom, Operator, PackageId, Qualifier, RelationKind, Requirement};
+use crate::rows::Rows;
 use crate::set::{PackageSet, number};
 use crate::symbols::Symbol;
 
@@ -36,12 +37,13 @@ pub struct Answer {
 }
 
 impl<'s> Index<'s> {
-    /// An index of these packages for a tree of this arch.
+    /// An index of these packages, in the order of their ids, for a tree of this arch.
     pub fn new(set: &'s PackageSet, arch: &str, ids: Vec<PackageId>) -> Index<'s> {
         let native = set.symbols().find(arch).unwrap_or(Symbol::EMPTY);
-        let names: Vec<_> = ids.iter().map(|id| (set.package(*id).name, *id)).collect();
+        let rows = set.symbols().len();
+        let names: Vec<_> = ids.iter().map(|id| (name_row(set.package(*id).name), *id)).collect();
         let provided: Vec<_> = ids.iter().flat_map(|id| provides(set, *id)).collect();
-        let (by_name, providers) = (Rows::new(set, &names), Rows::new(set, &provided));
+        let (by_name, providers) = (Rows::from_pairs(rows, &names), Rows::from_pairs(rows, &provided));
         Index { set, native, ids, by_name, providers }
     }
 
@@ -53,8 +55,12 @@ impl<'s> Index<'s> {
         &self.ids
     }
 
+    pub fn contains(&self, id: PackageId) -> bool {
+        self.ids.binary_search(&id).is_ok()
+    }
+
     pub fn named(&self, name: Symbol) -> &[PackageId] {
-        self.by_name.row(name)
+        self.by_name.row(name_row(name))
     }
 
     /// The arch that the package has in this tree: its own, or the tree's if it runs on every arch.
@@ -86,12 +92,12 @@ impl<'s> Index<'s> {
 
     fn matches(&self, atom: &Atom, arch_agrees: impl Fn(Symbol, PackageId, Qualifier) -> bool) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::new();
-        for id in self.by_name.row(atom.name) {
+        for id in self.by_name.row(name_row(atom.name)) {
             if self.version_fits(*id, atom) && arch_agrees(self.arch_of(*id), *id, Qualifier::Unqualified) {
                 answers.push(Answer { package: *id, is_provider: false });
             }
         }
-        for provider in self.providers.row(atom.name) {
+        for provider in self.providers.row(name_row(atom.name)) {
             if self.provided_version_fits(provider, atom)
                 && arch_agrees(self.arch_of(provider.package), provider.package, provider.qualifier)
                 && !answers.iter().any(|answer| answer.package == provider.package)
@@ -124,44 +130,16 @@ impl<'s> Index<'s> {
     }
 }
 
-fn provides(set: &PackageSet, id: PackageId) -> impl Iterator<Item = (Symbol, Provider)> {
+fn name_row(name: Symbol) -> u32 {
+    number(name.index())
+}
+
+fn provides(set: &PackageSet, id: PackageId) -> impl Iterator<Item = (u32, Provider)> {
     set.relations(id).iter().filter(|relation| relation.kind == RelationKind::Provides).filter_map(move |relation| {
         let Requirement::One(atom) = set.requirement(relation.requirement) else { return None };
         let version = (atom.operator == Operator::Equal).then_some(atom.version);
-        Some((atom.name, Provider { package: id, version, qualifier: atom.qualifier }))
+        Some((name_row(atom.name), Provider { package: id, version, qualifier: atom.qualifier }))
     })
-}
-
-/// For each symbol a row of values, all rows in one table.
-#[derive(Debug)]
-struct Rows<T> {
-    /// Where each symbol's row starts, and the end of the last.
-    starts: Vec<u32>,
-    values: Vec<T>,
-}
-
-impl<T: Copy> Rows<T> {
-    /// Rows keep the order of the pairs.
-    fn new(set: &PackageSet, pairs: &[(Symbol, T)]) -> Rows<T> {
-        let mut starts = vec![0_u32; set.symbols().len() + 1];
-        for (symbol, _) in pairs {
-            starts[symbol.index() + 1] += 1;
-        }
-        for index in 1..starts.len() {
-            starts[index] += starts[index - 1];
-        }
-        let mut next = starts.clone();
-        let mut values: Vec<T> = pairs.iter().map(|(_, value)| *value).collect();
-        for (symbol, value) in pairs {
-            values[next[symbol.index()] as usize] = *value;
-            next[symbol.index()] += 1;
-        }
-        Rows { starts, values }
-    }
-
-    fn row(&self, symbol: Symbol) -> &[T] {
-        &self.values[self.starts[symbol.index()] as usize..self.starts[symbol.index() + 1] as usize]
-    }
 }
 
 /// What may be taken for a tree: the one version of each name and arch that pin priorities and versions lead to.

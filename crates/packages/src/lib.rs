@@ -3,13 +3,16 @@
 //! Pure: bytes in, values out. No files, processes, network or clock.
 //!
 //! In reading order: an [`ecosystem`] reads indexes into one [`set`] of records and [`symbols`]; an [`index`] finds packages
-//! by name and by what they provide; a [`closure`] makes a selection out of [`seed`]s; [`sources`] are those of a selection.
+//! by name and by what they provide; a [`closure`] makes a selection out of [`seed`]s; [`sources`] are those of a selection;
+//! [`installability`] tells which packages can be installed at all.
 
 pub mod closure;
 pub mod deb;
 pub mod ecosystem;
 pub mod glob;
 pub mod index;
+pub mod installability;
+mod rows;
 pub mod seed;
 pub mod set;
 pub mod sources;

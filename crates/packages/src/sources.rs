@@ -54,12 +54,9 @@ pub fn sources_of(set: &PackageSet, packages: impl IntoIterator<Item = PackageId
 
 fn wanted_sources(set: &PackageSet, package: PackageId) -> impl Iterator<Item = (Option<RelationKind>, Symbol, Symbol)> {
     let own = (None, set.package(package).source, set.package(package).source_version);
-    let contained = set.relations(package).iter().filter_map(|relation| {
-        let is_source = matches!(relation.kind, RelationKind::BuiltUsing | RelationKind::StaticBuiltUsing);
-        match set.requirement(relation.requirement) {
-            Requirement::One(atom) if is_source => Some((Some(relation.kind), atom.name, atom.version)),
-            _ => None,
-        }
+    let contained = set.relations(package).iter().filter_map(|relation| match set.requirement(relation.requirement) {
+        Requirement::One(atom) if relation.kind.is_source() => Some((Some(relation.kind), atom.name, atom.version)),
+        _ => None,
     });
     std::iter::once(own).chain(contained)
 }

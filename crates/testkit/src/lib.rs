@@ -1,6 +1,13 @@
-//! What tests of several crates share: fixtures, and drivers for real tools.
+//! What the tests of several crates share: packages and archives made from a few lines of text, and drivers for real tools.
 //!
-//! Tests may start processes; everything here ends only what it started itself.
+//! Nothing here uses charmer's own code: what charmer reads in a test must not have been written by charmer. Tests may start
+//! processes; everything here ends only what it started itself.
 
+mod tarball;
 pub mod boot;
+pub mod deb;
+pub mod dsc;
+pub mod http_server;
 pub mod mirror;
+
+pub use tarball::Compression;

@@ -1,37 +1,44 @@
-//! `charmer config`: check a configuration, show it resolved, print the schema.
+//! `charmer config`: what a configuration means, and what is wrong with it.
 
-use std::path::Path;
-
-use charmer_compose::config::{self, Config, LoadError};
+use charmer_compose::config::{Config, schema};
 
 use crate::arguments::{ConfigArguments, ConfigCommand};
+use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::text::harmless;
+use crate::text::count;
 
-pub(super) fn config(arguments: &ConfigArguments) -> Result<Exit, Failure> {
+use super::run::load;
+
+pub(super) fn config(arguments: &ConfigArguments, _environment: &Environment) -> Result<Exit, Failure> {
     match &arguments.command {
         ConfigCommand::Check { config } => {
-            let checked = load(config)?;
-            let release = harmless(&format!("{} {}", checked.release.name, checked.release.version));
-            output::print(&format!("{} is right: {release}\n", harmless(&config.display().to_string())))?;
+            let config_file = config.display();
+            output::print(&format!("{config_file} is in order: {}\n", overview(&load(config)?)))?;
         }
         ConfigCommand::Schema { config } => {
             config.as_deref().map(load).transpose()?;
-            output::print(&format!("{:#}\n", config::schema()))?;
+            output::print(&json(schema()))?;
         }
-        ConfigCommand::Show { config } => {
-            let json = serde_json::to_string_pretty(&load(config)?).expect("a configuration serialises to JSON");
-            output::print(&(json + "\n"))?;
-        }
+        ConfigCommand::Show { config } => output::print(&json(&load(config)?))?,
     }
     Ok(Exit::Finished)
 }
 
-/// Reads a configuration; everything that is wrong with it is one failure.
-pub(super) fn load(path: &Path) -> Result<Config, Failure> {
-    config::load(path).map_err(|error| match error {
-        LoadError::Invalid(error) => Failure::problems(error.to_string()),
-        error @ (LoadError::Unreadable(_) | LoadError::TooLarge(_)) => Failure::usage(error.to_string()),
-    })
+fn overview(config: &Config) -> String {
+    let trees = config.variants.iter().map(|variant| variant.arches.len()).sum();
+    let parts = [
+        format!("{} {}", config.release.name, config.release.version),
+        count(config.archives.len(), "archive"),
+        count(config.variants.len(), "variant"),
+        count(trees, "variant and arch pair"),
+        count(config.images.len(), "image"),
+    ];
+    parts.join(", ")
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("configurations serialise to JSON");
+    text.push('\n');
+    text
 }

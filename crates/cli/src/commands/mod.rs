@@ -4,22 +4,32 @@ use crate::arguments::Command;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 
+mod compose;
 mod config;
 mod list;
+mod lock;
+mod plan;
+mod resume;
 mod status;
+mod verify;
+mod why;
 
 pub use status::StatusDocument;
 
 mod existing;
+mod run;
 
 /// Does a command.
 pub fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {
     match command {
-        Command::Config(arguments) => config::config(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments, environment),
+        Command::Compose(arguments) => compose::compose(*arguments, environment),
+        Command::Resume(arguments) => resume::resume(arguments, environment),
+        Command::Lock(arguments) => lock::lock(arguments, environment),
+        Command::Why(arguments) => why::why(&arguments, environment),
+        Command::Verify(arguments) => verify::verify_compose(&arguments, environment),
+        Command::Config(arguments) => config::config(&arguments, environment),
         Command::List(arguments) => list::list(&arguments, environment),
         Command::Status(arguments) => status::status(&arguments, environment),
-        Command::Plan(_) | Command::Compose(_) | Command::Resume(_) | Command::Lock(_) | Command::Why(_) | Command::Verify(_) => {
-            Err(Failure::usage("this build of charmer has only `config`, `list` and `status`"))
-        }
     }
 }

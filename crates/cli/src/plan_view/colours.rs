@@ -17,7 +17,6 @@ const fn rgb(phase: Phase) -> [u8; 3] {
         Phase::Test => [0xd1, 0x3c, 0x90],
         Phase::ImageChecksum => [0xa1, 0x47, 0xc9],
         Phase::Metadata => [0x70, 0x55, 0xd3],
-        Phase::Publish => [0x4b, 0x57, 0x68],
     }
 }
 

@@ -52,8 +52,7 @@ pub(crate) fn harbour() -> Plan {
         shipped.extend([image, test, checksum]);
     }
     shipped.extend(repositories);
-    let metadata = add(jobs, "metadata", Phase::Metadata, &shipped.iter().collect::<Vec<_>>(), 0.3, false);
-    add(jobs, "publish", Phase::Publish, &[&metadata], 0.1, false);
+    add(jobs, "metadata", Phase::Metadata, &shipped.iter().collect::<Vec<_>>(), 0.3, false);
     Plan::new("Harbour Linux 13.1", plan)
 }
 

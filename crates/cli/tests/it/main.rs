@@ -2,6 +2,7 @@
 
 mod composes;
 mod configuration;
+mod plan;
 mod usage;
 
 use std::path::Path;

@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::finding::{Finding, Severity};
-use crate::images::{StatusError, installed_in_status, live, read_status};
+use crate::images::{STATUS, StatusError, installed_in_status, live, read_status};
 use crate::package_set::lock::LockedPackage;
 use crate::tools::{Command, Runner, ToolError};
 
-/// The package database's path in a root file system.
-const STATUS: &str = "var/lib/dpkg/status";
 /// An image's documents are a few kilobytes.
 const DOCUMENT_LIMIT: u64 = 4 << 20;
 
@@ -45,6 +43,14 @@ pub fn installed_in_oci_archive(archive: &Path) -> Result<Vec<String>, Unreadabl
         }
     }
     Err(StatusError::NoDatabase(archive.to_owned()).into())
+}
+
+/// The packages installed in an image of some kind.
+pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
+    match kind {
+        "live" => installed_in_live_iso(runner, image, work).await,
+        _ => installed_in_oci_archive(image),
+    }
 }
 
 /// The packages installed in the squashfs of a live ISO. `work` is a folder with room for the squashfs, which is removed again.

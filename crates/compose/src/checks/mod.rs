@@ -2,5 +2,8 @@
 //!
 //! Must not know: how an artifact was made.
 
+mod closure;
 pub mod image;
 pub mod iso;
+pub mod plan;
+mod versions;

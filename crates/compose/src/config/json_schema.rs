@@ -1,18 +1,24 @@
 //! The JSON schema of the configuration: what editors check against, what the reference manual is made from, and what tells
 //! the loader which keys there are.
 
+use std::sync::LazyLock;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::{Value, json};
 
 use super::schema::Document;
 
-/// The JSON schema of a configuration file.
-pub fn schema() -> Value {
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let settings = SchemaSettings::draft2020_12()
         .with_transform(RecursiveTransform(without_null))
         .with_transform(RecursiveTransform(with_tag));
     settings.into_generator().into_root_schema_for::<Document>().to_value()
+});
+
+/// The JSON schema of a configuration file.
+pub fn schema() -> &'static Value {
+    &SCHEMA
 }
 
 /// TOML has no null: what schemars writes as "this or null" is a key that may be left out.

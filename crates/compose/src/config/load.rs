@@ -53,7 +53,7 @@ fn parse_document(content: &str, file: &str) -> Result<Document, ConfigError> {
     let written = parse_toml(&text)?;
     let mut mended = written.clone();
     let mut report = Report::new(&text, written.get_ref());
-    shape::check(&schema(), mended.get_mut(), &mut report);
+    shape::check(schema(), mended.get_mut(), &mut report);
     match Document::deserialize(Deserializer::from(mended.clone())) {
         Ok(document) => {
             report.look_in(mended.get_ref());
@@ -74,7 +74,9 @@ fn parse_toml<'text>(text: &Text<'text>) -> Result<Spanned<DeTable<'text>>, Conf
         return Ok(root);
     }
     let problem = |error: toml::de::Error| Problem::new(text, error.span().unwrap_or_default(), error.message().to_owned(), None);
-    Err(ConfigError { problems: errors.into_iter().map(problem).collect() })
+    let mut problems: Vec<Problem> = errors.into_iter().map(problem).collect();
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    Err(ConfigError { problems })
 }
 
 fn utf8<'bytes>(file: &str, bytes: &'bytes [u8]) -> Result<&'bytes str, ConfigError> {

@@ -165,6 +165,12 @@ impl<'a> Report<'a> {
         false
     }
 
+    /// Whether the value at the place, or one around it or in it, stands in for one that was wrong.
+    pub(super) fn has_damage_in(&self, place: &Place) -> bool {
+        let next = self.damaged.range(place.clone()..).next();
+        next.is_some_and(|damaged| damaged.is_in(place)) || self.is_damaged(place)
+    }
+
     /// The line on which a value stands, to point at it from elsewhere.
     pub(super) fn line_of(&self, place: &Place) -> usize {
         self.text.line(place.of_key(self.tree).start)

@@ -9,8 +9,7 @@ use super::json_schema::{kinds, schema};
 
 /// A section for each table, with a row for each key.
 pub fn reference() -> String {
-    let schema = schema();
-    let mut reference = Reference { schema: &schema, text: String::new() };
+    let mut reference = Reference { schema: schema(), text: String::new() };
     reference.document();
     reference.text
 }
@@ -181,7 +180,7 @@ mod tests {
             }
         }
         let schema = schema();
-        check("root", &schema);
+        check("root", schema);
         for (name, definition) in schema["$defs"].as_object().unwrap() {
             check(name, definition);
         }

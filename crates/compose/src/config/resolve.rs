@@ -16,7 +16,7 @@ use super::schema::{self, Document};
 
 /// Resolves a document in which [`super::validate`] found nothing wrong.
 pub(super) fn resolve(document: Document, folder: &Path) -> Config {
-    let resolver = Resolver { folder, rules: Rules::new(&document), document: &document };
+    let resolver = Resolver { folder, arches: document.package_arches(), rules: Rules::new(&document), document: &document };
     let archives = document.archives.iter().map(|(name, archive)| (name.clone(), resolver.archive(archive))).collect();
     let variants: Vec<Variant> =
         parents_first(&document).into_iter().map(|(name, variant)| resolver.variant(name, variant)).collect();
@@ -40,6 +40,8 @@ pub(super) fn resolve(document: Document, folder: &Path) -> Config {
 struct Resolver<'a> {
     folder: &'a Path,
     document: &'a Document,
+    /// Every arch of which packages are wanted.
+    arches: BTreeSet<String>,
     rules: Rules,
 }
 
@@ -81,12 +83,11 @@ impl Rule {
 
 impl Resolver<'_> {
     fn archive(&self, archive: &schema::archives::Archive) -> Archive {
-        let all = self.document.arches();
-        let own = archive.arches.as_ref().map(|own| own.iter().map(String::as_str).collect::<BTreeSet<_>>());
+        let own = archive.arches.as_ref().map(|own| own.iter().cloned().collect::<BTreeSet<_>>());
         Archive {
             origin: self.origin(archive),
             priority: archive.priority,
-            arches: own.unwrap_or(all).into_iter().map(str::to_owned).collect(),
+            arches: own.unwrap_or_else(|| self.arches.clone()).into_iter().collect(),
             lookaside: archive.lookaside,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! It is saved in the compose and read again by resume, so each type here reads what it writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ pub struct Archive {
     pub origin: Origin,
     /// The pin priority, from 1 to 1000.
     pub priority: i32,
-    /// The arches to read, of those that the variants have.
+    /// The arches to read: those of the variants and of seeds such as `libc6:i386`, or fewer.
     pub arches: Vec<String>,
     /// Its packages satisfy dependencies but are put into no repository.
     pub lookaside: bool,
@@ -160,7 +160,7 @@ pub struct ImageSpec {
 
 /// Who signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Signing {
     /// A secret key in a file.
     Key { key: PathBuf, passphrase_file: Option<PathBuf> },
@@ -173,10 +173,16 @@ impl Config {
         self.variants.iter().find(|variant| variant.name == name)
     }
 
+    /// The archives that are folders of the distribution's own packages.
+    pub fn overlays(&self) -> BTreeSet<String> {
+        let overlays = self.archives.iter().filter(|(_, archive)| matches!(archive.origin, Origin::Overlay { .. }));
+        overlays.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Every arch that some variant has, sorted.
     pub fn arches(&self) -> Vec<&str> {
         let arches = self.variants.iter().flat_map(|variant| variant.arches.iter().map(|arch| arch.arch.as_str()));
-        arches.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+        arches.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

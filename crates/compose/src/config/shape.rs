@@ -68,7 +68,7 @@ impl<'s> Shape<'s, '_, '_> {
         if let Some(items) = schema.get("additionalProperties").filter(|items| items.is_object()) {
             let kept = std::mem::take(table).into_iter().filter_map(|(key, mut value)| {
                 let place = place.key(key.get_ref());
-                let stays = self.value(items, &mut value, &place);
+                let stays = self.entry(items, &mut value, &place);
                 if !stays {
                     self.report.damage(&place);
                 }
@@ -80,6 +80,18 @@ impl<'s> Shape<'s, '_, '_> {
         let fields = self.fields(schema, table);
         self.keys(&fields, table, place);
         self.missing(&fields, table, place);
+    }
+
+    /// Checks a value whose key is a name of the user's choice. What is a table has mostly lost its name if it is none.
+    fn entry(&mut self, schema: &'s Value, value: &mut Spanned<DeValue<'_>>, place: &Place) -> bool {
+        let is_section = self.target(schema).get("properties").is_some();
+        if !is_section || value.get_ref().is_table() {
+            return self.value(schema, value, place);
+        }
+        let section = place.parent().unwrap_or_default();
+        let hint = format!("each of them is a table with a name of its own: `[{section}.NAME]`");
+        self.report.value(place, type_message(value.get_ref(), "a table", place), hint);
+        false
     }
 
     /// Checks the keys that are there. A misspelt key takes the place of the one that was meant.

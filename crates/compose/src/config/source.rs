@@ -102,6 +102,11 @@ impl Place {
         found
     }
 
+    /// Whether this is the place itself, or in it.
+    pub(super) fn is_in(&self, place: &Self) -> bool {
+        self.0.starts_with(&place.0)
+    }
+
     pub(super) fn parent(&self) -> Option<Self> {
         let (_, parents) = self.0.split_last()?;
         Some(Self(parents.to_vec()))

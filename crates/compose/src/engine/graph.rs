@@ -21,7 +21,8 @@ pub(super) type NodeId = usize;
 /// A value of a type that only handles know.
 pub(super) type AnyValue = Arc<dyn Any + Send + Sync>;
 type Work = Box<dyn Fn(JobContext, &Values) -> Pin<Box<dyn Future<Output = Result<Produced, JobError>> + Send>> + Send + Sync>;
-type Restore = Box<dyn Fn(&str) -> Result<Produced, serde_json::Error> + Send + Sync>;
+type Restore = fn(&str) -> Result<Produced, serde_json::Error>;
+type MissingInput = Box<dyn Fn(&Values) -> Option<NodeId> + Send + Sync>;
 
 /// The promise of a job's output.
 pub struct Handle<T> {
@@ -175,7 +176,7 @@ pub(super) struct Node {
     pub(super) restore: Option<Restore>,
     /// The value that stands for "this was not made"; `None` where the output is never absent.
     pub(super) absent: Option<AnyValue>,
-    pub(super) missing_input: Box<dyn Fn(&Values) -> Option<NodeId> + Send + Sync>,
+    pub(super) missing_input: MissingInput,
     /// Left out by `--only` or `--skip`.
     pub(super) pruned: bool,
 }
@@ -261,7 +262,7 @@ impl Graph {
         inputs: I,
         work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
         produced: fn(T) -> Produced,
-        restore: Option<fn(&str) -> Result<Produced, serde_json::Error>>,
+        restore: Option<Restore>,
         absent: Option<AnyValue>,
     ) -> Handle<U>
     where
@@ -281,7 +282,7 @@ impl Graph {
             job,
             inputs: nodes.into_iter().collect(),
             work,
-            restore: restore.map(|restore| Box::new(restore) as Restore),
+            restore,
             absent,
             missing_input: Box::new(move |values| checked.absent(values)),
             pruned: false,
@@ -314,6 +315,11 @@ impl Graph {
         Ok(())
     }
 
+    /// The programs whose versions shape outputs.
+    pub fn tools(&self) -> BTreeSet<&'static str> {
+        self.nodes.iter().filter(|node| !node.pruned).flat_map(|node| node.job.tools.iter().copied()).collect()
+    }
+
     /// The jobs that will run, each after those that it needs.
     pub fn jobs(&self) -> Vec<PlannedJob<'_>> {
         let name = |&input: &NodeId| &self.nodes[input].job.id;
@@ -330,10 +336,4 @@ fn produced_output<T: Output>(value: T) -> Produced {
 
 fn restore_output<T: Output>(json: &str) -> Result<Produced, serde_json::Error> {
     serde_json::from_str(json).map(produced_output::<T>)
-}
-
-impl<T: Output> Output for Option<T> {
-    fn files(&self) -> Vec<OutputFile> {
-        self.as_ref().map(Output::files).unwrap_or_default()
-    }
 }

@@ -35,12 +35,10 @@ pub enum Phase {
     ImageChecksum,
     /// The description of the compose is written.
     Metadata,
-    /// The compose is announced and linked.
-    Publish,
 }
 
 impl Phase {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Pkgset,
         Self::Gather,
         Self::Lock,
@@ -53,7 +51,6 @@ impl Phase {
         Self::Test,
         Self::ImageChecksum,
         Self::Metadata,
-        Self::Publish,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -70,7 +67,6 @@ impl Phase {
             Self::Test => "test",
             Self::ImageChecksum => "image-checksum",
             Self::Metadata => "metadata",
-            Self::Publish => "publish",
         }
     }
 
@@ -130,6 +126,18 @@ pub trait Output: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The files of the compose that this value stands for; it is only worth something while they are there.
     fn files(&self) -> Vec<OutputFile> {
         Vec::new()
+    }
+}
+
+impl<T: Output> Output for Option<T> {
+    fn files(&self) -> Vec<OutputFile> {
+        self.as_ref().map(Output::files).unwrap_or_default()
+    }
+}
+
+impl<T: Output> Output for Vec<T> {
+    fn files(&self) -> Vec<OutputFile> {
+        self.iter().flat_map(Output::files).collect()
     }
 }
 

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 use crate::finding::Finding;
 
-use super::job::{JobId, OutputFile};
+use crate::layout::Layout;
+
+use super::job::{JobId, Output, OutputFile};
 
 /// Raised when records of before cannot be read any more.
 pub(super) const FORMAT: u32 = 1;
@@ -58,6 +60,12 @@ impl Record {
     pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
         write_durably(path, &serde_json::to_vec(self).expect("records serialise to JSON"))
     }
+}
+
+/// What a finished job of a compose gave, if it has finished and the record can be read.
+pub fn recorded_output<T: Output>(layout: &Layout, job: &str) -> Option<T> {
+    let record = Record::read(&layout.job_record(job)).ok().flatten()?;
+    serde_json::from_str(&record.output).ok()
 }
 
 /// Writes a file so that after any crash it has its old content or its new one.

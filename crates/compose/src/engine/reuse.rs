@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256;
-use crate::files::link_or_copy;
+use crate::files::{link_or_copy, remove_if_there};
 use crate::layout::Layout;
 
 use super::event::MissReason;
@@ -68,12 +68,18 @@ fn take_files(place: &Layout, here: &Layout, record: Record) -> Result<Record, M
     for file in &record.files {
         let source = place.path(&file.path);
         let whole = is_relative(&file.path) && is_whole(&source, file);
-        let taken = whole && (place == here || link_or_copy(&source, &here.path(&file.path)).is_ok());
+        let taken = whole && (place == here || take_file(&source, &here.path(&file.path)).is_ok());
         if !taken {
             return Err(MissReason::File { path: file.path.clone() });
         }
     }
     Ok(record)
+}
+
+fn take_file(source: &Path, destination: &Path) -> std::io::Result<()> {
+    fs_err::create_dir_all(destination.parent().unwrap_or(destination))?;
+    remove_if_there(destination)?;
+    link_or_copy(source, destination)
 }
 
 fn is_relative(path: &str) -> bool {

@@ -62,6 +62,8 @@ pub struct Outcome {
     /// Of all jobs, also of those that were not done again.
     pub findings: Vec<(JobId, Finding)>,
     pub timings: Vec<JobTiming>,
+    /// Jobs that were not done, each with the one whose output it misses.
+    pub skipped: Vec<(JobId, JobId)>,
     /// Jobs that were never started, because the run ended before.
     pub not_started: Vec<JobId>,
     pub duration: Duration,
@@ -81,19 +83,33 @@ pub struct JobTiming {
     pub duration: Duration,
 }
 
-/// Runs every job of the graph that was not left out, and writes STATUS.
-pub async fn run(graph: Graph, settings: Settings, events: &Events) -> std::io::Result<Outcome> {
+/// Runs every job of the graph that was not left out, and writes STATUS. `finish` does what is left when all jobs have ended, before
+/// anybody reads the final state.
+pub async fn run<T>(
+    graph: Graph,
+    settings: Settings,
+    events: &Events,
+    finish: impl FnOnce(&Outcome) -> std::io::Result<T>,
+) -> std::io::Result<(Outcome, T)> {
     let started = Instant::now();
     let mut scheduler = Scheduler::new(graph, settings, events.clone());
     scheduler.announce();
-    scheduler.set_status(Status::Started)?;
+    set_status(&scheduler.settings.layout, Status::Started, events)?;
     scheduler.run_all().await;
-    let status = scheduler.final_status();
-    scheduler.set_status(status)?;
-    let duration = started.elapsed();
-    events.send(Event::RunFinished { status, duration: duration.as_secs_f64() });
+    let (status, settings) = (scheduler.final_status(), scheduler.settings.clone());
+    let outcome = scheduler.outcome(status, started.elapsed());
+    let finished = finish(&outcome)?;
+    set_status(&settings.layout, status, events)?;
+    events.send(Event::RunFinished { status, duration: outcome.duration.as_secs_f64() });
     events.sync();
-    Ok(scheduler.outcome(status, duration))
+    Ok((outcome, finished))
+}
+
+fn set_status(layout: &Layout, status: Status, events: &Events) -> std::io::Result<()> {
+    write_durably(&layout.status(), format!("{}\n", status.word()).as_bytes())?;
+    events.send(Event::StatusChanged { status });
+    events.sync();
+    Ok(())
 }
 
 struct Scheduler {
@@ -113,6 +129,7 @@ struct Scheduler {
     nodes_of_tasks: HashMap<tokio::task::Id, NodeId>,
     started: Vec<bool>,
     failures: Vec<FailedJob>,
+    skipped: Vec<(JobId, JobId)>,
     findings: Vec<(JobId, Finding)>,
     timings: Vec<JobTiming>,
     doomed: bool,
@@ -169,6 +186,7 @@ impl Scheduler {
             running: JoinSet::new(),
             nodes_of_tasks: HashMap::new(),
             failures: Vec::new(),
+            skipped: Vec::new(),
             findings: Vec::new(),
             timings: Vec::new(),
             doomed: false,
@@ -192,13 +210,6 @@ impl Scheduler {
             resumed: self.settings.resumed,
             jobs: jobs.collect(),
         });
-    }
-
-    fn set_status(&self, status: Status) -> std::io::Result<()> {
-        write_durably(&self.settings.layout.status(), format!("{}\n", status.word()).as_bytes())?;
-        self.events.send(Event::StatusChanged { status });
-        self.events.sync();
-        Ok(())
     }
 
     async fn run_all(&mut self) {
@@ -320,7 +331,9 @@ impl Scheduler {
     fn skip(&mut self, id: NodeId, missing: NodeId) {
         self.started[id] = true;
         let because = self.graph.nodes[missing].job.id.clone();
-        self.events.send(Event::JobSkipped { job: self.graph.nodes[id].job.id.clone(), because });
+        let job = self.graph.nodes[id].job.id.clone();
+        self.skipped.push((job.clone(), because.clone()));
+        self.events.send(Event::JobSkipped { job, because });
         let absent = self.graph.nodes[id].absent.clone().expect("only a job whose output may be absent requires an input");
         self.be_absent(id, absent);
     }
@@ -357,6 +370,7 @@ impl Scheduler {
             status,
             not_started: unstarted.map(|(node, _)| node.job.id.clone()).collect(),
             failures: self.failures,
+            skipped: self.skipped,
             findings: self.findings,
             timings: self.timings,
             duration,

@@ -9,9 +9,8 @@ use crate::tools::{Command, Runner};
 
 pub(super) const BIOS_MODULES: &str = "/usr/lib/grub/i386-pc";
 pub(super) const EFI_MODULES: &str = "/usr/lib/grub/x86_64-efi";
-/// The boot images on the medium.
+/// The start code of discs for BIOS, on the medium.
 pub(super) const ELTORITO: &str = "boot/grub/i386-pc/eltorito.img";
-pub(super) const EFI_IMAGE: &str = "boot/grub/efi.img";
 const CONFIG: &str = "boot/grub/grub.cfg";
 
 /// What both core images can do before they read the menu: nothing can be loaded later, as no modules are on the medium.
@@ -37,8 +36,8 @@ const MIB: u64 = 1 << 20;
 pub(super) struct BootLoader {
     /// The start code for media that are disks.
     pub(super) mbr: PathBuf,
-    /// The EFI system partition, to be appended as one.
-    pub(super) efi_image: PathBuf,
+    /// The EFI system partition, which lies behind the volume.
+    pub(super) efi_partition: PathBuf,
 }
 
 /// Puts GRUB and its menu on a medium. `mark` is a path that only this medium has; GRUB finds it by that, among all disks.
@@ -66,9 +65,9 @@ pub(super) async fn install(
 
     let efi = work.join("BOOTX64.EFI");
     runner.run(&make_core("x86_64-efi", &["fat", "efi_gop"], &early, &efi)).await?;
-    let efi_image = medium.join(EFI_IMAGE);
-    make_efi_image(runner, &efi, epoch, &efi_image).await?;
-    Ok(BootLoader { mbr: Path::new(BIOS_MODULES).join("boot_hybrid.img"), efi_image })
+    let efi_partition = work.join("efi.img");
+    make_efi_partition(runner, &efi, epoch, &efi_partition).await?;
+    Ok(BootLoader { mbr: Path::new(BIOS_MODULES).join("boot_hybrid.img"), efi_partition })
 }
 
 fn make_core(platform: &str, modules: &[&str], early: &Path, output: &Path) -> Command {
@@ -82,7 +81,7 @@ fn make_core(platform: &str, modules: &[&str], early: &Path, output: &Path) -> C
 }
 
 /// A FAT file system with the one program that EFI firmware looks for on removable media.
-async fn make_efi_image(runner: &Runner, program: &Path, epoch: i64, image: &Path) -> Result<(), ImageError> {
+async fn make_efi_partition(runner: &Runner, program: &Path, epoch: i64, image: &Path) -> Result<(), ImageError> {
     let needed = fs_err::metadata(program)?.len() + MIB;
     fs_err::File::create(image)?.file().set_len(needed.next_multiple_of(MIB).max(4 * MIB))?;
     let date = epoch.to_string();

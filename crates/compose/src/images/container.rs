@@ -7,12 +7,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::layer::write_layer;
 use super::oci::{History, ImageConfig, Platform, RootfsDigests, RuntimeConfig, oci_digest, write_archive};
-use super::{ImageError, RequiredProgram, Rootfs, blocking};
-
-pub(super) const PROGRAMS: &[RequiredProgram] = &[];
+use super::{ImageError, Rootfs, blocking};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LABEL: &str = "org.opencontainers.image.";
@@ -46,11 +45,26 @@ pub struct ContainerSpec {
     pub working_folder: String,
 }
 
+/// A reference of any name and version, in the letters that container tools allow.
+pub fn reference(name: &str, version: &str) -> String {
+    let plain = |text: &str, more: &str| -> String {
+        let replaced = text.chars().map(|c| if c.is_ascii_alphanumeric() || more.contains(c) { c } else { '-' });
+        replaced.collect::<String>().trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+    };
+    format!("{}:{}", plain(&name.to_ascii_lowercase(), "._/"), plain(version, "._"))
+}
+
 /// Writes the archive to `output`.
-pub(super) async fn build(spec: &ContainerSpec, rootfs: &Rootfs, work: &Path, output: &Path) -> Result<(), ImageError> {
+pub(super) async fn build(
+    spec: &ContainerSpec,
+    rootfs: &Rootfs,
+    work: &Path,
+    output: &Path,
+    cancel: CancellationToken,
+) -> Result<(), ImageError> {
     let (spec, rootfs, layer_file, output) = (spec.clone(), rootfs.clone(), work.join("layer.tar.gz"), output.to_owned());
     blocking(move || {
-        let layer = write_layer(&rootfs.tar, rootfs.epoch, &layer_file)?;
+        let layer = write_layer(&rootfs.tar, rootfs.epoch, &layer_file, &cancel)?;
         let config = spec.image_config(&rootfs, layer.diff_id)?;
         write_archive(&config, &spec.reference, &layer, &layer_file, rootfs.epoch, &output)
     })
@@ -158,6 +172,13 @@ mod tests {
         assert_eq!(config["config"]["Labels"]["org.opencontainers.image.created"], "2025-11-13T02:13:20Z");
         assert_eq!((&config["architecture"], &config["variant"]), (&"arm64".into(), &"v8".into()));
         assert_eq!(config["config"]["Env"][0], format!("PATH={DEFAULT_PATH}"));
+    }
+
+    #[test]
+    fn a_reference_is_made_of_any_name() {
+        let made = reference("Harbour Linux/Base", "13.1~rc1");
+        assert_eq!(made, "harbour-linux/base:13.1-rc1");
+        ContainerSpec { reference: made, ..spec() }.validate("amd64").unwrap();
     }
 
     #[test]

@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256 as Hasher};
 use tar::{EntryType, Header};
+use tokio_util::sync::CancellationToken;
 
 use super::ImageError;
 use crate::digest::Sha256;
@@ -30,13 +31,16 @@ pub(super) struct Layer {
 }
 
 /// Writes the layer, in the order of the root file system's tar file, which mmdebstrap sorts.
-pub(super) fn write_layer(rootfs: &Path, epoch: i64, output: &Path) -> Result<Layer, ImageError> {
+pub(super) fn write_layer(rootfs: &Path, epoch: i64, output: &Path, cancel: &CancellationToken) -> Result<Layer, ImageError> {
     let compressed = Hashing::new(io::BufWriter::new(fs_err::File::create(output)?));
     // Without name and time, which gzip would keep.
     let gzip = GzEncoder::new(compressed, Compression::default());
     let mut layer = tar::Builder::new(Hashing::new(gzip));
     let mut source = tar::Archive::new(io::BufReader::with_capacity(1 << 20, fs_err::File::open(rootfs)?));
     for entry in source.entries()? {
+        if cancel.is_cancelled() {
+            return Err(ImageError::Cancelled);
+        }
         copy_entry(entry?, epoch, &mut layer, rootfs)?;
     }
     let tar = layer.into_inner()?;
@@ -206,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs_err::write(folder.path().join("rootfs.tar"), rootfs).unwrap();
         let output = folder.path().join("layer");
-        let layer = write_layer(&folder.path().join("rootfs.tar"), 1000, &output).unwrap();
+        let layer = write_layer(&folder.path().join("rootfs.tar"), 1000, &output, &CancellationToken::new()).unwrap();
         (layer, fs_err::read(output).unwrap())
     }
 

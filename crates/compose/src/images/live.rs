@@ -3,40 +3,24 @@
 //! The root file system brings kernel, initrd and live-boot itself, so that kernel and modules cannot differ.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use md5::{Digest as _, Md5};
 use serde::Serialize;
 
-use super::boot_loader::{self, BootLoader, ELTORITO};
+use super::boot_loader;
+use super::medium::{volume_id, write_iso};
 use super::{ImageError, RequiredProgram, Rootfs, blocking, program};
 use crate::digest::Sha256;
 use crate::tools::{Command, Runner};
 
-pub(super) const PROGRAMS: &[RequiredProgram] = &[
-    program("mksquashfs", "squashfs-tools"),
-    program("xorriso", "xorriso"),
-    program("grub-mkimage", "grub-common"),
-    program(boot_loader::BIOS_MODULES, "grub-pc-bin"),
-    program(boot_loader::EFI_MODULES, "grub-efi-amd64-bin"),
-    program("mformat", "mtools"),
-    program("mmd", "mtools"),
-    program("mcopy", "mtools"),
-    program("implantisomd5", "isomd5sum"),
-    program("checkisomd5", "isomd5sum"),
-];
+pub(super) const PROGRAMS: &[RequiredProgram] =
+    &[program("mksquashfs", "squashfs-tools"), program("unsquashfs", "squashfs-tools")];
 
 /// Where the parts lie on the medium; live-boot finds the squashfs by this name.
 pub const SQUASHFS: &str = "live/filesystem.squashfs";
 pub const KERNEL: &str = "live/vmlinuz";
 pub const INITRD: &str = "live/initrd.img";
 pub const DISK_INFO: &str = ".disk/info";
-pub const MD5SUMS: &str = "md5sum.txt";
-
-/// ISO 9660's limit for the name of a volume.
-const VOLUME_ID_LIMIT: usize = 32;
 
 /// What a live image says of itself and how it boots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,7 +28,7 @@ const VOLUME_ID_LIMIT: usize = 32;
 pub struct LiveSpec {
     /// The title of the menu and of `.disk/info`: release name and version.
     pub title: String,
-    /// See [`volume_id`].
+    /// See [`super::medium::volume_id`].
     pub volume_id: String,
     /// Parameters for the kernel, besides those that the medium needs.
     pub boot_parameters: Vec<String>,
@@ -76,12 +60,6 @@ pub fn files(hostname: &str, login: LiveLogin) -> BTreeMap<String, String> {
     files
 }
 
-/// A volume id of any text: upper-case letters, digits and `_`, at most 32, as every reader of ISO 9660 takes it.
-pub fn volume_id(text: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    text.chars().map(plain).take(VOLUME_ID_LIMIT).collect()
-}
-
 /// Writes the ISO to `output`.
 pub(super) async fn build(
     runner: &Runner,
@@ -92,17 +70,13 @@ pub(super) async fn build(
 ) -> Result<(), ImageError> {
     let medium = work.join("medium");
     let tree = unpack(runner, rootfs, work).await?;
-    let kernel = Kernel::of_tree(&tree, &rootfs.arch)?;
-    kernel.copy_to(&medium)?;
+    Kernel::of_tree(&tree, &rootfs.arch)?.copy_to(&medium)?;
     make_squashfs(runner, &tree, &medium.join(SQUASHFS), rootfs.epoch).await?;
-    fs_err::remove_dir_all(tree)?;
+    remove_folder(tree).await?;
     let mark = write_marks(spec, rootfs, &medium).await?;
     let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
-    finish_medium(&medium, rootfs.epoch).await?;
-    make_iso(runner, spec, &boot_loader, rootfs.epoch, &medium, output).await?;
-    // It writes into the volume's header: nothing may have a digest of the ISO before.
-    runner.run(&Command::new("implantisomd5").arg(output)).await?;
-    fs_err::remove_dir_all(medium)?;
+    write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await?;
+    remove_folder(medium).await?;
     Ok(())
 }
 
@@ -129,7 +103,6 @@ impl LiveSpec {
     }
 
     fn menu(&self) -> String {
-        let more: String = self.boot_parameters.iter().map(|parameter| format!(" {parameter}")).collect();
         // The last console is /dev/console, where the system reports; both get the kernel's messages and a login.
         let screen = "console=ttyS0,115200 console=tty0";
         let serial = "console=tty0 console=ttyS0,115200";
@@ -140,11 +113,12 @@ impl LiveSpec {
             (" (run from memory)", format!("{screen} toram")),
             (" (plain graphics)", format!("{screen} nomodeset")),
         ];
-        let entry = |(suffix, parameters): &(&str, String)| {
+        let entry = |(suffix, parameters): (&str, String)| {
+            let parameters = [&[parameters], self.boot_parameters.as_slice()].concat().join(" ");
             let title = boot_loader::quote(&format!("{}{suffix}", self.title));
-            format!("menuentry {title} {{\n  linux /{KERNEL} boot=live {parameters}{more}\n  initrd /{INITRD}\n}}\n")
+            format!("menuentry {title} {{\n  linux /{KERNEL} boot=live {parameters}\n  initrd /{INITRD}\n}}\n")
         };
-        entries.iter().map(entry).collect()
+        entries.into_iter().map(entry).collect()
     }
 }
 
@@ -162,6 +136,10 @@ async fn unpack(runner: &Runner, rootfs: &Rootfs, work: &Path) -> Result<PathBuf
         .arg(&tree);
     runner.run(&command).await?;
     Ok(tree)
+}
+
+async fn remove_folder(folder: PathBuf) -> Result<(), ImageError> {
+    blocking(move || Ok(fs_err::remove_dir_all(folder)?)).await
 }
 
 /// The one kernel of a tree.
@@ -225,85 +203,6 @@ async fn write_marks(spec: &LiveSpec, rootfs: &Rootfs, medium: &Path) -> Result<
     Ok(mark)
 }
 
-/// Writes the list of checksums, and gives every file the compose's time.
-async fn finish_medium(medium: &Path, epoch: i64) -> Result<(), ImageError> {
-    let medium = medium.to_owned();
-    blocking(move || {
-        let mut paths = Vec::new();
-        collect_paths(&medium, &mut paths)?;
-        let mut list = String::new();
-        for path in paths.iter().filter(|path| path.is_file()) {
-            let name = path.strip_prefix(&medium).expect("it was found in the medium").to_string_lossy();
-            // xorriso writes the boot image's table into it.
-            if name != ELTORITO {
-                list.push_str(&format!("{}  ./{name}\n", md5_of_file(path)?));
-            }
-        }
-        let list_path = medium.join(MD5SUMS);
-        fs_err::write(&list_path, list)?;
-        paths.extend([list_path, medium]);
-        let time = UNIX_EPOCH + Duration::from_secs(epoch.unsigned_abs());
-        paths.iter().try_for_each(|path| set_time(path, time))?;
-        Ok(())
-    })
-    .await
-}
-
-/// Everything below a folder, sorted.
-fn collect_paths(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let entries = fs_err::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
-    entries.sort_unstable();
-    for path in entries {
-        if path.is_dir() {
-            collect_paths(&path, paths)?;
-        }
-        paths.push(path);
-    }
-    Ok(())
-}
-
-fn md5_of_file(path: &Path) -> std::io::Result<String> {
-    let mut file = fs_err::File::open(path)?;
-    let mut hasher = Md5::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hasher.update(&buffer[..count]);
-    }
-}
-
-fn set_time(path: &Path, time: SystemTime) -> std::io::Result<()> {
-    fs_err::File::open(path)?.file().set_modified(time)
-}
-
-/// A medium that BIOS and EFI start, from a disc (El Torito) and from a stick (MBR and GPT).
-async fn make_iso(
-    runner: &Runner,
-    spec: &LiveSpec,
-    boot_loader: &BootLoader,
-    epoch: i64,
-    medium: &Path,
-    output: &Path,
-) -> Result<(), ImageError> {
-    let command = Command::new("xorriso")
-        .args(["-no_rc", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-V", &spec.volume_id, "-o"])
-        .arg(output)
-        .args(["-c", "boot/boot.cat", "-b", ELTORITO])
-        .args(["-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "--grub2-mbr"])
-        .arg(&boot_loader.mbr)
-        .args(["-eltorito-alt-boot", "-e", boot_loader::EFI_IMAGE, "-no-emul-boot", "-append_partition", "2", "0xef"])
-        .arg(&boot_loader.efi_image)
-        .args(["-isohybrid-gpt-basdat", "--set_all_file_dates", "set_to_mtime"])
-        .arg(medium)
-        .env("SOURCE_DATE_EPOCH", epoch.to_string());
-    runner.run(&command).await?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,7 +218,9 @@ mod tests {
     fn tree(files: &[&str]) -> tempfile::TempDir {
         let tree = tempfile::tempdir().unwrap();
         fs_err::create_dir(tree.path().join("boot")).unwrap();
-        files.iter().for_each(|file| fs_err::write(tree.path().join("boot").join(file), "").unwrap());
+        for file in files {
+            fs_err::write(tree.path().join("boot").join(file), "").unwrap();
+        }
         tree
     }
 
@@ -347,10 +248,5 @@ mod tests {
         assert!(LiveSpec { volume_id: "lower".into(), ..spec() }.validate("amd64").is_err());
         assert!(LiveSpec { title: "two\nlines".into(), ..spec() }.validate("amd64").is_err());
         assert!(LiveSpec { boot_parameters: vec!["a; reboot".into()], ..spec() }.validate("amd64").is_err());
-    }
-
-    #[test]
-    fn a_volume_id_is_made_of_any_text() {
-        assert_eq!(volume_id("Harbour Linux 13.1 amd64 with a very long name"), "HARBOUR_LINUX_13_1_AMD64_WITH_A_");
     }
 }

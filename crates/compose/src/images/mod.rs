@@ -11,6 +11,8 @@ mod error;
 mod installed;
 mod layer;
 pub mod live;
+pub mod medium;
+pub mod plan;
 mod oci;
 pub mod rootfs;
 
@@ -23,7 +25,7 @@ use crate::tools::Runner;
 
 pub use container::ContainerSpec;
 pub use error::ImageError;
-pub(crate) use installed::read_status;
+pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
 pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs};
@@ -52,7 +54,7 @@ pub struct Image {
 #[serde(rename_all = "kebab-case")]
 pub enum ImageKind {
     /// An OCI image in one archive file.
-    Container(ContainerSpec),
+    Container(Box<ContainerSpec>),
     /// An ISO that boots into the root file system, from a disc or a stick, by BIOS and EFI.
     Live(LiveSpec),
 }
@@ -66,11 +68,19 @@ impl ImageKind {
         }
     }
 
-    /// The end of the image's file name, and productmd's word for the format.
-    pub const fn format(&self) -> &'static str {
+    /// The end of the image's file name.
+    pub const fn file_extension(&self) -> &'static str {
         match self {
             Self::Container(_) => "oci.tar",
             Self::Live(_) => "iso",
+        }
+    }
+
+    /// productmd's words for it: type and format.
+    pub const fn productmd(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Container(_) => ("ociarchive", "ociarchive"),
+            Self::Live(_) => ("live", "iso"),
         }
     }
 
@@ -95,11 +105,11 @@ impl ImageKind {
 
     /// The programs that building it needs, with the root file system's own.
     pub fn required_programs(&self) -> impl Iterator<Item = RequiredProgram> {
-        let own = match self {
-            Self::Container(_) => container::PROGRAMS,
-            Self::Live(_) => live::PROGRAMS,
+        let own: &[&[RequiredProgram]] = match self {
+            Self::Container(_) => &[],
+            Self::Live(_) => &[live::PROGRAMS, medium::PROGRAMS],
         };
-        rootfs::PROGRAMS.iter().chain(own).copied()
+        rootfs::PROGRAMS.iter().chain(own.iter().copied().flatten()).copied()
     }
 }
 
@@ -125,17 +135,41 @@ pub async fn build(
 ) -> Result<BuiltImage, ImageError> {
     kind.validate(&rootfs.arch)?;
     let partial = partial_name(output);
-    match kind {
-        ImageKind::Container(spec) => container::build(spec, rootfs, work, &partial).await?,
-        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, &partial).await?,
+    // What a build that was killed left: xorriso would not cut it to its new length.
+    remove_if_there(&partial)?;
+    let finished = match make(runner, kind, rootfs, work, &partial).await {
+        Ok(()) => finish(&partial, output).await,
+        Err(error) => Err(error),
+    };
+    if finished.is_err() {
+        // The first error is the one to know.
+        let _ = remove_if_there(&partial);
     }
-    let built = blocking(move || {
+    finished
+}
+
+async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, output: &Path) -> Result<(), ImageError> {
+    match kind {
+        ImageKind::Container(spec) => container::build(spec, rootfs, work, output, runner.cancel.clone()).await,
+        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, output).await,
+    }
+}
+
+async fn finish(partial: &Path, output: &Path) -> Result<BuiltImage, ImageError> {
+    let (partial, output) = (partial.to_owned(), output.to_owned());
+    blocking(move || {
         let (sha256, size) = Sha256::of_file(&partial)?;
-        Ok((sha256, size, partial))
-    });
-    let (sha256, size, partial) = built.await?;
-    fs_err::rename(partial, output)?;
-    Ok(BuiltImage { path: output.to_owned(), size, sha256 })
+        fs_err::rename(partial, &output)?;
+        Ok(BuiltImage { path: output, size, sha256 })
+    })
+    .await
+}
+
+fn remove_if_there(file: &Path) -> std::io::Result<()> {
+    match fs_err::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A file that [`build`] made.

@@ -24,9 +24,9 @@ const FINISH: &str = include_str!("finish.sh");
 pub struct RootfsSpec {
     /// Composed repositories, the variant's own and those of its parents. apt takes the newest version over all of them.
     pub repositories: Vec<ComposedRepository>,
-    /// Public keys that signed the repositories: binary in a file named `*.gpg`, armoured in one named `*.asc`.
+    /// Public keys that signed the repositories, which are believed without one: binary in a file named `*.gpg`, armoured in one named `*.asc`.
     #[serde(skip)]
-    pub keyring: PathBuf,
+    pub keyring: Option<PathBuf>,
     /// As Debian names it.
     pub arch: String,
     pub base: BaseSet,
@@ -34,7 +34,8 @@ pub struct RootfsSpec {
     pub packages: Vec<String>,
     /// Files written last, by their path in the tree, mode 0644: apt's final sources, the hostname.
     pub files: BTreeMap<String, String>,
-    /// The root password as crypt(3) gives it (`mkpasswd`). Without one, nobody logs in as root with a password.
+    /// The root password as crypt(3) gives it (`mkpasswd`). Without one, nobody logs in as root with a password; with one, the package
+    /// passwd is in.
     pub root_password: Option<String>,
     /// `SOURCE_DATE_EPOCH`: no file is newer.
     pub epoch: i64,
@@ -124,8 +125,9 @@ fn mmdebstrap(spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Command, Ima
         .arg(format!("--customize-hook={}", path_text("work folder", &work.join("finish"))?))
         .env("SOURCE_DATE_EPOCH", spec.epoch.to_string())
         .env("TMPDIR", work.join("tree"));
-    if !spec.packages.is_empty() {
-        command = command.arg(format!("--include={}", spec.packages.join(",")));
+    let packages = spec.all_packages();
+    if !packages.is_empty() {
+        command = command.arg(format!("--include={}", packages.join(",")));
     }
     if root {
         command = command.contained();
@@ -153,10 +155,19 @@ impl RootfsSpec {
         Ok(())
     }
 
+    /// The packages that are named, and what the last step needs.
+    fn all_packages(&self) -> Vec<&str> {
+        let chpasswd = self.root_password.as_ref().map(|_| "passwd");
+        self.packages.iter().map(String::as_str).chain(chpasswd).collect()
+    }
+
     /// The repositories as apt reads them during the build. `copy://`, because apt gives dpkg paths of `file://` repositories,
     /// which mean nothing inside the tree.
     fn sources(&self) -> Result<String, ImageError> {
-        let keyring = path_text("keyring", &self.keyring)?;
+        let trust = match &self.keyring {
+            Some(keyring) => format!("Signed-By: {}", path_text("keyring", keyring)?),
+            None => "Trusted: yes".to_owned(),
+        };
         let stanza = |repository: &ComposedRepository| {
             let folder = path_text("repository", &repository.folder)?;
             let ComposedRepository { suite, components, .. } = repository;
@@ -165,7 +176,7 @@ impl RootfsSpec {
                 format!("URIs: copy://{folder}"),
                 format!("Suites: {}", word("suite", suite)?),
                 format!("Components: {}", word("component", &components.join(" "))?),
-                format!("Signed-By: {keyring}"),
+                trust.clone(),
                 // The date of a Release file is the compose's: an older lock is composed again as it was.
                 "Check-Valid-Until: no".to_owned(),
             ];
@@ -240,7 +251,7 @@ mod tests {
         };
         RootfsSpec {
             repositories: vec![repository],
-            keyring: "/compose/key.gpg".into(),
+            keyring: Some("/compose/key.gpg".into()),
             arch: "amd64".into(),
             base: BaseSet::Apt,
             packages: Vec::new(),

@@ -2,4 +2,19 @@
 //!
 //! Must not know: variants, images, phases.
 
+pub mod archive;
+pub mod cache;
+pub mod compression;
+pub mod deb_file;
+pub mod download;
+pub mod dsc_file;
+mod http;
 pub mod lock;
+pub mod overlay;
+pub mod plan;
+pub mod progress;
+mod rate;
+pub mod release;
+
+mod file_digests;
+mod paragraph;

@@ -1,10 +1,33 @@
 //! Repositories: from a variant's selected packages to a repository that clients of the ecosystem read.
 //!
 //! Must not know: why a package was selected, images, phases.
+//!
+//! An apt repository is written in two steps, between which the caller has its Release file signed: [`stage_apt_repository`]
+//! writes what no client looks at yet (pool, indexes under their digests), [`StagedRepository::publish`] makes it visible.
+//! [`verify_apt_repository`] reads one back as a client would.
+
+mod apt;
+mod by_hash;
+mod contents;
+mod details;
+mod index;
+mod parallel;
+pub mod plan;
+mod pool;
+mod release;
+mod stanza;
+mod translation;
+mod verify;
+
+pub use apt::{AptRepositorySpec, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
+pub use details::PackageReader;
+pub use pool::{PoolCollision, package_path};
+pub use verify::{TrustedKeys, verify_apt_repository};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
+use crate::engine::OutputFile;
 
 /// A written repository of one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,4 +43,6 @@ pub struct Repository {
     pub sources: u64,
     /// Bytes of all files in it.
     pub size: u64,
+    /// Every file that clients ask for, with paths relative to the compose's folder.
+    pub files: Vec<OutputFile>,
 }

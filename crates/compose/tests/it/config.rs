@@ -82,7 +82,7 @@ fn a_file_that_is_not_there_or_too_large_is_named() {
 fn relative_paths_start_at_the_folder_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("harbour.toml");
-    fs_err::write(&path, include_str!("../configs/valid/harbour.toml")).unwrap();
+    fs_err::write(&path, include_str!("../configs/valid/small.toml")).unwrap();
     let config = config::load(&path).unwrap();
     let Origin::Overlay { folder: overlay } = &config.archives["own"].origin else { panic!("own is an overlay") };
     assert_eq!(*overlay, folder.path().parent().unwrap().join("target/demo/debs"));
@@ -96,7 +96,7 @@ fn the_example_is_sound() {
 
 /// A configuration with this many variants, each the parent of the next, and with images, overrides and failables.
 fn large_configuration(count: usize, mistake: &str) -> String {
-    let mut text = include_str!("../configs/valid/harbour.toml").split("[variants.Base]").next().unwrap().to_owned();
+    let mut text = include_str!("../configs/valid/small.toml").split("[variants.Base]").next().unwrap().to_owned();
     for number in 0..count {
         let parent = number.checked_sub(1).map(|parent| format!("parent = \"V{parent}\"\n")).unwrap_or_default();
         text += "[variants.V";
@@ -120,7 +120,7 @@ fn ten_thousand_variants_do_not_hang() {
     assert_eq!(config.variants[9_999].name, "V9999");
     let error = parse(&large_configuration(10_000, "lookaside = [\"none\"]\nunknown = 1\n"), "large.toml").unwrap_err();
     assert_eq!(error.problems.len(), 20_000);
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
 }
 
 /// Whatever is cut out of or put into a configuration: an answer, and every problem inside the file.

@@ -1,5 +1,11 @@
 //! Tests of the library by what it leaves: files, repositories and images, read back by the tools that users have.
 
+mod archives;
 mod config;
+mod downloads;
 mod engine;
+mod harbour_packages;
 mod images;
+mod metadata;
+mod openpgp;
+mod repository;

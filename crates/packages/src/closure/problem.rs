@@ -1,5 +1,6 @@
 //! What a closure could not resolve, and why.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::closure::{Closure, Requirer};
@@ -37,6 +38,8 @@ pub enum Unmet {
     Excluded,
     /// What would answer is for these arches.
     OnlyArches(Vec<String>),
+    /// It is there, but the dependency's arch qualifier asks for a package that serves other arches.
+    OtherArchRule,
     /// A pin priority hides what would answer: it is below zero, or that of another version is higher.
     PinnedAway(Vec<String>),
     /// What would answer is in a lookaside archive, which nothing is selected from.
@@ -54,6 +57,7 @@ impl fmt::Display for Unmet {
             Unmet::OnlyVersions(versions) => write!(f, "there is only {}", versions.join(", ")),
             Unmet::Excluded => f.write_str("the configuration excludes it"),
             Unmet::OnlyArches(arches) => write!(f, "it is there only for {}", arches.join(", ")),
+            Unmet::OtherArchRule => f.write_str("it does not answer for other arches, as `:any` asks"),
             Unmet::PinnedAway(versions) => write!(f, "pin priorities hide {}", versions.join(", ")),
             Unmet::OnlyInLookaside => f.write_str("it is only in a lookaside archive, which nothing is selected from"),
             Unmet::OnlyProvidedBy(providers) => write!(f, "it is provided by {}; name one of them", providers.join(", ")),
@@ -144,16 +148,14 @@ impl Closure<'_, '_> {
             return self.explain_provided(atom, requirer);
         }
         let wanted_arch = match atom.qualifier {
-            Qualifier::Arch(arch) => set.text(arch),
-            _ if requirer == Symbol::EMPTY => self.request.arch.as_str(),
-            _ => set.text(requirer),
+            Qualifier::Arch(arch) => arch,
+            _ => requirer,
         };
-        let here: Vec<PackageId> = named.iter().copied().filter(|id| set.is_for(*id, wanted_arch)).collect();
+        let here: Vec<PackageId> =
+            named.iter().copied().filter(|id| self.arches_in_tree(*id).contains(&set.text(wanted_arch))).collect();
         if here.is_empty() {
-            let mut arches: Vec<String> = named.iter().flat_map(|id| set.arches_of(*id)).map(str::to_owned).collect();
-            arches.sort_unstable();
-            arches.dedup();
-            return Unmet::OnlyArches(arches);
+            let arches: BTreeSet<&str> = named.iter().flat_map(|id| self.arches_in_tree(*id)).collect();
+            return Unmet::OnlyArches(arches.into_iter().map(str::to_owned).collect());
         }
         if self.request.exclude.iter().any(|pattern| pattern.matches(set.text(atom.name))) {
             return Unmet::Excluded;
@@ -169,7 +171,17 @@ impl Closure<'_, '_> {
         if fitting.is_empty() {
             return Unmet::OnlyVersions(versions(set, &here));
         }
+        if fitting.iter().any(|id| self.index.contains(*id)) {
+            return Unmet::OtherArchRule;
+        }
         Unmet::PinnedAway(versions(set, &fitting))
+    }
+
+    /// The arches that the package counts as: what runs on every arch has the tree's, if it is there for the tree.
+    fn arches_in_tree(&self, id: PackageId) -> Vec<&str> {
+        let set = self.set();
+        let is_native = set.is_independent(id) && set.is_for(id, &self.request.arch);
+        if is_native { vec![&self.request.arch] } else { set.arches_of(id).collect() }
     }
 
     fn everything(&self) -> &Index<'_> {

@@ -7,14 +7,14 @@ use crate::ecosystem::{
     ArchSet, Atom, MultiArch, Operator, OriginId, Package, Priority, Qualifier, Relation, RelationKind, RelationRange,
     Requirement, Span,
 };
-use crate::set::{Shard, number};
+use crate::set::{Shard, ShardProblem, number};
 use crate::symbols::Symbols;
 
 /// Adds the stanza's package to the shard, or says what is wrong with it and leaves the shard's packages as they were.
 pub(crate) fn read(shard: &mut Shard, stanza: &str, span: Span, origin: OriginId, arches: ArchSet) -> Result<(), String> {
     let written = Written::read(stanza)?;
     let first_relation = shard.relations.len();
-    let package = add_relations(shard, &written).and_then(|relations| {
+    let package = add_relations(shard, &written, span).and_then(|relations| {
         let filename = place_of(stanza, span, file_path(required(written.filename, "Filename")?)?);
         package(&mut shard.symbols, &written, span, filename, relations, origin, arches)
     });
@@ -244,14 +244,26 @@ fn place_of(stanza: &str, span: Span, piece: &str) -> Span {
     Span { text: span.text, start: span.start + number(offset), length: number(piece.len()) }
 }
 
-fn add_relations(shard: &mut Shard, written: &Written<'_>) -> Result<RelationRange, String> {
+/// What a package needs must be understood; of its sources, an entry that is not is left out and reported, as Debian's own
+/// indexes have such.
+fn add_relations(shard: &mut Shard, written: &Written<'_>, span: Span) -> Result<RelationRange, String> {
     let start = number(shard.relations.len());
     for (kind, field) in RELATION_KINDS.into_iter().zip(written.relations) {
         for clause in clauses(field.unwrap_or("")) {
-            let requirement =
-                shard.requirement(clause, read_requirement).map_err(|message| format!("in the field {kind}, {message}"))?;
-            check_form(kind, shard.requirement_of(requirement), clause)?;
-            shard.relations.push(Relation { kind, requirement });
+            let requirement = shard
+                .requirement(clause, read_requirement)
+                .and_then(|id| check_form(kind, shard.requirement_of(id), clause).map(|()| id))
+                .map_err(|message| format!("in the field {kind}, {message}"));
+            match requirement {
+                Ok(requirement) => shard.relations.push(Relation { kind, requirement }),
+                Err(message) if kind.is_source() => shard.problems.push(ShardProblem {
+                    index: span.text,
+                    offset: span.start as usize,
+                    package: written.name.unwrap_or("").to_owned(),
+                    message,
+                }),
+                Err(message) => return Err(message),
+            }
         }
     }
     Ok(RelationRange { start, length: number(shard.relations.len()) - start })
@@ -282,25 +294,14 @@ fn read_requirement(symbols: &mut Symbols, clause: &str) -> Result<Requirement, 
 }
 
 fn check_form(kind: RelationKind, requirement: &Requirement, clause: &str) -> Result<(), String> {
-    let has_choice = matches!(
-        kind,
-        RelationKind::PreDepends
-            | RelationKind::Depends
-            | RelationKind::Recommends
-            | RelationKind::Suggests
-            | RelationKind::Enhances
-    );
-    let is_exact = matches!(kind, RelationKind::BuiltUsing | RelationKind::StaticBuiltUsing);
+    let operators: &[Operator] = match kind {
+        RelationKind::BuiltUsing | RelationKind::StaticBuiltUsing => &[Operator::Equal],
+        RelationKind::Provides => &[Operator::Always, Operator::Equal],
+        _ => return Ok(()),
+    };
     match requirement {
-        Requirement::Any(_) if !has_choice => Err(format!("in the field {kind}, `{clause}` cannot have alternatives")),
-        Requirement::One(atom) if is_exact && atom.operator != Operator::Equal => {
-            Err(format!("in the field {kind}, `{clause}` has no exact version"))
-        }
-        Requirement::One(atom)
-            if kind == RelationKind::Provides && !matches!(atom.operator, Operator::Always | Operator::Equal) =>
-        {
-            Err(format!("in the field {kind}, `{clause}` has no exact version"))
-        }
-        _ => Ok(()),
+        Requirement::One(atom) if operators.contains(&atom.operator) => Ok(()),
+        Requirement::One(_) => Err(format!("`{clause}` has no exact version")),
+        Requirement::Any(_) => Err(format!("`{clause}` cannot have alternatives")),
     }
 }

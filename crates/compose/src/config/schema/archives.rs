@@ -37,7 +37,7 @@ pub struct Archive {
     #[serde(default = "default_priority")]
     #[schemars(range(min = 1, max = 1000))]
     pub priority: i32,
-    /// The arches to read; without this all that the variants have.
+    /// The arches to read; without this those of the variants, and of seeds such as `libc6:i386`.
     #[serde(default)]
     pub arches: Option<Vec<String>>,
     /// Packages of this archive satisfy dependencies but are put into no repository: users get them from the archive itself.

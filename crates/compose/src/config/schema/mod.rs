@@ -77,7 +77,25 @@ pub enum Ecosystem {
     Deb,
 }
 
+impl Ecosystem {
+    /// As the configuration and the lock write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+        }
+    }
+}
+
 impl Document {
+    /// Every arch of which packages are wanted: those of the variants, and of seeds such as `libc6:i386`.
+    pub(crate) fn package_arches(&self) -> BTreeSet<String> {
+        let of_variants = self.variants.values().flat_map(|variant| variant.seeds.iter().chain(&variant.include));
+        let of_overrides = self.overrides.iter().flat_map(|change| change.seeds.iter().chain(&change.include));
+        let seeds = of_variants.map(|seed| &seed.seed).chain(of_overrides);
+        let foreign = seeds.filter_map(|text| Some(charmer_packages::Seed::parse(text).ok()?.arch()?.to_owned()));
+        self.arches().into_iter().map(str::to_owned).chain(foreign).collect()
+    }
+
     /// Every arch that some variant has.
     pub(crate) fn arches(&self) -> BTreeSet<&str> {
         self.variants.values().flat_map(|variant| variant.arches.iter().map(String::as_str)).collect()

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(u64);
 
-/// A span of time. It is written with units: `90s`, `15m`, `1h 30m`, `2 days`.
+/// A span of time. It is written with units: `90s`, `15m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timeout(Duration);
 
@@ -35,14 +35,15 @@ impl InvalidQuantity {
     }
 }
 
+/// From the largest to the smallest.
 const UNITS: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
     ("TB", 1_000_000_000_000),
+    ("GiB", 1 << 30),
     ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
     ("MB", 1_000_000),
+    ("KiB", 1 << 10),
     ("kB", 1_000),
     ("B", 1),
 ];
@@ -131,3 +132,32 @@ macro_rules! as_text {
 
 as_text!(Size, "byte-size");
 as_text!(Timeout, "duration");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_back_as_they_are_written() {
+        for (text, bytes) in [("10 GB", 10_000_000_000), ("8 GiB", 8 << 30), ("1500 kB", 1_500_000), ("0 B", 0)] {
+            assert_eq!(text.parse::<Size>().unwrap().bytes(), bytes);
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        assert_eq!("10GB".parse::<Size>(), "10 GB".parse());
+        for text in ["", "10", "GB", "-1 GB", "1.5 GB", "10 gb", "99999999 TiB", "1 0 GB"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn timeouts_read_back_as_they_are_written() {
+        for (text, seconds) in [("90s", 90), ("1h 30m", 5400), ("48h", 172_800)] {
+            assert_eq!(text.parse::<Timeout>().unwrap().duration(), Duration::from_secs(seconds));
+            let written = text.parse::<Timeout>().unwrap().to_string();
+            assert_eq!(written.parse::<Timeout>().unwrap().duration(), Duration::from_secs(seconds));
+        }
+        for text in ["", "90", "-1h", "1 fortnight"] {
+            assert!(text.parse::<Timeout>().is_err(), "{text}");
+        }
+    }
+}

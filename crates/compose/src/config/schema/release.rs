@@ -58,3 +58,15 @@ pub enum ReleaseType {
     /// A release that moves fast, without long support.
     Fast,
 }
+
+impl ReleaseType {
+    /// productmd's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ga => "ga",
+            Self::Updates => "updates",
+            Self::UpdatesTesting => "updates-testing",
+            Self::Fast => "fast",
+        }
+    }
+}

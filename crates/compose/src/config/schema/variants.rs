@@ -27,7 +27,7 @@ pub struct Variant {
     /// The repository adds to the parent's: packages that the parent has are not repeated. It needs a parent.
     #[serde(default)]
     pub optional: bool,
-    /// What to select, with all that it depends on: a package (`bash`), a package of one arch (`bash:arm64`), a glob
+    /// What to select, with all that it depends on: a package (`bash`), a package of another arch (`libc6:i386`), a glob
     /// (`python3-*`), `essential`, a priority (`priority:required`), all packages of a source (`source:NAME`).
     /// `{ seed = "grub-pc", arches = ["amd64"] }` is a seed for some arches only.
     #[serde(default)]

@@ -1,5 +1,7 @@
 //! `[archives.NAME]`: each is a mirror or an overlay, and says why it is to be believed.
 
+use std::collections::BTreeSet;
+
 use super::names;
 use crate::config::deb;
 use crate::config::problem::Report;
@@ -10,10 +12,10 @@ use crate::config::suggest;
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     let section = Place::of(&["archives"]);
-    if document.archives.is_empty() {
+    if document.archives.is_empty() && !report.has_damage_in(&section) {
         report.key(&section, "there are no archives to take packages from", "write a section such as `[archives.debian]`");
     }
-    let arches: Vec<&str> = document.arches().into_iter().collect();
+    let arches = document.package_arches();
     for (name, archive) in &document.archives {
         let place = section.key(name);
         if !names::is_path_part(name) {
@@ -36,7 +38,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
             (None, None) => {}
         }
         if let Some(own) = &archive.arches {
-            check_arches(own, document, &arches, &place.key("arches"), report);
+            check_arches(own, &arches, &place.key("arches"), report);
         }
     }
 }
@@ -114,14 +116,14 @@ fn check_overlay(archive: &Archive, place: &Place, report: &mut Report<'_>) {
     }
 }
 
-fn check_arches(own: &[String], document: &Document, arches: &[&str], place: &Place, report: &mut Report<'_>) {
-    let is_damaged = document.variants.keys().any(|name| report.is_damaged(&Place::of(&["variants", name])));
+fn check_arches(own: &[String], arches: &BTreeSet<String>, place: &Place, report: &mut Report<'_>) {
+    let is_damaged = report.has_damage_in(&Place::of(&["variants"]));
     if own.is_empty() {
         report.value(place, format!("`{place}` is empty"), "leave the key out to read all arches");
     }
     names::check_once(own, place, report);
-    for (position, arch) in own.iter().enumerate().filter(|(_, arch)| !is_damaged && !arches.contains(&arch.as_str())) {
-        let hint = suggest::hint(arch, "arches", arches.iter().copied());
-        report.value(&place.item(position), format!("no variant has the arch `{arch}`"), hint);
+    for (position, arch) in own.iter().enumerate().filter(|(_, arch)| !is_damaged && !arches.contains(*arch)) {
+        let hint = suggest::hint(arch, "arches", arches.iter().map(String::as_str));
+        report.value(&place.item(position), format!("nothing asks for packages of the arch `{arch}`"), hint);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use charmer_packages::seed::SeedError;
 use charmer_packages::{Glob, Seed as Wish};
 
 use crate::config::deb;
@@ -62,7 +63,7 @@ pub(super) fn check_arches(arches: &[String], ecosystem: Ecosystem, place: &Plac
     let known = known_arches(ecosystem);
     for (position, arch) in arches.iter().enumerate() {
         if !known.contains(&arch.as_str()) {
-            let hint = suggest::hint(arch, "known arches", known.iter().copied());
+            let hint = other_name(arch, ecosystem).or_else(|| suggest::hint(arch, "known arches", known.iter().copied()));
             report.value(&place.item(position), format!("unknown arch `{arch}`"), hint);
         }
     }
@@ -98,10 +99,14 @@ pub(super) fn check_seed(text: &str, ecosystem: Ecosystem, place: &Place, report
         Ok(seed) => {
             let known = known_arches(ecosystem);
             if let Some(arch) = seed.arch().filter(|arch| !known.contains(arch)) {
-                let meant = suggest::nearest(arch, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+                let near = || suggest::nearest(arch, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+                let meant = other_name(arch, ecosystem).or_else(near);
                 let forms = || "what may stand before a colon: `priority`, `source`, or a package before its arch".to_owned();
                 report.value(place, format!("unknown arch `{arch}` in the seed `{text}`"), meant.unwrap_or_else(forms));
             }
+        }
+        Err(error @ SeedError::Space(_)) => {
+            report.value(place, error.to_string(), "write each package as a string of its own");
         }
         Err(error) => report.value(place, error.to_string(), None),
     }
@@ -113,6 +118,12 @@ pub(super) fn check_excluded(text: &str, place: &Place, report: &mut Report<'_>)
         let message = format!("`{text}` cannot be excluded");
         report.value(place, message, "only packages can, by name or glob; a table with `arches` says where");
     }
+}
+
+/// A hint for an arch that the ecosystem names otherwise.
+fn other_name(arch: &str, ecosystem: Ecosystem) -> Option<String> {
+    let Ecosystem::Deb = ecosystem;
+    deb::own_name(arch).map(|own| format!("Debian calls it `{own}`"))
 }
 
 fn known_arches(ecosystem: Ecosystem) -> &'static [&'static str] {
@@ -140,6 +151,9 @@ pub(super) fn patterns(texts: &[String], place: &Place, report: &mut Report<'_>)
 /// Each pattern matches a variant; `None` if one is bad or matches none, which is reported.
 pub(super) fn check_variant_patterns(texts: &[String], document: &Document, place: &Place, report: &mut Report<'_>) {
     let Some(patterns) = patterns(texts, place, report) else { return };
+    if report.has_damage_in(&Place::of(&["variants"])) {
+        return;
+    }
     for (position, pattern) in patterns.iter().enumerate() {
         if !document.variants.keys().any(|name| pattern.matches(name)) {
             let text = &texts[position];
@@ -152,6 +166,9 @@ pub(super) fn check_variant_patterns(texts: &[String], document: &Document, plac
 /// Each pattern matches an arch that some variant has, or a word that stands beside arches.
 pub(super) fn check_arch_patterns(texts: &[String], known: &[&str], place: &Place, report: &mut Report<'_>) {
     let Some(patterns) = patterns(texts, place, report) else { return };
+    if report.has_damage_in(&Place::of(&["variants"])) {
+        return;
+    }
     for (position, pattern) in patterns.iter().enumerate() {
         if !known.iter().any(|arch| pattern.matches(arch)) {
             let text = &texts[position];

@@ -13,7 +13,7 @@ use crate::config::suggest;
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     let section = Place::of(&["variants"]);
-    if document.variants.is_empty() && !report.is_damaged(&section) {
+    if document.variants.is_empty() && !report.has_damage_in(&section) {
         report.key(&section, "there are no variants", "write a section such as `[variants.Base]`");
     }
     let adding = adding_overrides(&document.overrides);

@@ -1,6 +1,22 @@
 //! The lock: the only way packages enter a compose.
+//!
+//! It is a text file that people keep in version control and read the changes of, so it is made of lines that change one by one:
+//! sorted paragraphs in the manner of Debian's control files, one per package, no counters, no offsets. Each package and
+//! source carries the archive's own index entry (`Stanza`). That repeats what other fields say, and is most of the file; but with
+//! it `charmer compose --lock FILE` needs no index at all: dependencies are read from the stanzas, repositories are written
+//! with them to the byte, and an archive that has moved on, or that no longer exists, changes nothing but where files are
+//! fetched from. Reading proves that the stanza and the fields agree, so an edited lock cannot say one thing to gather and
+//! another to apt.
+//!
+//! Must not know: how versions are chosen, where files are kept.
+
+mod diff;
+mod text;
 
 use std::sync::Arc;
+
+pub use diff::{Change, LockChange};
+pub use text::LockError;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,49 @@
+# What people type. Each target installs what it needs (Debian packages, as root) and can be run on a clean checkout.
+
+PREFIX ?= /usr/local
+CARGO ?= cargo
+
+# What a compose of a Debian derivative with containers and live images runs.
+COMPOSE_PACKAGES = ca-certificates mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
+	debian-archive-keyring util-linux
+# What the demo's own packages and throw-away key are made with.
+DEMO_PACKAGES = dpkg-dev gpg gpg-agent
+# What C code in Rust libraries is built with.
+BUILD_PACKAGES = gcc libc6-dev make
+# What the tests look at the results with.
+TEST_PACKAGES = apt-utils arch-test buildah cpio debootstrap dose-extra dpkg-dev gpg gpgv ovmf python3-venv qemu-system-x86 skopeo xz-utils
+
+.PHONY: all demo test check generate install clean
+
+all:
+	$(CARGO) build --release
+
+demo:
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES)
+	$(CARGO) build --release --package charmer
+	@./scripts/demo
+
+test:
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@./scripts/run-tests
+
+check:
+	@./scripts/install-packages $(BUILD_PACKAGES)
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	$(CARGO) xtask generate --check
+
+generate:
+	$(CARGO) xtask generate
+
+install: all
+	install -D -m 755 target/release/charmer $(DESTDIR)$(PREFIX)/bin/charmer
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -D -m 644 completions/charmer.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/charmer
+	install -D -m 644 completions/_charmer $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_charmer
+	install -D -m 644 completions/charmer.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/charmer.fish
+
+clean:
+	$(CARGO) clean

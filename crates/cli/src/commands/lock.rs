@@ -1,0 +1,65 @@
+//! `charmer lock`: writes the lock that a compose would have.
+
+use std::path::{Path, PathBuf};
+
+use charmer_compose::package_set::lock::Lock;
+use charmer_compose::session::locking::{LockRequest, Update, make_lock};
+
+use crate::arguments::LockArguments;
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::progress::{ProgressOptions, reader};
+use crate::text::{count, harmless};
+
+use super::run::{load, run_options, runtime, surroundings};
+
+pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Result<Exit, Failure> {
+    let config = load(&arguments.config)?;
+    let path = arguments.output.clone().unwrap_or_else(|| lock_beside(&arguments.config));
+    let old = read_lock(&path)?;
+    let request = LockRequest {
+        config,
+        old: old.clone(),
+        update: match arguments.update {
+            None => Update::Nothing,
+            Some(names) if names.is_empty() => Update::Everything,
+            Some(names) => Update::Packages(names),
+        },
+        run: run_options(environment, arguments.cache_dir, arguments.offline, None)?,
+    };
+    let options = ProgressOptions::new(&arguments.messages, environment);
+    let made = runtime()?.block_on(make_lock(request, &surroundings(environment), |log| reader(options, log)));
+    let text = made.map_err(|error| Failure::doomed(error.to_string()))?;
+    let new = Lock::read(&text, &path.to_string_lossy()).map_err(|error| Failure::doomed(error.to_string()))?;
+    charmer_compose::files::write_whole(&path, text.as_bytes())?;
+    output::print(&changes(old.as_ref(), &new, &path))?;
+    Ok(Exit::Finished)
+}
+
+/// The lock that belongs to a configuration: `charmer.lock` in its folder.
+pub(super) fn lock_beside(config: &Path) -> PathBuf {
+    config.with_file_name("charmer.lock")
+}
+
+fn read_lock(path: &Path) -> Result<Option<Lock>, Failure> {
+    match fs_err::read_to_string(path) {
+        Ok(text) => Lock::read(&text, &path.to_string_lossy()).map(Some).map_err(|error| Failure::usage(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::usage(error.to_string())),
+    }
+}
+
+fn changes(old: Option<&Lock>, new: &Lock, path: &Path) -> String {
+    let path = harmless(&path.display().to_string());
+    let packages = count(new.packages.len(), "package");
+    let Some(old) = old else { return format!("{path}: {packages} locked\n") };
+    let changes = Lock::diff(old, new);
+    let mut text: String = changes.iter().map(|change| format!("{}\n", harmless(&change.to_string()))).collect();
+    text.push_str(&if changes.is_empty() {
+        format!("{path}: {packages}, nothing changed\n")
+    } else {
+        format!("{path}: {packages}, {}\n", count(changes.len(), "change"))
+    });
+    text
+}

@@ -1,0 +1,161 @@
+//! What `compose` and `resume` share: running a session with progress, signals and the summary at the end.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, SystemTime};
+
+use charmer_compose::config::{self, Config, LoadError};
+use charmer_compose::engine::event::Status;
+use charmer_compose::finding::Finding;
+use charmer_compose::session::request::RequestError;
+use charmer_compose::session::{self, RunOptions, Session, StartError, Surroundings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{MessageArguments, MessageFormat};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::paint::Paint;
+use crate::progress::{ProgressOptions, reader};
+use crate::report::{Artifact, Summary};
+
+/// Runs a session from its start to its summary.
+pub(super) fn run<F>(start: F, messages: &MessageArguments, environment: &Environment) -> Result<Exit, Failure>
+where
+    F: Future<Output = Result<Session, StartError>>,
+{
+    runtime()?.block_on(async {
+        let signals = Signals::watch()?;
+        let session = start.await?;
+        let reader = reader(ProgressOptions::new(messages, environment), &session.layout().global_log())?;
+        let summary = session.run(signals.cancel.clone(), reader).await?;
+        show(&summary, messages, environment)?;
+        Ok(exit(&summary, &signals))
+    })
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+pub(super) fn surroundings(environment: &Environment) -> Surroundings {
+    Surroundings { path: environment.path.clone(), now: SystemTime::now(), apt_folder: "/etc/apt".into() }
+}
+
+pub(super) fn run_options(
+    environment: &Environment,
+    cache_dir: Option<PathBuf>,
+    offline: bool,
+    jobs: Option<u16>,
+) -> Result<RunOptions, Failure> {
+    let jobs = jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
+    Ok(RunOptions { cache: environment.cache_dir(cache_dir)?, offline, jobs })
+}
+
+/// The configuration, or everything that is wrong with it.
+pub(super) fn load(path: &std::path::Path) -> Result<Config, Failure> {
+    config::load(path).map_err(|error| match error {
+        LoadError::Invalid(error) => Failure::configuration(error.to_string(), error.problems.len()),
+        error => Failure::usage(error.to_string()),
+    })
+}
+
+/// The signals that stop a run: the first one asks it to stop, the second ends the process.
+struct Signals {
+    cancel: CancellationToken,
+    /// The number of the first signal that came; 0 while none has.
+    first: Arc<AtomicU8>,
+}
+
+impl Signals {
+    fn watch() -> Result<Self, Failure> {
+        let signals = Self { cancel: CancellationToken::new(), first: Arc::default() };
+        for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)] {
+            let (signal, cancel, first) = (signal(kind)?, signals.cancel.clone(), signals.first.clone());
+            tokio::spawn(watch_one(signal, number, cancel, first));
+        }
+        Ok(signals)
+    }
+}
+
+async fn watch_one(mut signal: Signal, number: u8, cancel: CancellationToken, first: Arc<AtomicU8>) {
+    while signal.recv().await.is_some() {
+        if first.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            cancel.cancel();
+        } else if number != 1 {
+            // The programs that still run die with this process; the compose can be resumed.
+            std::process::exit(128 + i32::from(number));
+        }
+    }
+}
+
+fn exit(summary: &session::Summary, signals: &Signals) -> Exit {
+    match (summary.status, signals.first.load(Ordering::Relaxed)) {
+        (Status::Terminated, 2) => Exit::Interrupted,
+        (Status::Terminated, _) => Exit::Terminated,
+        (Status::Finished, _) => Exit::Finished,
+        (Status::FinishedIncomplete, _) => Exit::Incomplete,
+        (Status::Started | Status::Doomed, _) => Exit::Doomed,
+    }
+}
+
+/// The summary, where people read it.
+fn show(summary: &session::Summary, messages: &MessageArguments, environment: &Environment) -> Result<(), Failure> {
+    let report = report(summary);
+    match messages {
+        MessageArguments { message_format: MessageFormat::Json, .. } => {}
+        MessageArguments { quiet: true, .. } => {
+            output::print(&(report.last_line(Paint { colour: environment.colour_stdout() }) + "\n"))?;
+        }
+        _ => output::print(&format!("\n{}", report.text(Paint { colour: environment.colour_stdout() })))?,
+    }
+    Ok(())
+}
+
+fn report(summary: &session::Summary) -> Summary {
+    let artifact = |artifact: &session::Artifact| Artifact {
+        name: artifact.name.clone(),
+        path: artifact.path.clone(),
+        size: artifact.size,
+        sha256: Some(artifact.sha256),
+        duration: Some(artifact.duration).filter(|_| !artifact.reused).as_ref().map(Duration::as_secs_f64),
+    };
+    let (moved, findings): (Vec<_>, Vec<_>) = summary.findings.iter().map(|(_, finding)| finding.clone()).partition(is_move);
+    Summary {
+        compose_id: summary.compose_id.clone(),
+        status: summary.status,
+        root: summary.root.clone(),
+        duration: summary.duration.as_secs_f64(),
+        artifacts: summary.artifacts.iter().map(artifact).collect(),
+        findings,
+        failures: summary.failures.clone(),
+        skipped: summary.skipped.clone(),
+        not_started: summary.not_started.clone(),
+        trusted_archives: summary.trusted.clone(),
+        moved_archives: moved.iter().map(|finding| format!("{}: {}", finding.subject, finding.message)).collect(),
+        signed: summary.signed,
+    }
+}
+
+fn is_move(finding: &Finding) -> bool {
+    finding.check == "archive-moved"
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Io(error) => Self::doomed(error.to_string()),
+            error => Self::usage(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `charmer why`: the chain that brought a package into a compose.
+
+use charmer_compose::gather::why::{Chain, chains};
+use charmer_compose::gather::{Reason, Selection};
+use charmer_compose::session::recorded_selections;
+
+use crate::arguments::WhyArguments;
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::paint::{Paint, Tone};
+use crate::text::harmless;
+
+use super::existing::Existing;
+
+pub(super) fn why(arguments: &WhyArguments, environment: &Environment) -> Result<Exit, Failure> {
+    let compose = Existing::read(&arguments.compose)?;
+    let selections = recorded_selections(&compose.layout)?;
+    let wanted = |selection: &&Selection| arguments.variant.as_ref().is_none_or(|variant| selection.variant == *variant);
+    let (name, arch) = match arguments.package.split_once(':') {
+        Some((name, arch)) => (name, Some(arch)),
+        None => (arguments.package.as_str(), None),
+    };
+    let chains = chains(selections.iter().filter(wanted), name, arch);
+    if chains.is_empty() {
+        return Err(Failure::doomed(format!("{} has no package {}", compose.compose_id, arguments.package))
+            .hint("packages stand in compose/metadata/debs.json"));
+    }
+    let paint = Paint { colour: environment.colour_stdout() };
+    let text: Vec<_> = chains.iter().map(|chain| show(chain, paint)).collect();
+    output::print(&text.join("\n"))?;
+    Ok(Exit::Finished)
+}
+
+fn show(chain: &Chain<'_>, paint: Paint) -> String {
+    let mut text = paint.text(Tone::Strong, &format!("{}.{}", chain.variant, chain.arch)) + "\n";
+    for (depth, link) in chain.links.iter().enumerate() {
+        let indent = "  ".repeat(depth + 1);
+        let package = format!("{} {} {}", link.package.name, link.package.version, link.package.arch);
+        let because = match &link.reason {
+            Reason::Seed(seed) => format!("the seed {seed}"),
+            Reason::Include(word) => format!("included as {word}"),
+            Reason::Parent(parent) => format!("its parent {parent} has it: see --variant {parent}"),
+            Reason::Dependency { field, clause, .. } => format!("{field}: {clause}"),
+        };
+        text.push_str(&format!("{indent}{}  {}\n", harmless(&package), paint.text(Tone::Dim, &harmless(&because))));
+    }
+    text
+}

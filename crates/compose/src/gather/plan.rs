@@ -1,0 +1,183 @@
+//! Jobs of the phases gather and lock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use charmer_packages::PackageSet;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::config::resolved::Variant;
+use crate::digest::Sha256;
+use crate::engine::journal::write_durably;
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase};
+use crate::finding::{Finding, Severity};
+use crate::package_set::lock::Lock;
+use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
+
+use super::{Question, Selection, select};
+
+/// The selection of each variant and arch.
+pub type Selections = BTreeMap<(String, String), Handle<Option<Selection>>>;
+
+/// Adds a job for each variant and arch. A child's waits for its parent's.
+pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Selections {
+    let mut selections = Selections::new();
+    for variant in &config.variants {
+        for arch in &variant.arches {
+            let name = arch.arch.clone();
+            let parent: Vec<_> = variant.parent.iter().map(|parent| selections[&(parent.clone(), name.clone())].required()).collect();
+            let spec = (variant, &config.checks, config.overlays());
+            let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
+            let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
+            let selection = graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
+                let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
+                async move { context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await }
+            });
+            selections.insert((variant.name.clone(), name), selection);
+        }
+    }
+    selections
+}
+
+fn gather(
+    context: &JobContext,
+    config: &Config,
+    variant: &Variant,
+    arch: &str,
+    set: &PackageSet,
+    parent: Option<&Selection>,
+) -> Result<Selection, JobError> {
+    let arch = variant.arch(arch).expect("a job is planned for an arch that the variant has");
+    let question = Question {
+        variant: &variant.name,
+        arch,
+        optional: variant.optional,
+        lookaside: &variant.lookaside,
+        sources: variant.sources,
+        own: &config.overlays(),
+        parent,
+        checks: &config.checks,
+    };
+    let (selection, findings) = select(set, &question).map_err(|error| JobError::caused(&error))?;
+    report(context, findings)?;
+    Ok(selection)
+}
+
+/// Reports findings; the fatal ones are the job's failure.
+pub fn report(context: &JobContext, findings: Vec<Finding>) -> Result<(), JobError> {
+    /// More lines than these are not read; all findings are in the journal.
+    const SHOWN: usize = 20;
+    let fatal: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Fatal).collect();
+    let line = |finding: &&Finding| {
+        let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}: {}{hint}", finding.subject, finding.message)
+    };
+    let mut lines: Vec<_> = fatal.iter().take(SHOWN).map(line).collect();
+    if fatal.len() > SHOWN {
+        lines.push(format!("and {} more", fatal.len() - SHOWN));
+    }
+    let failed = !fatal.is_empty();
+    findings.into_iter().for_each(|finding| context.finding(finding));
+    if failed { Err(JobError::new(lines.join("\n"))) } else { Ok(()) }
+}
+
+/// The date that repositories carry, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComposeDate(pub i64);
+
+impl Output for ComposeDate {}
+
+/// Adds the job that says which date repositories carry: `SOURCE_DATE_EPOCH`, the lock's, or that of the newest index.
+pub fn plan_date(graph: &mut Graph, packages: &PackageSetJobs, source: &PackageSource, source_date_epoch: Option<i64>, started: i64) -> Handle<ComposeDate> {
+    let locked = match source {
+        PackageSource::Lock(lock) => Some(lock.date),
+        PackageSource::Archives { .. } => None,
+    };
+    let fixed = source_date_epoch.or(locked);
+    graph.add(Job::named("date", Phase::Lock, "").spec(&(fixed, started)).estimate(0.1), packages.indexes.clone(), move |_, indexes| async move {
+        let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
+        Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
+    })
+}
+
+/// The lock as a file of the compose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LockFile {
+    pub file: OutputFile,
+    pub packages: u64,
+    /// `archive suite` of what nobody verified.
+    pub trusted: Vec<String>,
+}
+
+impl Output for LockFile {
+    fn files(&self) -> Vec<OutputFile> {
+        vec![self.file.clone()]
+    }
+}
+
+/// Adds the job that makes the lock out of all selections. When the package set came from a lock, the new one has the same indexes
+/// and date, and must not need anything else.
+pub fn plan_lock(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs, selections: &Selections, date: Handle<ComposeDate>, source: &PackageSource, exact: bool) -> Handle<LockFile> {
+    let given = match source {
+        PackageSource::Lock(lock) => Some(lock.clone()),
+        PackageSource::Archives { .. } => None,
+    };
+    let job = Job::new(Phase::Lock, "").spec(&(config.ecosystem, given.as_deref(), exact)).estimate(0.5);
+    let inputs = (packages.indexes.clone(), selections.values().copied().collect::<Vec<_>>(), date);
+    let ecosystem = config.ecosystem;
+    graph.add(job, inputs, move |context, (indexes, selections, date)| {
+        let given = given.clone();
+        async move {
+            let lock = make_lock(ecosystem.name(), &indexes, &selections, given.as_deref(), *date);
+            if let Some(given) = given.filter(|given| **given != lock) {
+                complain(&context, &given, &lock, exact)?;
+            }
+            let text = lock.write();
+            let path = context.layout.metadata().join("charmer.lock");
+            write_durably(&path, text.as_bytes())?;
+            let file = OutputFile { path: "compose/metadata/charmer.lock".into(), size: text.len() as u64, sha256: Sha256::of(text.as_bytes()) };
+            let trusted = lock.indexes.iter().filter(|index| index.trusted).map(|index| format!("{} {}", index.archive, index.suite));
+            Ok(LockFile { file, packages: lock.packages.len() as u64, trusted: trusted.collect() })
+        }
+    })
+}
+
+fn make_lock(ecosystem: &str, indexes: &[Arc<Indexes>], selections: &[Arc<Option<Selection>>], given: Option<&Lock>, date: ComposeDate) -> Lock {
+    let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
+    let mut packages: Vec<_> =
+        selections.iter().flat_map(|selection| selection.packages.iter().chain(&selection.lookaside)).map(|selected| selected.package.clone()).collect();
+    packages.sort();
+    packages.dedup();
+    let mut sources: Vec<_> = selections.iter().flat_map(|selection| selection.sources.iter().cloned()).collect();
+    sources.sort();
+    sources.dedup();
+    let mut locked: Vec<_> = indexes.iter().flat_map(|indexes| indexes.locked.iter().cloned()).collect();
+    locked.sort();
+    Lock {
+        ecosystem: ecosystem.to_owned(),
+        date: given.map_or(date.0, |given| given.date),
+        indexes: given.map_or(locked, |given| given.indexes.clone()),
+        packages,
+        sources,
+    }
+}
+
+/// The configuration needs another lock than the one it was given.
+fn complain(context: &JobContext, given: &Lock, needed: &Lock, exact: bool) -> Result<(), JobError> {
+    let changes = Lock::diff(given, needed);
+    let lines: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    let message = format!("the lock does not fit the configuration: {}", lines.join(", "));
+    if exact {
+        return Err(JobError::new(message).hint("run `charmer lock` to bring it up to date, or leave out --locked"));
+    }
+    context.finding(Finding {
+        check: "lock".into(),
+        severity: Severity::Warn,
+        scope: String::new(),
+        subject: "charmer.lock".into(),
+        message,
+        hint: Some("run `charmer lock` to bring it up to date".into()),
+    });
+    Ok(())
+}

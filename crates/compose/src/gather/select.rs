@@ -1,0 +1,207 @@
+//! One question to the package set, and the answer as locked packages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use charmer_packages::closure::{self, Recommends, Request};
+use charmer_packages::glob::Glob;
+use charmer_packages::seed::Seed;
+use charmer_packages::sources::sources_of;
+use charmer_packages::{PackageId, PackageSet, SourceId};
+
+use crate::config::resolved::VariantArch;
+use crate::config::schema::gather::Sources;
+use crate::config::schema::policy::Checks;
+use crate::digest::Sha256;
+use crate::finding::Finding;
+use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
+
+use super::{MissingSource, Reason, Selected, Selection, findings};
+
+/// What is asked for one variant on one arch.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    pub variant: &'a str,
+    pub arch: &'a VariantArch,
+    /// Packages of the parent are not repeated.
+    pub optional: bool,
+    /// Archives whose packages only satisfy dependencies here.
+    pub lookaside: &'a [String],
+    pub sources: Sources,
+    /// Archives whose packages are the distribution's own.
+    pub own: &'a BTreeSet<String>,
+    pub parent: Option<&'a Selection>,
+    pub checks: &'a Checks,
+}
+
+/// A word of the configuration that the ecosystem does not understand.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct BadWords(Vec<String>);
+
+/// Selects what the question asks for. What could not be resolved is among the findings.
+pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, Vec<Finding>), BadWords> {
+    let available = parents_packages(set, question);
+    let request = request(question, available)?;
+    let closure = closure::close(set, &request);
+    let mut findings = findings::of_closure(set, &closure, question);
+
+    let mut taken: BTreeMap<String, Selected> = BTreeMap::new();
+    if let Some(parent) = question.parent.filter(|_| !question.optional) {
+        let inherited = |selected: &Selected| Selected { package: selected.package.clone(), reason: Reason::Parent(parent.variant.clone()) };
+        taken.extend(parent.packages.iter().map(|selected| (selected.package.id(), inherited(selected))));
+    }
+    let locked = |selected: &closure::Selected, lookaside| Selected {
+        package: Arc::new(locked_package(set, selected.package, lookaside)),
+        reason: reason(set, &selected.reason),
+    };
+    let is_lookaside = |id| question.lookaside.contains(&set.origin(id).archive);
+    let (aside, own): (Vec<_>, Vec<_>) = closure.packages.iter().partition(|selected| is_lookaside(selected.package));
+    for selected in own {
+        let selected = locked(selected, false);
+        taken.entry(selected.package.id()).or_insert(selected);
+    }
+    let mut lookaside: Vec<_> = aside.into_iter().chain(&closure.lookaside).map(|selected| locked(selected, true)).collect();
+    lookaside.sort_by(|left, right| left.package.cmp(&right.package));
+
+    let binaries = closure.ids().filter(|&id| !is_lookaside(id) && wants_source(set, id, question));
+    let sources = sources_of(set, binaries);
+    let missing_sources = sources.missing.iter().map(|missing| missing_source(set, missing)).collect();
+    findings.sort();
+    findings.dedup();
+    let selection = Selection {
+        variant: question.variant.to_owned(),
+        arch: question.arch.arch.clone(),
+        packages: taken.into_values().collect(),
+        lookaside,
+        sources: with_parents_sources(question, sources.found.iter().map(|&id| Arc::new(locked_source(set, id))).collect()),
+        missing_sources,
+    };
+    Ok((sorted(selection), findings))
+}
+
+fn sorted(mut selection: Selection) -> Selection {
+    selection.packages.sort_by(|left, right| left.package.cmp(&right.package));
+    selection
+}
+
+fn with_parents_sources(question: &Question<'_>, mut sources: Vec<Arc<LockedSource>>) -> Vec<Arc<LockedSource>> {
+    if let Some(parent) = question.parent {
+        if question.optional {
+            sources.retain(|source| !parent.sources.contains(source));
+        } else {
+            sources.extend(parent.sources.iter().cloned());
+        }
+    }
+    sources.sort();
+    sources.dedup();
+    sources
+}
+
+/// The parent's packages, as this set numbers them.
+fn parents_packages(set: &PackageSet, question: &Question<'_>) -> Vec<PackageId> {
+    let Some(parent) = question.parent else { return Vec::new() };
+    let wanted: BTreeSet<[u8; 32]> = parent.packages.iter().map(|selected| *selected.package.file.sha256.as_bytes()).collect();
+    set.ids().filter(|&id| wanted.contains(&set.package(id).sha256)).collect()
+}
+
+fn request(question: &Question<'_>, available: Vec<PackageId>) -> Result<Request, BadWords> {
+    let arch = question.arch;
+    let mut bad = Vec::new();
+    let mut seeds = Vec::new();
+    for text in &arch.seeds {
+        match Seed::parse(text) {
+            Ok(seed) => seeds.push(seed),
+            Err(error) => bad.push(format!("seed '{text}': {error}")),
+        }
+    }
+    let mut glob = |text: &String| Glob::parse(text).map_err(|error| bad.push(format!("'{text}': {error}"))).ok();
+    let exclude = arch.exclude.iter().filter_map(&mut glob).collect();
+    let overrides = arch.recommends_of.iter().filter_map(|(name, &follow)| Some((glob(name)?, follow))).collect();
+    if !bad.is_empty() {
+        return Err(BadWords(bad));
+    }
+    Ok(Request {
+        arch: arch.arch.clone(),
+        seeds,
+        exclude,
+        recommends: Recommends { default: arch.recommends, overrides },
+        providers: arch.providers.clone(),
+        available,
+        ..Request::default()
+    })
+}
+
+fn wants_source(set: &PackageSet, id: PackageId, question: &Question<'_>) -> bool {
+    match question.sources {
+        Sources::None => false,
+        Sources::Own => question.own.contains(&set.origin(id).archive),
+        Sources::All => true,
+    }
+}
+
+fn reason(set: &PackageSet, reason: &closure::Reason) -> Reason {
+    match reason {
+        closure::Reason::Seed(seed) => Reason::Seed(seed.clone()),
+        closure::Reason::Required(requirer) => Reason::Dependency {
+            of: package_id(set, requirer.package),
+            field: requirer.field.to_string(),
+            clause: set.requirement_text(requirer.requirement).to_owned(),
+        },
+    }
+}
+
+fn package_id(set: &PackageSet, id: PackageId) -> String {
+    format!("{}_{}_{}", set.name(id), set.version(id), set.arch(id))
+}
+
+fn locked_package(set: &PackageSet, id: PackageId, lookaside: bool) -> LockedPackage {
+    let package = set.package(id);
+    let origin = set.origin(id);
+    LockedPackage {
+        name: set.name(id).to_owned(),
+        version: set.version(id).to_owned(),
+        arch: set.arch(id).to_owned(),
+        source: set.source_name(id).to_owned(),
+        source_version: set.source_version(id).to_owned(),
+        archive: origin.archive.clone(),
+        component: origin.component.clone(),
+        file: LockedFile { path: set.filename(id).to_owned(), size: package.size, sha256: Sha256::from_bytes(package.sha256) },
+        stanza: stanza_text(set.stanza(id)),
+        lookaside,
+    }
+}
+
+fn locked_source(set: &PackageSet, id: SourceId) -> LockedSource {
+    let source = set.source(id);
+    let origin = set.origin_of(source.origin);
+    let file = |file: &charmer_packages::ecosystem::SourceFile| LockedFile {
+        path: if source.directory.is_empty() || source.directory == "." { file.name.clone() } else { format!("{}/{}", source.directory, file.name) },
+        size: file.size,
+        sha256: Sha256::from_bytes(file.sha256),
+    };
+    LockedSource {
+        name: set.text(source.name).to_owned(),
+        version: set.text(source.version).to_owned(),
+        archive: origin.archive.clone(),
+        component: origin.component.clone(),
+        files: source.files.iter().map(file).collect(),
+        stanza: stanza_text(set.source_stanza(id)),
+    }
+}
+
+/// An entry as the lock has it: every line ended, no empty line behind it. Indexes are checked to be UTF-8 when they are read.
+fn stanza_text(stanza: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(stanza).trim_end_matches('\n').to_owned();
+    text.push('\n');
+    text
+}
+
+fn missing_source(set: &PackageSet, missing: &charmer_packages::sources::MissingSource) -> MissingSource {
+    let field = missing.field.map_or_else(|| "Source".to_owned(), |field| field.to_string());
+    MissingSource {
+        name: missing.name.clone(),
+        version: missing.version.clone(),
+        wanted_by: format!("{} ({field})", package_id(set, missing.package)),
+    }
+}

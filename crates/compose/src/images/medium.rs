@@ -1,0 +1,145 @@
+//! ISO media: a folder of files becomes a volume that BIOS and EFI start, with the checksums by which it can be checked.
+//!
+//! Must not know: what is on the medium, besides the boot loader.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use md5::{Digest as _, Md5};
+
+use super::boot_loader::{self, BootLoader, ELTORITO};
+use super::{ImageError, RequiredProgram, blocking, program};
+use crate::tools::{Command, Runner};
+
+pub(super) const PROGRAMS: &[RequiredProgram] = &[
+    program("xorriso", "xorriso"),
+    program("grub-mkimage", "grub-common"),
+    program(boot_loader::BIOS_MODULES, "grub-pc-bin"),
+    program(boot_loader::EFI_MODULES, "grub-efi-amd64-bin"),
+    program("mformat", "mtools"),
+    program("mmd", "mtools"),
+    program("mcopy", "mtools"),
+    program("implantisomd5", "isomd5sum"),
+    program("checkisomd5", "isomd5sum"),
+];
+
+/// The list of checksums on the medium, which live-boot and debian-installer read.
+pub const MD5SUMS: &str = "md5sum.txt";
+
+/// ISO 9660's limit for the name of a volume.
+const VOLUME_ID_LIMIT: usize = 32;
+
+/// A volume id of any text: upper-case letters, digits and `_`, at most 32, as every reader of ISO 9660 takes it.
+pub fn volume_id(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    text.chars().map(plain).take(VOLUME_ID_LIMIT).collect()
+}
+
+/// Writes the volume. Afterwards the folder holds also the list of checksums.
+pub(super) async fn write_iso(
+    runner: &Runner,
+    volume_id: &str,
+    boot_loader: &BootLoader,
+    epoch: i64,
+    medium: &Path,
+    output: &Path,
+) -> Result<(), ImageError> {
+    finish_files(medium, epoch).await?;
+    make_volume(runner, volume_id, boot_loader, epoch, medium, output).await?;
+    // It writes into the volume's header: nothing may have a digest of the volume before.
+    runner.run(&Command::new("implantisomd5").arg(output)).await?;
+    Ok(())
+}
+
+/// Writes the list of checksums, and gives every file the compose's time.
+async fn finish_files(medium: &Path, epoch: i64) -> Result<(), ImageError> {
+    let medium = medium.to_owned();
+    blocking(move || {
+        let mut paths = Vec::new();
+        collect_paths(&medium, &mut paths)?;
+        let mut lines = Vec::new();
+        for path in paths.iter().filter(|path| path.is_file()) {
+            let name = path.strip_prefix(&medium).expect("it was found in the medium").to_string_lossy();
+            // xorriso writes the boot image's table into it.
+            if name != ELTORITO {
+                lines.push(format!("{}  ./{name}\n", md5_of_file(path)?));
+            }
+        }
+        let list_path = medium.join(MD5SUMS);
+        fs_err::write(&list_path, lines.concat())?;
+        paths.extend([list_path, medium]);
+        let time = UNIX_EPOCH + Duration::from_secs(epoch.unsigned_abs());
+        paths.iter().try_for_each(|path| set_time(path, time))?;
+        Ok(())
+    })
+    .await
+}
+
+/// Everything below a folder, sorted.
+fn collect_paths(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let entries = fs_err::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_unstable();
+    for path in entries {
+        if path.is_dir() {
+            collect_paths(&path, paths)?;
+        }
+        paths.push(path);
+    }
+    Ok(())
+}
+
+fn md5_of_file(path: &Path) -> std::io::Result<String> {
+    let mut file = fs_err::File::open(path)?;
+    let mut hasher = Md5::new();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            return Ok(digits.concat());
+        }
+        hasher.update(&buffer[..count]);
+    }
+}
+
+fn set_time(path: &Path, time: SystemTime) -> std::io::Result<()> {
+    fs_err::File::open(path)?.file().set_modified(time)
+}
+
+/// A medium that BIOS and EFI start, from a disc (El Torito) and from a stick (the MBR's start code and EFI system partition;
+/// El Torito's image for EFI is that same partition).
+async fn make_volume(
+    runner: &Runner,
+    volume_id: &str,
+    boot_loader: &BootLoader,
+    epoch: i64,
+    medium: &Path,
+    output: &Path,
+) -> Result<(), ImageError> {
+    let command = Command::new("xorriso")
+        .args(["-no_rc", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-V", volume_id, "-o"])
+        .arg(output)
+        .args(["-c", "boot/boot.cat", "-b", ELTORITO])
+        .args(["-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "--grub2-mbr"])
+        .arg(&boot_loader.mbr)
+        .args(["-append_partition", "2", "0xef"])
+        .arg(&boot_loader.efi_partition)
+        .args(["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"])
+        .args(["--set_all_file_dates", "set_to_mtime"])
+        .arg(medium)
+        .env("SOURCE_DATE_EPOCH", epoch.to_string());
+    runner.run(&command).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_id_is_made_of_any_text() {
+        assert_eq!(volume_id("Harbour Linux 13.1 amd64 with a very long name"), "HARBOUR_LINUX_13_1_AMD64_WITH_A_");
+    }
+}

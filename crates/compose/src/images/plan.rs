@@ -1,0 +1,215 @@
+//! Jobs that make images: for each a root file system, and the image of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::config::resolved::{ImageSpec, Variant};
+use crate::config::schema::images as configured;
+use crate::digest::Sha256;
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::layout::Layout;
+use crate::repositories::plan::{Tree, VariantRepository};
+use crate::services::Services;
+
+use super::live::{self, LiveLogin};
+use super::medium::volume_id;
+use super::{ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build, build_rootfs};
+
+/// An image that has been planned.
+#[derive(Debug, Clone)]
+pub struct PlannedImage {
+    pub spec: ImageSpec,
+    pub image: Handle<Option<Image>>,
+}
+
+/// A root file system as a file of the compose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct RootfsFile {
+    file: OutputFile,
+    arch: String,
+    epoch: i64,
+    installed: Vec<String>,
+}
+
+impl Output for RootfsFile {
+    fn files(&self) -> Vec<OutputFile> {
+        vec![self.file.clone()]
+    }
+}
+
+impl Output for Image {
+    fn files(&self) -> Vec<OutputFile> {
+        vec![OutputFile { path: self.path.clone(), size: self.size, sha256: self.sha256 }]
+    }
+}
+
+/// Adds the jobs of all images.
+pub fn plan(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    repositories: &BTreeMap<String, VariantRepository>,
+    source_date_epoch: Option<i64>,
+) -> Vec<PlannedImage> {
+    let images = config.images.iter().map(|image| plan_image(graph, config, services, repositories, image, source_date_epoch));
+    images.collect()
+}
+
+fn plan_image(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    repositories: &BTreeMap<String, VariantRepository>,
+    image: &ImageSpec,
+    source_date_epoch: Option<i64>,
+) -> PlannedImage {
+    let trees: Vec<_> = variants_below(config, &image.variant).map(|variant| repositories[&variant.name].trees[&image.arch].required()).collect();
+    let kind = kind_of(config, image);
+    let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
+    let rootfs = {
+        let spec = (image, &config.release, &config.signing, source_date_epoch);
+        let tools = ["mmdebstrap", "apt-get", "dpkg", "tar"];
+        let job = Job::new(Phase::Rootfs, &scope).spec(&spec).tools(&tools).weight(Weight::new(1, 1024)).estimate(60.0).failable(image.failable);
+        let (config, services, image) = (config.clone(), services.clone(), image.clone());
+        graph.add_deliverable(job, trees, move |context, trees| {
+            let (config, services, image) = (config.clone(), services.clone(), image.clone());
+            async move { make_rootfs(&context, &config, &services, &image, &trees, source_date_epoch).await }
+        })
+    };
+    let phase = match image.kind {
+        configured::ImageKind::Container(_) => Phase::Container,
+        configured::ImageKind::Live(_) => Phase::Live,
+    };
+    let tools: Vec<_> = kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let job = Job::new(phase, &scope).spec(&(image, &kind)).tools(&tools).weight(Weight::new(2, 1024)).estimate(40.0).failable(image.failable);
+    let of_job = image.clone();
+    let made = graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
+        let (image, kind) = (of_job.clone(), kind.clone());
+        async move { make_image(&context, &image, &kind, &rootfs).await }
+    });
+    PlannedImage { spec: image.clone(), image: made }
+}
+
+/// The variant and, for one that only adds to its parent, the parent and so on.
+pub fn variants_below<'a>(config: &'a Config, variant: &str) -> impl Iterator<Item = &'a Variant> {
+    let parent = |variant: &&'a Variant| variant.parent.as_deref().filter(|_| variant.optional).and_then(|parent| config.variant(parent));
+    std::iter::successors(config.variant(variant), move |variant| parent(variant))
+}
+
+async fn make_rootfs(
+    context: &JobContext,
+    config: &Config,
+    services: &Services,
+    image: &ImageSpec,
+    trees: &[Tree],
+    source_date_epoch: Option<i64>,
+) -> Result<RootfsFile, JobError> {
+    let newest = trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
+    let composed = |tree: &Tree| ComposedRepository {
+        folder: context.layout.path(&tree.path),
+        suite: tree.suite.clone(),
+        components: tree.components.clone(),
+    };
+    let spec = RootfsSpec {
+        repositories: trees.iter().map(composed).collect(),
+        keyring: write_keyring(context, services).await?,
+        arch: image.arch.clone(),
+        base: image.base,
+        packages: image.packages.clone(),
+        files: match &image.kind {
+            configured::ImageKind::Container(_) => BTreeMap::new(),
+            configured::ImageKind::Live(live) => live::files(live.hostname.as_deref().unwrap_or(&config.release.short), live_login(live)),
+        },
+        root_password: match &image.kind {
+            configured::ImageKind::Container(_) => None,
+            configured::ImageKind::Live(live) => live.root_password.clone(),
+        },
+        epoch: source_date_epoch.unwrap_or(newest),
+    };
+    let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.rootfs.tar", image.name));
+    let tar = context.layout.path(&path);
+    fs_err::create_dir_all(tar.parent().unwrap_or(&tar))?;
+    let rootfs = build_rootfs(&context.runner, &spec, &context.work.join("rootfs"), &tar).await?;
+    let (sha256, size) = context.blocking(move || Ok(Sha256::of_file(&tar)?)).await?;
+    Ok(RootfsFile { file: OutputFile { path, size, sha256 }, arch: rootfs.arch, epoch: rootfs.epoch, installed: rootfs.installed })
+}
+
+/// The public key that the composed repositories are signed with, where mmdebstrap can read it. None when they are not signed.
+async fn write_keyring(context: &JobContext, services: &Services) -> Result<Option<PathBuf>, JobError> {
+    fs_err::create_dir(context.work.join("rootfs"))?;
+    let Some(signer) = services.signer(context).await? else { return Ok(None) };
+    let path = context.work.join("keyring.asc");
+    fs_err::write(&path, signer.certificate())?;
+    Ok(Some(path))
+}
+
+const fn live_login(live: &configured::Live) -> LiveLogin {
+    match live.login {
+        configured::Login::Console => LiveLogin::Console,
+        configured::Login::Accounts => LiveLogin::Accounts,
+    }
+}
+
+async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, rootfs: &RootfsFile) -> Result<Image, JobError> {
+    let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
+    let tar = context.layout.path(&rootfs.file.path);
+    let input = Rootfs { tar, arch: rootfs.arch.clone(), epoch: rootfs.epoch, installed: rootfs.installed.clone() };
+    let built = build(&context.runner, kind, &input, &context.work, &context.layout.path(&path)).await?;
+    Ok(Image {
+        path,
+        kind: kind.name().to_owned(),
+        variant: image.variant.clone(),
+        arch: image.arch.clone(),
+        format: kind.file_extension().to_owned(),
+        size: built.size,
+        sha256: built.sha256,
+        volume_id: kind.volume_id().map(str::to_owned),
+        bootable: kind.bootable(),
+        installed: input.installed,
+    })
+}
+
+/// What is made of the root file system, with everything that the configuration leaves to charmer.
+fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
+    let release = &config.release;
+    match &image.kind {
+        configured::ImageKind::Container(container) => ImageKind::Container(Box::new(ContainerSpec {
+            reference: format!("{}:{}", image.variant.to_lowercase(), release.version),
+            title: format!("{} {}", release.name, image.variant),
+            version: release.version.clone(),
+            revision: None,
+            vendor: Some(release.vendor().to_owned()),
+            url: release.url.clone(),
+            source: None,
+            labels: container.labels.clone(),
+            entrypoint: container.entrypoint.clone(),
+            command: container.cmd.clone(),
+            environment: container.env.clone(),
+            user: container.user.clone().unwrap_or_default(),
+            working_folder: container.workdir.clone().unwrap_or_default(),
+        })),
+        configured::ImageKind::Live(live) => ImageKind::Live(LiveSpec {
+            title: format!("{} {} {}", release.name, release.version, image.variant),
+            volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
+            boot_parameters: live.boot_parameters.clone(),
+        }),
+    }
+}
+
+impl From<ImageError> for JobError {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::Tool(error) => error.into(),
+            error => Self::caused(&error),
+        }
+    }
+}
+
+/// The programs and files that the images of a configuration need on this machine.
+pub fn required_programs(config: &Config) -> BTreeSet<RequiredProgram> {
+    config.images.iter().flat_map(|image| kind_of(config, image).required_programs().collect::<Vec<_>>()).collect()
+}

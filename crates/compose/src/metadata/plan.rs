@@ -1,0 +1,299 @@
+//! Jobs of the phases image-checksum and metadata: images get their final names and checksums, the compose its description.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::config::resolved::{ImageSpec, Variant};
+use crate::config::schema::images::ImageKind;
+use crate::config::schema::policy::Checksum;
+use crate::digest::Sha256;
+use crate::engine::journal::write_durably;
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase};
+use crate::files::link_or_copy;
+use crate::gather::Selection;
+use crate::gather::plan::{ComposeDate, LockFile, Selections};
+use crate::images::Image;
+use crate::images::plan::PlannedImage;
+use crate::layout::Layout;
+use crate::package_set::lock::LockedPackage;
+use crate::repositories::plan::VariantRepository;
+use crate::repositories::{RepositoryError, package_path};
+use crate::services::Services;
+
+use super::ComposeRecord;
+use super::checksums::{SIGNATURE_SUFFIX, ChecksumKind, Checksums, checksum_files, checksums_of_file};
+use super::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
+use super::debs::{DebCategory, DebPlace, DebRecord, debs_json};
+use super::images::{ImageRecord, images_json, productmd_kind};
+
+/// An image under the name that users see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShippedImage {
+    pub image: Image,
+    /// What tells it apart from others of its variant and arch.
+    pub name: String,
+    /// Relative to the compose's folder.
+    pub path: String,
+    pub checksums: BTreeMap<ChecksumKind, String>,
+}
+
+/// The images of one folder, with its checksum files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShippedFolder {
+    pub images: Vec<ShippedImage>,
+    files: Vec<OutputFile>,
+}
+
+impl ShippedFolder {
+    /// `SHA256SUMS` and its like.
+    pub fn checksum_files(&self) -> impl Iterator<Item = &OutputFile> {
+        self.files.iter().filter(|file| file.path.ends_with("SUMS"))
+    }
+
+    /// Where the signature of a checksum file lies.
+    pub fn signature_of(&self, file: &OutputFile) -> String {
+        format!("{}{SIGNATURE_SUFFIX}", file.path)
+    }
+}
+
+impl Output for ShippedFolder {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// The files that describe the compose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetadataFiles {
+    files: Vec<OutputFile>,
+}
+
+impl Output for MetadataFiles {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// Adds a job for each folder of images that the compose ships.
+pub fn plan_images(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    compose: &ComposeRecord,
+    images: &[PlannedImage],
+    date: Handle<ComposeDate>,
+) -> Vec<Handle<ShippedFolder>> {
+    let mut folders: BTreeMap<String, Vec<&PlannedImage>> = BTreeMap::new();
+    for planned in images {
+        folders.entry(image_folder(&planned.spec)).or_default().push(planned);
+    }
+    let add = |(folder, planned): (String, Vec<&PlannedImage>)| {
+        let names: Vec<_> = planned.iter().map(|planned| planned.spec.name.clone()).collect();
+        let spec = (compose, &names, &config.publish, &config.signing);
+        let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).estimate(2.0);
+        let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
+        let (services, id) = (services.clone(), compose.id.clone());
+        let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
+        graph.add(job, (inputs, date), move |context, (images, date)| {
+            let (services, id, names, kinds, folder) = (services.clone(), id.clone(), names.clone(), kinds.clone(), folder.clone());
+            async move {
+                let present = names.into_iter().zip(images).filter_map(|(name, image)| Some((name, image.as_ref().clone()?)));
+                let shipped = ship(&context, &id, &folder, present.collect(), kinds).await?;
+                sign_checksums(&context, &services, shipped, *date).await
+            }
+        })
+    };
+    folders.into_iter().map(add).collect()
+}
+
+/// Where an image is shipped, as Pungi has it.
+fn image_folder(image: &ImageSpec) -> String {
+    let folder = match image.kind {
+        ImageKind::Container(_) => "images",
+        ImageKind::Live(_) => "iso",
+    };
+    Layout::image_folder(&image.variant, &image.arch, folder)
+}
+
+fn scope_of_folder(folder: &str) -> String {
+    folder.trim_start_matches("compose/").replace('/', ".")
+}
+
+/// The job that ships an image.
+pub fn image_folder_job(image: &ImageSpec) -> String {
+    format!("{}:{}", Phase::ImageChecksum, scope_of_folder(&image_folder(image)))
+}
+
+const fn checksum_kind(kind: Checksum) -> ChecksumKind {
+    match kind {
+        Checksum::Md5 => ChecksumKind::Md5,
+        Checksum::Sha256 => ChecksumKind::Sha256,
+        Checksum::Sha512 => ChecksumKind::Sha512,
+    }
+}
+
+/// Gives images their final names, and writes the checksum files.
+async fn ship(context: &JobContext, id: &str, folder: &str, images: Vec<(String, Image)>, kinds: BTreeSet<ChecksumKind>) -> Result<ShippedFolder, JobError> {
+    let (layout, id, folder) = (context.layout.clone(), id.to_owned(), folder.to_owned());
+    let work = move || {
+        let root = layout.path(&folder);
+        if fs_err::symlink_metadata(&root).is_ok() {
+            fs_err::remove_dir_all(&root)?;
+        }
+        let mut shipped = Vec::new();
+        let mut files = Vec::new();
+        let mut sums: BTreeMap<String, Checksums> = BTreeMap::new();
+        for (name, image) in images {
+            fs_err::create_dir_all(&root)?;
+            let file_name = format!("{id}-{}-{}-{name}.{}", image.variant, image.arch, image.format);
+            let path = format!("{folder}/{file_name}");
+            link_or_copy(&layout.path(&image.path), &layout.path(&path))?;
+            let checksums = checksums_of_file(&layout.path(&path), &kinds)?;
+            files.push(OutputFile { path: path.clone(), size: image.size, sha256: image.sha256 });
+            sums.insert(file_name, checksums.clone());
+            shipped.push(ShippedImage { image, name, path, checksums });
+        }
+        for (file_name, text) in checksum_files(&sums) {
+            files.push(write(&layout, format!("{folder}/{file_name}"), text.as_bytes())?);
+        }
+        Ok(ShippedFolder { images: shipped, files })
+    };
+    context.blocking(work).await
+}
+
+async fn sign_checksums(context: &JobContext, services: &Services, mut shipped: ShippedFolder, date: ComposeDate) -> Result<ShippedFolder, JobError> {
+    let Some(signer) = services.signer(context).await? else { return Ok(shipped) };
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
+    let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
+    for path in lists {
+        let text = fs_err::read(context.layout.path(&path))?;
+        let signature = signer.detach_sign(&text, time, &context.runner).await.map_err(|error| JobError::caused(&error))?;
+        shipped.files.push(write(&context.layout, format!("{path}{SIGNATURE_SUFFIX}"), &signature)?);
+    }
+    Ok(shipped)
+}
+
+fn write(layout: &Layout, path: String, bytes: &[u8]) -> std::io::Result<OutputFile> {
+    write_durably(&layout.path(&path), bytes)?;
+    Ok(OutputFile { path, size: bytes.len() as u64, sha256: Sha256::of(bytes) })
+}
+
+/// What the description of a compose is made of.
+#[derive(Debug, Clone)]
+pub struct Described {
+    pub lock: Handle<LockFile>,
+    pub date: Handle<ComposeDate>,
+    pub folders: Vec<Handle<ShippedFolder>>,
+}
+
+/// Adds the job that writes `composeinfo.json`, `images.json` and `debs.json`.
+pub fn plan(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    compose: &ComposeRecord,
+    selections: &Selections,
+    repositories: &BTreeMap<String, VariantRepository>,
+    services: &Arc<Services>,
+    described: Described,
+) -> Handle<MetadataFiles> {
+    let repositories: Vec<_> = repositories.values().map(|planned| planned.repository).collect();
+    let all: Vec<_> = selections.values().copied().collect();
+    let inputs = (described.folders, all, repositories, described.lock, described.date);
+    let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
+    let job = Job::new(Phase::Metadata, "").spec(&(&compose, &config.release, &config.signing)).estimate(0.5);
+    graph.add(job, inputs, move |context, (folders, selections, _repositories, _lock, date)| {
+        let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
+        async move {
+            let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
+            let images: Vec<&ShippedImage> = folders.iter().flat_map(|folder| &folder.images).collect();
+            let variants: Vec<_> = config.variants.iter().map(|variant| variant_record(variant, &selections, &images)).collect();
+            let texts = [
+                ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), None, &variants)),
+                ("images.json", images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>())),
+                ("debs.json", debs_json(&compose, &deb_records(&selections).map_err(|error| JobError::caused(&error))?)),
+            ];
+            let written = texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
+            let mut files = written.collect::<Result<Vec<_>, _>>()?;
+            if let Some(signer) = services.signer(&context).await? {
+                files.push(write(&context.layout, "compose/metadata/signing-key.asc".to_owned(), &signer.certificate())?);
+            }
+            Ok(MetadataFiles { files })
+        }
+    })
+}
+
+fn release_record(config: &Config) -> ReleaseRecord {
+    let release = &config.release;
+    ReleaseRecord {
+        internal: false,
+        is_layered: false,
+        name: release.name.clone(),
+        short: release.short.clone(),
+        release_type: release.kind.name().to_owned(),
+        version: release.version.clone(),
+    }
+}
+
+fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&ShippedImage]) -> VariantRecord {
+    let arches: BTreeSet<String> = selections.iter().filter(|selection| selection.variant == variant.name).map(|selection| selection.arch.clone()).collect();
+    let everywhere = |path: String| arches.iter().map(|arch| (arch.clone(), path.clone())).collect::<BTreeMap<_, _>>();
+    let repository = format!("{}/repository", variant.name);
+    let mut paths = BTreeMap::from([
+        (PathKind::Repository, everywhere(repository.clone())),
+        (PathKind::Packages, everywhere(format!("{repository}/pool"))),
+    ]);
+    for shipped in images.iter().filter(|shipped| shipped.image.variant == variant.name) {
+        let kind = if shipped.image.format == "iso" { PathKind::Isos } else { PathKind::Images };
+        let folder = shipped.path.trim_start_matches("compose/").rsplit_once('/').map_or("", |(folder, _)| folder);
+        paths.entry(kind).or_default().insert(shipped.image.arch.clone(), folder.to_owned());
+    }
+    VariantRecord {
+        arches,
+        id: variant.name.clone(),
+        name: variant.title.clone(),
+        paths,
+        variant_type: "variant".to_owned(),
+        uid: variant.name.clone(),
+        variants: BTreeSet::new(),
+    }
+}
+
+fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
+    let image = &shipped.image;
+    let (image_type, format) = productmd_kind(&image.kind).unwrap_or((&image.kind, &image.format));
+    let record = ImageRecord {
+        arch: image.arch.clone(),
+        bootable: image.bootable,
+        checksums: shipped.checksums.iter().map(|(kind, digest)| (kind.name().to_owned(), digest.clone())).collect(),
+        disc_count: 1,
+        disc_number: 1,
+        format: format.to_owned(),
+        implant_md5: None,
+        mtime: date,
+        path: shipped.path.trim_start_matches("compose/").to_owned(),
+        size: image.size,
+        subvariant: if shipped.name == image.kind { image.variant.clone() } else { format!("{}-{}", image.variant, shipped.name) },
+        image_type: image_type.to_owned(),
+        volume_id: image.volume_id.clone(),
+    };
+    (image.variant.clone(), record)
+}
+
+fn deb_records(selections: &[&Selection]) -> Result<BTreeMap<DebPlace, DebRecord>, RepositoryError> {
+    let binary = |selection: &Selection, package: &LockedPackage| {
+        let place = DebPlace {
+            variant: selection.variant.clone(),
+            arch: selection.arch.clone(),
+            source: format!("{}_{}", package.source, package.source_version),
+            package: package.id(),
+        };
+        let path = format!("{}/repository/{}", selection.variant, package_path(package)?);
+        Ok((place, DebRecord { category: DebCategory::Binary, path, sha256: package.file.sha256, size: package.file.size }))
+    };
+    let packages = selections.iter().flat_map(|selection| selection.packages.iter().map(move |selected| (*selection, &selected.package)));
+    packages.map(|(selection, package)| binary(selection, package)).collect()
+}

@@ -1,0 +1,370 @@
+//! The cache: files by their SHA-256, shared by all composes of a user, also by those that run at once.
+//!
+//! A file gets its final name only when it is whole and its digest is right, so whoever sees it may use it. Files that are being
+//! fetched stay under their own name, locked, and are gone on with by whoever comes next.
+//!
+//! Must not know: what the files are, where they come from.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256 as Hasher};
+use tempfile::NamedTempFile;
+
+use crate::digest::Sha256;
+
+/// A folder of files by digest.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+/// How a file of the cache got its second name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Hard,
+    Reflink,
+    Copy,
+}
+
+/// What is remembered about a URL whose content changes, to ask a server only for news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    pub url: String,
+    pub sha256: Sha256,
+    pub size: u64,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+impl Cache {
+    /// Opens a cache; makes its folders if they are not there.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        for name in ["sha256", "partial", "remembered", "temporary"] {
+            fs_err::create_dir_all(folder.join(name))?;
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Where a file lies, or would lie.
+    pub fn path(&self, sha256: Sha256) -> PathBuf {
+        let digits = sha256.to_string();
+        self.folder.join("sha256").join(&digits[..2]).join(&digits[2..])
+    }
+
+    /// The file, if the cache has it. One of the wrong size is removed.
+    pub fn get(&self, sha256: Sha256, size: u64) -> io::Result<Option<PathBuf>> {
+        let path = self.path(sha256);
+        match fs_err::metadata(&path) {
+            Ok(data) if data.is_file() && data.len() == size => Ok(Some(path)),
+            Ok(_) => remove(&path).map(|()| None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Cache::get`], and reads the file. One of the wrong digest is removed.
+    pub fn get_verified(&self, sha256: Sha256, size: u64) -> io::Result<Option<PathBuf>> {
+        let Some(path) = self.get(sha256, size)? else { return Ok(None) };
+        match Sha256::of_file(&path) {
+            Ok((found, _)) if found == sha256 => Ok(Some(path)),
+            Ok(_) => remove(&path).map(|()| None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores bytes; they need not be new.
+    pub fn insert_bytes(&self, bytes: &[u8]) -> io::Result<(Sha256, PathBuf)> {
+        let sha256 = Sha256::of(bytes);
+        let mut file = self.temporary()?;
+        file.write_all(bytes)?;
+        Ok((sha256, self.keep(file, sha256)?))
+    }
+
+    /// Stores a copy of what a reader gives, for example of a file in an overlay folder.
+    pub fn insert_reader(&self, reader: &mut impl io::Read) -> io::Result<(Sha256, u64, PathBuf)> {
+        let mut file = self.temporary()?;
+        let mut hasher = Hasher::new();
+        let mut buffer = vec![0; 128 * 1024];
+        let mut size = 0;
+        loop {
+            let count = reader.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buffer[..count]);
+            file.write_all(&buffer[..count])?;
+            size += count as u64;
+        }
+        let sha256 = Sha256::from_bytes(hasher.finalize().into());
+        Ok((sha256, size, self.keep(file, sha256)?))
+    }
+
+    /// Gives a file of the cache a second name: by hard link, else by sharing its blocks, else as a copy. What had that name is
+    /// replaced. A hard link must not be written to.
+    pub fn link_to(&self, sha256: Sha256, destination: &Path) -> io::Result<Link> {
+        let source = self.path(sha256);
+        let folder = destination.parent().unwrap_or(Path::new("."));
+        match fs_err::hard_link(&source, destination) {
+            Ok(()) => return Ok(Link::Hard),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if same_file(&source, destination)? {
+                    return Ok(Link::Hard);
+                }
+                fs_err::remove_file(destination)?;
+            }
+            Err(_) => fs_err::create_dir_all(folder)?,
+        }
+        if fs_err::hard_link(&source, destination).is_ok() {
+            return Ok(Link::Hard);
+        }
+        let mut original = fs_err::File::open(&source)?;
+        let mut copy = NamedTempFile::new_in(folder)?;
+        let link = if ioctl_ficlone(copy.as_file(), original.file()).is_ok() {
+            Link::Reflink
+        } else {
+            io::copy(&mut original, copy.as_file_mut())?;
+            Link::Copy
+        };
+        copy.as_file().set_permissions(std::fs::Permissions::from_mode(0o444))?;
+        copy.persist(destination).map_err(|error| error.error)?;
+        Ok(link)
+    }
+
+    /// What was remembered about a URL, if the cache still has the file.
+    pub fn remembered(&self, url: &str) -> Option<(Remembered, PathBuf)> {
+        // An entry that cannot be read is worth as much as none: the file is fetched again.
+        let text = fs_err::read(self.entry(url)).ok()?;
+        let remembered: Remembered = serde_json::from_slice(&text).ok()?;
+        let path = self.get_verified(remembered.sha256, remembered.size).ok()??;
+        (remembered.url == url).then_some((remembered, path))
+    }
+
+    pub fn remember(&self, remembered: &Remembered) -> io::Result<()> {
+        let mut file = self.temporary()?;
+        serde_json::to_writer(&mut file, remembered)?;
+        file.persist(self.entry(&remembered.url)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn entry(&self, url: &str) -> PathBuf {
+        self.folder.join("remembered").join(Sha256::of(url.as_bytes()).to_string())
+    }
+
+    fn temporary(&self) -> io::Result<NamedTempFile> {
+        NamedTempFile::new_in(self.folder.join("temporary"))
+    }
+
+    fn keep(&self, file: NamedTempFile, sha256: Sha256) -> io::Result<PathBuf> {
+        let path = self.prepare(file.as_file(), sha256)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(path)
+    }
+
+    /// Makes a whole file ready to get its final name. Nobody should write to a file that has hard links elsewhere.
+    fn prepare(&self, file: &std::fs::File, sha256: Sha256) -> io::Result<PathBuf> {
+        file.set_permissions(std::fs::Permissions::from_mode(0o444))?;
+        let path = self.path(sha256);
+        fs_err::create_dir_all(path.parent().expect("files of the cache lie in folders"))?;
+        Ok(path)
+    }
+
+    /// Begins to fetch a file, or goes on where somebody stopped. `None` while somebody else is at it.
+    pub(super) fn partial(&self, sha256: Sha256) -> io::Result<Option<Partial>> {
+        let path = self.folder.join("partial").join(sha256.to_string());
+        let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        // Whoever had the lock may have given the file its final name since it was opened here.
+        if !fs_err::metadata(&path).is_ok_and(|named| file.metadata().is_ok_and(|open| open.ino() == named.ino())) {
+            return Ok(None);
+        }
+        let mut hasher = Hasher::new();
+        let length = io::copy(&mut file, &mut HashWriter(&mut hasher))?;
+        let validator = fs_err::read_to_string(validator_path(&path)).ok().filter(|_| length > 0);
+        Ok(Some(Partial { cache: self.clone(), sha256, path, file, hasher, length, validator }))
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn validator_path(partial: &Path) -> PathBuf {
+    partial.with_extension("validator")
+}
+
+fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (fs_err::metadata(one)?, fs_err::symlink_metadata(other)?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+struct HashWriter<'a>(&'a mut Hasher);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file on its way into the cache. It is locked against other fetchers, and stays when it is dropped.
+#[derive(Debug)]
+pub(super) struct Partial {
+    cache: Cache,
+    sha256: Sha256,
+    path: PathBuf,
+    file: fs_err::File,
+    hasher: Hasher,
+    length: u64,
+    /// The server's word for this state of the file, to go on only with the same one.
+    validator: Option<String>,
+}
+
+impl Partial {
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn validator(&self) -> Option<&str> {
+        self.validator.as_deref()
+    }
+
+    pub(super) fn set_validator(&mut self, validator: Option<&str>) -> io::Result<()> {
+        if self.validator.as_deref() == validator {
+            return Ok(());
+        }
+        self.validator = validator.map(str::to_owned);
+        match validator {
+            Some(text) => fs_err::write(validator_path(&self.path), text),
+            None => remove(&validator_path(&self.path)),
+        }
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Forgets what there is.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        use std::io::Seek as _;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.hasher = Hasher::new();
+        self.length = 0;
+        self.set_validator(None)
+    }
+
+    pub(super) fn digest(&self) -> Sha256 {
+        Sha256::from_bytes(self.hasher.clone().finalize().into())
+    }
+
+    /// Gives the file its final name. Its digest must be the right one.
+    pub(super) fn finish(mut self) -> io::Result<PathBuf> {
+        assert_eq!(self.digest(), self.sha256, "only verified files get into the cache");
+        self.set_validator(None)?;
+        let path = self.cache.prepare(self.file.file(), self.sha256)?;
+        fs_err::rename(&self.path, &path)?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("cache")).unwrap();
+        (folder, cache)
+    }
+
+    #[test]
+    fn a_corrupted_file_is_noticed_and_removed() {
+        let (_folder, cache) = cache();
+        let (sha256, path) = cache.insert_bytes(b"package").unwrap();
+        assert_eq!(cache.get_verified(sha256, 7).unwrap().as_ref(), Some(&path));
+        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        fs_err::write(&path, b"pockage").unwrap();
+        assert_eq!(cache.get(sha256, 7).unwrap().as_ref(), Some(&path), "its size is right");
+        assert_eq!(cache.get_verified(sha256, 7).unwrap(), None);
+        assert!(!path.exists());
+        cache.insert_bytes(b"package").unwrap();
+        assert_eq!(cache.get(sha256, 8).unwrap(), None);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_second_name_is_a_hard_link_and_replaces_what_was_there() {
+        let (folder, cache) = cache();
+        let (sha256, path) = cache.insert_bytes(b"package").unwrap();
+        let name = folder.path().join("pool/main/p/package.deb");
+        assert_eq!(cache.link_to(sha256, &name).unwrap(), Link::Hard);
+        assert_eq!(cache.link_to(sha256, &name).unwrap(), Link::Hard);
+        assert!(same_file(&path, &name).unwrap());
+        fs_err::remove_file(&name).unwrap();
+        fs_err::write(&name, b"older").unwrap();
+        cache.link_to(sha256, &name).unwrap();
+        assert_eq!(fs_err::read(&name).unwrap(), b"package");
+    }
+
+    #[test]
+    fn across_file_systems_it_is_a_copy() {
+        let (_folder, cache) = cache();
+        let (sha256, path) = cache.insert_bytes(b"package").unwrap();
+        let Ok(other) = tempfile::tempdir_in("/dev/shm") else { return };
+        if fs_err::metadata(other.path()).unwrap().dev() == fs_err::metadata(&path).unwrap().dev() {
+            return;
+        }
+        let name = other.path().join("package.deb");
+        assert_eq!(cache.link_to(sha256, &name).unwrap(), Link::Copy);
+        assert_eq!(fs_err::read(&name).unwrap(), b"package");
+    }
+
+    #[test]
+    fn one_fetcher_at_a_time_and_the_next_goes_on() {
+        let (_folder, cache) = cache();
+        let sha256 = Sha256::of(b"package");
+        let mut partial = cache.partial(sha256).unwrap().unwrap();
+        assert!(cache.partial(sha256).unwrap().is_none());
+        partial.append(b"pack").unwrap();
+        partial.set_validator(Some("\"v1\"")).unwrap();
+        drop(partial);
+        let mut partial = cache.partial(sha256).unwrap().unwrap();
+        assert_eq!((partial.length(), partial.validator()), (4, Some("\"v1\"")));
+        partial.append(b"age").unwrap();
+        let path = partial.finish().unwrap();
+        assert_eq!(cache.get_verified(sha256, 7).unwrap(), Some(path));
+        assert_eq!(fs_err::read_dir(cache.folder.join("partial")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_remembered_needs_its_file() {
+        let (_folder, cache) = cache();
+        let (sha256, path) = cache.insert_bytes(b"InRelease").unwrap();
+        let url = "http://example.org/InRelease".to_owned();
+        let etag = Some("\"1\"".to_owned());
+        let remembered = Remembered { url: url.clone(), sha256, size: 9, etag, last_modified: None };
+        cache.remember(&remembered).unwrap();
+        assert_eq!(cache.remembered(&url), Some((remembered, path.clone())));
+        fs_err::remove_file(&path).unwrap();
+        assert_eq!(cache.remembered(&url), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! The whole compose: from the frozen configuration to the graph of all jobs. Nothing is done here.
+//!
+//! ```text
+//! index ─► pkgset ─► gather ─► lock
+//!                      │        └───────────────────────────────────────────────► metadata
+//!                      ├─► repoclosure                                               ▲
+//!                      └─► fetch ─► createrepo ─► tree ─► rootfs ─► image ─► test ─► image-checksum
+//!                                       └─► test
+//! ```
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::engine::{Graph, Phase};
+use crate::metadata::ComposeRecord;
+use crate::metadata::plan::Described;
+use crate::package_set::plan::PackageSource;
+use crate::services::Services;
+use crate::{checks, gather, images, metadata, package_set, repositories};
+
+/// What a plan depends on, beside the configuration.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub compose: ComposeRecord,
+    pub packages: PackageSource,
+    /// A compose that would need another lock than the one it was given is refused.
+    pub exact: bool,
+    /// As the environment gave it.
+    pub source_date_epoch: Option<i64>,
+    /// When the compose was started, in seconds since 1970.
+    pub started: i64,
+    /// Only these phases and what they need; all of them when empty.
+    pub only: Vec<Phase>,
+    pub skip: Vec<Phase>,
+}
+
+/// The graph of a compose.
+pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> Result<Graph, crate::engine::graph::NothingSelected> {
+    let mut graph = Graph::default();
+    let Wanted { compose, packages: source, source_date_epoch, .. } = wanted;
+
+    let packages = package_set::plan::plan(&mut graph, config, source, services, &compose.id);
+    let selections = gather::plan::plan(&mut graph, config, &packages);
+    let date = gather::plan::plan_date(&mut graph, &packages, source, *source_date_epoch, wanted.started);
+    let lock = gather::plan::plan_lock(&mut graph, config, &packages, &selections, date, source, wanted.exact);
+    checks::plan::plan_packages(&mut graph, config, &selections);
+    let repositories = repositories::plan::plan(&mut graph, config, services, &selections, date);
+    checks::plan::plan_repositories(&mut graph, config, services, &repositories, date);
+    let images = images::plan::plan(&mut graph, config, services, &repositories, *source_date_epoch);
+    let images = checks::plan::plan_images(&mut graph, config, images, &selections);
+    let folders = metadata::plan::plan_images(&mut graph, config, services, compose, &images, date);
+    let described = metadata::plan::plan(&mut graph, config, compose, &selections, &repositories, services, Described { lock, date, folders });
+    package_set::plan::plan_recheck(&mut graph, config, &packages, services, described);
+
+    graph.select(&wanted.only, &wanted.skip)?;
+    Ok(graph)
+}

@@ -1,0 +1,124 @@
+//! What jobs share: where the cache and the mirrors are, how to download, who signs. Making one does nothing; each part is opened by
+//! the job that uses it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::Config;
+use crate::config::host::HostMirrors;
+use crate::config::resolved::{DebMirror, MirrorUrl, Signing};
+use crate::engine::event::Unit;
+use crate::engine::{JobContext, JobError};
+use crate::openpgp::Signer;
+use crate::package_set::cache::Cache;
+use crate::package_set::download::{Downloader, FetchError, Limits, Options};
+use crate::package_set::progress::Progress;
+
+/// How often a download's progress is looked at.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Shared by all jobs of a run.
+#[derive(Debug, Clone)]
+pub struct Services {
+    pub cache: PathBuf,
+    /// Nothing is fetched from the network.
+    pub offline: bool,
+    /// The mirrors of this machine's apt sources, or why there are none.
+    pub mirrors: Result<HostMirrors, String>,
+    pub download_limits: Limits,
+    pub signing: Option<Signing>,
+    /// When the compose was started: judges signatures and `Valid-Until`, and dates a lock whose archives have no date.
+    pub now: SystemTime,
+}
+
+impl Services {
+    pub fn new(config: &Config, cache: PathBuf, offline: bool, mirrors: Result<HostMirrors, String>, now: SystemTime) -> Self {
+        let limits = &config.limits;
+        let download_limits = Limits {
+            connections: usize::try_from(limits.connections).unwrap_or(1),
+            download_rate: limits.download_rate.map(|rate| rate.bytes()),
+            attempts: limits.retries + 1,
+            ..Limits::default()
+        };
+        Self { cache, offline, mirrors, download_limits, signing: config.signing.clone(), now }
+    }
+
+    pub fn open_cache(&self) -> Result<Cache, JobError> {
+        Cache::open(&self.cache).map_err(|error| JobError::caused(&error).hint("choose another cache folder with --cache-dir"))
+    }
+
+    /// The base URL of a mirror, with `host` looked up.
+    pub fn base_url(&self, mirror: &DebMirror) -> Result<String, JobError> {
+        if let MirrorUrl::Url(url) = &mirror.url {
+            return Ok(url.clone());
+        }
+        let known = self.mirrors.as_ref().map_err(String::clone);
+        let url = known.and_then(|mirrors| mirrors.url(&mirror.url).map(str::to_owned).map_err(|error| error.to_string()));
+        url.map_err(|reason| JobError::new(reason).hint("give the mirror's URL in the configuration"))
+    }
+
+    /// Runs downloads of a job: their progress and retries become its events.
+    pub async fn download<T, E>(&self, context: &JobContext, work: impl AsyncFnOnce(&Downloader) -> Result<T, E>) -> Result<T, JobError>
+    where
+        JobError: From<E>,
+    {
+        let progress = Arc::new(Progress::default());
+        let retried = context.clone();
+        let downloader = Downloader::new(Options {
+            limits: self.download_limits.clone(),
+            offline: self.offline,
+            progress: progress.clone(),
+            on_retry: Some(Arc::new(move |retry| retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait))),
+            cancel: context.cancel.clone(),
+            ..Options::default()
+        })?;
+        let report = || {
+            let now = progress.snapshot();
+            if now.total_bytes > 0 {
+                context.progress(now.bytes, now.total_bytes, Unit::Bytes);
+            }
+        };
+        let watch = async {
+            loop {
+                tokio::time::sleep(PROGRESS_INTERVAL).await;
+                report();
+            }
+        };
+        let result = tokio::select! {
+            result = work(&downloader) => result,
+            () = watch => unreachable!("progress is watched for ever"),
+        };
+        report();
+        if context.cancel.is_cancelled() {
+            return Err(JobError::cancelled());
+        }
+        Ok(result?)
+    }
+
+    /// Who signs, if anybody does.
+    pub async fn signer(&self, context: &JobContext) -> Result<Option<Signer>, JobError> {
+        let unusable = |error: crate::openpgp::SigningError| JobError::caused(&error);
+        match &self.signing {
+            None => Ok(None),
+            Some(Signing::Key { key, passphrase_file }) => {
+                let passphrase = passphrase_file.as_ref().map(fs_err::read_to_string).transpose()?;
+                let first_line = passphrase.as_deref().and_then(|text| text.lines().next());
+                Signer::from_key_file(key, first_line).map(Some).map_err(unusable)
+            }
+            Some(Signing::Command { command }) => Signer::from_command(command.clone(), &context.runner).await.map(Some).map_err(unusable),
+        }
+    }
+}
+
+impl From<FetchError> for JobError {
+    fn from(error: FetchError) -> Self {
+        Self::caused(&error)
+    }
+}
+
+impl From<Vec<FetchError>> for JobError {
+    fn from(errors: Vec<FetchError>) -> Self {
+        Self::new(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}

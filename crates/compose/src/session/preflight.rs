@@ -1,0 +1,166 @@
+//! Before anything is downloaded: whether what the compose will need is there. All that is missing is said at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::config::resolved::{Origin, Signing, Trust};
+use crate::digest::Sha256;
+use crate::engine::{Graph, Phase};
+use crate::images::RequiredProgram;
+use crate::images::plan::required_programs;
+use crate::openpgp::{Keyring, Signer};
+use crate::package_set::cache::Cache;
+use crate::package_set::plan::PackageSource;
+use crate::services::Services;
+use crate::tools::runner::find_program;
+use crate::tools::{Command, Runner};
+
+use super::Surroundings;
+
+/// Something that is missing, and what mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    pub what: String,
+    pub mend: String,
+}
+
+/// The compose cannot begin.
+#[derive(Debug, Clone, thiserror::Error)]
+pub struct Unready(pub Vec<Lack>);
+
+impl fmt::Display for Unready {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "this machine is not ready for the compose:")?;
+        self.0.iter().try_for_each(|lack| write!(formatter, "\n  {}\n    {}", lack.what, lack.mend))
+    }
+}
+
+/// Looks at everything that the jobs of the graph will need.
+pub async fn check(
+    config: &Config,
+    graph: &Graph,
+    source: &PackageSource,
+    services: &Services,
+    target: &Path,
+    surroundings: &Surroundings,
+) -> Result<(), Unready> {
+    let mut lacks = Vec::new();
+    let phases: BTreeSet<Phase> = graph.jobs().iter().map(|planned| planned.job.phase).collect();
+    if phases.contains(&Phase::Rootfs) {
+        lacks.extend(missing_programs(required_programs(config), &surroundings.path));
+        lacks.extend(missing_abilities(&surroundings.path).await);
+    }
+    if matches!(source, PackageSource::Archives { .. }) {
+        lacks.extend(missing_archives(config, services));
+    }
+    if phases.contains(&Phase::Createrepo) {
+        lacks.extend(unusable_key(config, services, &surroundings.path));
+    }
+    lacks.extend(missing_space(config, target));
+    if let Err(error) = Cache::open(&services.cache) {
+        lacks.push(lack(format!("the cache folder cannot be used: {error}"), "choose another one with --cache-dir"));
+    }
+    if lacks.is_empty() { Ok(()) } else { Err(Unready(lacks)) }
+}
+
+fn lack(what: impl Into<String>, mend: impl Into<String>) -> Lack {
+    Lack { what: what.into(), mend: mend.into() }
+}
+
+fn missing_programs(programs: BTreeSet<RequiredProgram>, path: &OsStr) -> Vec<Lack> {
+    let is_there = |program: &&RequiredProgram| {
+        if program.program.contains('/') { fs_err::metadata(program.program).is_ok() } else { find_program(program.program.as_ref(), path).is_some() }
+    };
+    let missing: Vec<_> = programs.iter().filter(|program| !is_there(program)).collect();
+    let describe = |program: &&RequiredProgram| {
+        lack(format!("{} is not there", program.program), format!("install the Debian package {}: apt-get install {}", program.package, program.package))
+    };
+    missing.iter().map(describe).collect()
+}
+
+/// Tries what containing a program takes, where it will be done.
+async fn missing_abilities(path: &OsStr) -> Option<Lack> {
+    let folder = tempfile::tempdir().ok()?;
+    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), path.to_owned(), CancellationToken::new());
+    let trial = if rustix::process::geteuid().is_root() {
+        Command::new("true").contained()
+    } else {
+        Command::new("unshare").args(["--user", "--map-root-user", "true"])
+    };
+    let error = runner.run(&trial).await.err()?;
+    let said = error.tail.last().map(|line| format!(": {line}")).unwrap_or_default();
+    Some(lack(
+        format!("the kernel does not let this user make namespaces for mounts and processes ({}{said})", error.cause),
+        "run as root, outside of containers that forbid it, or leave out images with --skip rootfs",
+    ))
+}
+
+fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    for (name, archive) in &config.archives {
+        match &archive.origin {
+            Origin::Overlay { folder } if !fs_err::metadata(folder).is_ok_and(|data| data.is_dir()) => {
+                lacks.push(lack(format!("archive '{name}': the folder {} is not there", folder.display()), "put the packages there, or change `overlay`"));
+            }
+            Origin::Overlay { .. } => {}
+            Origin::DebMirror(mirror) => {
+                if let Trust::Keyring(path) = &mirror.trust
+                    && let Err(error) = Keyring::read([path])
+                {
+                    lacks.push(lack(format!("archive '{name}': {error}"), "install the archive's keyring package, or change `keyring`"));
+                }
+                if let Err(error) = services.base_url(mirror) {
+                    lacks.push(lack(format!("archive '{name}': {}", error.report.message), "give the mirror's URL in the configuration"));
+                }
+            }
+        }
+    }
+    lacks
+}
+
+fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<Lack> {
+    let mend = "see [signing] in the configuration";
+    match config.signing.as_ref()? {
+        Signing::Key { key, passphrase_file } => {
+            let passphrase = passphrase_file.as_ref().map(fs_err::read_to_string).transpose();
+            let passphrase = match passphrase {
+                Ok(passphrase) => passphrase,
+                Err(error) => return Some(lack(error.to_string(), mend)),
+            };
+            let first_line = passphrase.as_deref().and_then(|text| text.lines().next());
+            let checked = Signer::from_key_file(key, first_line).and_then(|signer| signer.check(services.now));
+            checked.err().map(|error| lack(format!("the signing key cannot be used: {error}"), mend))
+        }
+        Signing::Command { command } => {
+            let program = command.first()?;
+            let missing = find_program(program.as_ref(), path).is_none();
+            missing.then(|| lack(format!("the signing command {program} is not there"), mend))
+        }
+    }
+}
+
+fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
+    let space = match rustix::fs::statvfs(target) {
+        Ok(space) => space,
+        Err(error) => return Some(lack(format!("the target folder {} cannot be used: {error}", target.display()), "make the folder, or choose another one with --target-dir")),
+    };
+    if rustix::fs::access(target, rustix::fs::Access::WRITE_OK).is_err() {
+        return Some(lack(format!("nothing can be written to {}", target.display()), "choose another folder with --target-dir"));
+    }
+    let (free, wanted) = (space.f_bavail.saturating_mul(space.f_frsize), config.limits.min_free.bytes());
+    (free < wanted).then(|| {
+        let what = format!("{} has {} MiB free; {} MiB are to stay free", target.display(), free >> 20, wanted >> 20);
+        lack(what, "remove old composes, choose another folder, or lower limits.min-free")
+    })
+}
+
+/// What stands for a program's version in digests: the program file itself, so that a local change counts too.
+pub(super) fn tool_digests(tools: BTreeSet<&'static str>, path: &OsStr) -> std::io::Result<BTreeMap<String, String>> {
+    let found = tools.into_iter().filter_map(|tool| Some((tool, find_program(tool.as_ref(), path)?)));
+    found.map(|(tool, file)| Ok((tool.to_owned(), Sha256::of_file(&file)?.0.short()))).collect()
+}

@@ -1,0 +1,59 @@
+//! What a compose was asked to be: everything that a resumed run needs to build the same plan again.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::engine::Phase;
+use crate::layout::Layout;
+use crate::metadata::ComposeRecord;
+
+/// Written to `work/global/request.json` before anything runs, and never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Request {
+    pub compose: ComposeRecord,
+    /// Seconds since 1970.
+    pub started: i64,
+    pub config: Config,
+    pub packages: PackageOrigin,
+    /// Only these phases and what they need; all of them when empty.
+    pub only: Vec<Phase>,
+    pub skip: Vec<Phase>,
+    /// `SOURCE_DATE_EPOCH` as the environment gave it.
+    pub source_date_epoch: Option<i64>,
+    /// Folders in which older composes lie.
+    pub old_composes: Vec<PathBuf>,
+    pub latest_link: bool,
+}
+
+/// Where a compose takes its package set from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageOrigin {
+    /// The archives' indexes, as they are when the compose starts.
+    Archives,
+    /// A lock, copied to `work/global/charmer.lock`. With `exact`, a compose that would need another lock is refused.
+    Lock { exact: bool },
+}
+
+impl Request {
+    pub fn read(layout: &Layout) -> Result<Self, RequestError> {
+        let path = layout.request();
+        let text = fs_err::read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => RequestError::NoCompose(layout.root().to_owned()),
+            _ => RequestError::Unreadable { path: path.clone(), reason: error.to_string() },
+        })?;
+        serde_json::from_slice(&text).map_err(|error| RequestError::Unreadable { path, reason: error.to_string() })
+    }
+}
+
+/// There is no compose to go on with.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RequestError {
+    #[error("{} is not a compose that charmer started: it has no work/global/request.json", .0.display())]
+    NoCompose(PathBuf),
+    #[error("{} cannot be read: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+}

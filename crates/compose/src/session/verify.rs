@@ -1,0 +1,139 @@
+//! `charmer verify`: reads a finished compose back: repositories as a client would, images against their checksums and the lock.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::checks::image::{image_equals_lock, installed_in_image};
+use crate::digest::Sha256;
+use crate::engine::journal::recorded_output;
+use crate::finding::{Finding, Severity};
+use crate::gather::plan::{ComposeDate, LockFile};
+use crate::layout::Layout;
+use crate::metadata::plan::{ShippedFolder, image_folder_job};
+use crate::openpgp::{Keyring, verify_detached};
+use crate::package_set::lock::Lock;
+use crate::repositories::{Repository, TrustedKeys, verify_apt_repository};
+use crate::tools::Runner;
+
+use super::Surroundings;
+use super::request::Request;
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// `lock`, `repository Base`, an image's path.
+    pub looked_at: Vec<String>,
+    pub findings: Vec<Finding>,
+}
+
+/// Verifies everything that the compose's records say it ships.
+pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Verified, String> {
+    let request = Request::read(layout).map_err(|error| error.to_string())?;
+    let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
+    let date = recorded_output::<ComposeDate>(layout, "date").map_or(request.started, |date| date.0);
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(date.unsigned_abs() + 1);
+    let lock = verify_lock(layout, &mut verified);
+    let keyring = published_key(layout, &request);
+    for variant in &request.config.variants {
+        let Some(repository) = recorded_output::<Repository>(layout, &format!("createrepo:{}", variant.name)) else { continue };
+        let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at });
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut findings = verify_apt_repository(&layout.path(&repository.path), &repository.suite, keys, threads);
+        findings.iter_mut().for_each(|finding| finding.scope.clone_from(&variant.name));
+        verified.findings.extend(findings);
+        verified.looked_at.push(format!("repository {}", variant.name));
+    }
+    let folders: BTreeSet<String> = request.config.images.iter().map(image_folder_job).collect();
+    for folder in folders.iter().filter_map(|job| recorded_output::<ShippedFolder>(layout, job)) {
+        verify_folder(layout, &folder, keyring.as_ref(), at, &mut verified);
+        for shipped in &folder.images {
+            verify_image(layout, shipped, lock.as_ref(), surroundings, &mut verified).await?;
+        }
+    }
+    Ok(verified)
+}
+
+fn finding(check: &str, subject: &str, message: String) -> Finding {
+    Finding { check: check.to_owned(), severity: Severity::Fatal, scope: String::new(), subject: subject.to_owned(), message, hint: None }
+}
+
+fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
+    let recorded = recorded_output::<LockFile>(layout, "lock")?;
+    verified.looked_at.push("lock".to_owned());
+    let path = layout.path(&recorded.file.path);
+    let text = match fs_err::read_to_string(&path) {
+        Ok(text) if Sha256::of(text.as_bytes()) == recorded.file.sha256 => text,
+        Ok(_) => {
+            verified.findings.push(finding("lock", &recorded.file.path, "it is not the lock that the compose was made from".to_owned()));
+            return None;
+        }
+        Err(error) => {
+            verified.findings.push(finding("lock", &recorded.file.path, error.to_string()));
+            return None;
+        }
+    };
+    Lock::read(&text, &recorded.file.path).map_err(|error| verified.findings.push(finding("lock", &recorded.file.path, error.to_string()))).ok()
+}
+
+/// The public key that the compose was signed with, as it was published beside the repositories.
+fn published_key(layout: &Layout, request: &Request) -> Option<Keyring> {
+    request.config.signing.as_ref()?;
+    Keyring::read([layout.metadata().join("signing-key.asc")]).ok()
+}
+
+/// The checksum files of a folder of images, and their signatures.
+fn verify_folder(layout: &Layout, folder: &ShippedFolder, keyring: Option<&Keyring>, at: SystemTime, verified: &mut Verified) {
+    for file in folder.checksum_files() {
+        match (fs_err::read(layout.path(&file.path)), keyring) {
+            (Err(error), _) => verified.findings.push(finding("checksums", &file.path, error.to_string())),
+            (Ok(text), _) if Sha256::of(&text) != file.sha256 => {
+                verified.findings.push(finding("checksums", &file.path, "it was changed after it was made".to_owned()));
+            }
+            (Ok(text), Some(keyring)) => {
+                let signature = fs_err::read(layout.path(&folder.signature_of(file)));
+                let result = signature.map_err(|error| error.to_string());
+                let result = result.and_then(|signature| verify_detached(keyring, &text, &signature, at).map_err(|error| error.to_string()));
+                if let Err(reason) = result {
+                    verified.findings.push(finding("signatures", &file.path, reason));
+                }
+            }
+            (Ok(_), None) => {}
+        }
+    }
+}
+
+async fn verify_image(
+    layout: &Layout,
+    shipped: &crate::metadata::plan::ShippedImage,
+    lock: Option<&Lock>,
+    surroundings: &Surroundings,
+    verified: &mut Verified,
+) -> Result<(), String> {
+    verified.looked_at.push(shipped.path.clone());
+    let path = layout.path(&shipped.path);
+    match Sha256::of_file(&path) {
+        Err(error) => {
+            verified.findings.push(finding("checksums", &shipped.path, error.to_string()));
+            return Ok(());
+        }
+        Ok((sha256, _)) if sha256 != shipped.image.sha256 => {
+            verified.findings.push(finding("checksums", &shipped.path, format!("its SHA-256 is {sha256}, not {}", shipped.image.sha256)));
+            return Ok(());
+        }
+        Ok(_) => {}
+    }
+    let Some(lock) = lock else { return Ok(()) };
+    let folder = tempfile::tempdir_in(layout.path("work")).map_err(|error| error.to_string())?;
+    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), surroundings.path.clone(), CancellationToken::new());
+    match installed_in_image(&runner, &shipped.image.kind, &path, folder.path()).await {
+        Err(error) => verified.findings.push(finding("image-equals-lock", &shipped.path, error.to_string())),
+        Ok(installed) => {
+            let scope = format!("{}.{}", shipped.image.variant, shipped.image.arch);
+            let packages = lock.packages.iter().map(AsRef::as_ref);
+            verified.findings.extend(image_equals_lock(&installed, packages, Severity::Fatal, &scope, &shipped.path));
+        }
+    }
+    Ok(())
+}
