@@ -39,7 +39,7 @@ impl Environment {
         let source_date_epoch = set("SOURCE_DATE_EPOCH").map(|value| {
             let seconds = value.to_str().and_then(|text| text.parse().ok()).filter(|seconds| *seconds >= 0);
             seconds.ok_or_else(|| {
-                Failure::usage(format!("SOURCE_DATE_EPOCH is {value:?}, which is no number of seconds"))
+                Failure::usage(format!("SOURCE_DATE_EPOCH is `{}`, which is no number of seconds", value.to_string_lossy()))
                     .hint("set it as `date +%s` prints it, or unset it")
             })
         });

@@ -14,8 +14,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    pub const ALL: [Self; 6] =
-        [Self::Finished, Self::Doomed, Self::Usage, Self::Incomplete, Self::Interrupted, Self::Terminated];
+    pub const ALL: [Self; 6] = [Self::Finished, Self::Doomed, Self::Usage, Self::Incomplete, Self::Interrupted, Self::Terminated];
 
     pub const fn code(self) -> u8 {
         match self {

@@ -14,12 +14,11 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on stderr why a command failed. A configuration's errors come ready, with their place in the file.
+/// Says on stderr why a command failed.
 pub fn complain(failure: &Failure) {
-    let mut text = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));
-    if let Some(hint) = &failure.hint {
-        text.push_str(&format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
-    }
+    let message = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));
+    let hint = failure.hint.as_ref().map(|hint| format!("hint: {}\n", harmless_lines(hint).join("\n      ")));
+    let text = message + &hint.unwrap_or_default();
     // There is no other place to say that stderr is closed.
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -31,6 +31,6 @@ impl Paint {
             Tone::Bad => Style::new().red().bold(),
             Tone::Accent => Style::new().cyan(),
         };
-        if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
+        if self.colour && !text.is_empty() { style.force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
     }
 }

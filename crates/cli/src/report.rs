@@ -8,7 +8,6 @@ use charmer_compose::engine::job::JobId;
 use charmer_compose::engine::scheduler::FailedJob;
 use charmer_compose::finding::{Finding, Severity};
 
-use crate::exit::Exit;
 use crate::paint::{Paint, Tone};
 use crate::progress::lines::{failure_details, finding_text};
 use crate::text::{count, duration, harmless, pad, size};
@@ -57,16 +56,6 @@ pub struct Artifact {
 }
 
 impl Summary {
-    /// What the status means for whoever started charmer. A run that was stopped ends with the code of its signal instead.
-    pub fn exit(&self) -> Exit {
-        match self.status {
-            Status::Finished => Exit::Finished,
-            Status::FinishedIncomplete => Exit::Incomplete,
-            Status::Started | Status::Doomed => Exit::Doomed,
-            Status::Terminated => Exit::Interrupted,
-        }
-    }
-
     /// The whole summary.
     pub fn text(&self, paint: Paint) -> String {
         let sections = [
@@ -74,10 +63,11 @@ impl Summary {
             self.finding_section(paint),
             self.failure_section(paint),
             self.left_out_section(paint),
-            self.archive_section(paint),
-            self.last_line(paint),
+            self.note_section(paint),
+            vec![self.last_line(paint)],
         ];
-        sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+        let sections = sections.into_iter().filter(|section| !section.is_empty()).map(|section| section.join("\n") + "\n");
+        sections.collect::<Vec<_>>().join("\n")
     }
 
     /// One line: the status, the time, and where the compose is; with what to do next if it is not whole.
@@ -88,73 +78,80 @@ impl Summary {
             Status::Doomed => Tone::Bad,
         };
         let root = harmless(&self.root.display().to_string());
-        let mut line = format!("{} is {} after {}", harmless(&self.compose_id), paint.text(tone, self.status.word()), duration(self.duration));
-        line.push_str(&match self.status {
-            Status::Finished | Status::FinishedIncomplete => format!(": {root}\n"),
-            Status::Started | Status::Doomed | Status::Terminated => format!("; go on with: charmer resume {}\n", quoted(&root)),
-        });
-        line
+        let next = match self.status {
+            Status::Finished | Status::FinishedIncomplete => format!(": {root}"),
+            Status::Started | Status::Doomed | Status::Terminated => format!("; go on with: charmer resume {}", quoted(&root)),
+        };
+        format!(
+            "{} is {} after {}{next}",
+            harmless(&self.compose_id),
+            paint.text(tone, self.status.word()),
+            duration(self.duration)
+        )
     }
 
-    fn finding_section(&self, paint: Paint) -> String {
+    fn finding_section(&self, paint: Paint) -> Vec<String> {
         let mut findings: Vec<&Finding> = self.findings.iter().filter(|finding| finding.severity != Severity::Off).collect();
         if findings.is_empty() {
-            return String::new();
+            return Vec::new();
         }
         findings.sort_by(|left, right| right.severity.cmp(&left.severity).then_with(|| left.cmp(right)));
         let fatal = findings.iter().filter(|finding| finding.severity == Severity::Fatal).count();
         let counts = [(fatal, "fatal finding"), (findings.len() - fatal, "warning")];
-        let heads: Vec<String> = counts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number, noun)).collect();
-        let mut text = paint.text(Tone::Strong, &heads.join(", ")) + "\n";
+        let heads: Vec<String> =
+            counts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number, noun)).collect();
+        let mut lines = vec![paint.text(Tone::Strong, &heads.join(", "))];
         for finding in findings.iter().take(FINDINGS) {
-            let (tone, word) = if finding.severity == Severity::Fatal { (Tone::Bad, "fatal  ") } else { (Tone::Warning, "warning") };
-            text.push_str(&format!("  {} {}\n", paint.text(tone, word), finding_text(finding)));
-            if let Some(hint) = &finding.hint {
-                text.push_str(&format!("          hint: {}\n", harmless(hint)));
-            }
+            let (tone, word) =
+                if finding.severity == Severity::Fatal { (Tone::Bad, "fatal  ") } else { (Tone::Warning, "warning") };
+            lines.push(format!("  {} {}", paint.text(tone, word), finding_text(finding)));
+            lines.extend(finding.hint.iter().map(|hint| format!("          hint: {}", harmless(hint))));
         }
         if findings.len() > FINDINGS {
-            text.push_str(&format!("  and {} more in compose/metadata/findings.json\n", findings.len() - FINDINGS));
+            lines.push(format!("  and {} more in compose/metadata/findings.json", findings.len() - FINDINGS));
         }
-        text
+        lines
     }
 
-    fn failure_section(&self, paint: Paint) -> String {
+    fn failure_section(&self, paint: Paint) -> Vec<String> {
         if self.failures.is_empty() {
-            return String::new();
+            return Vec::new();
         }
-        let mut text = paint.text(Tone::Strong, &format!("{} failed", count(self.failures.len(), "job"))) + "\n";
+        let mut lines = vec![paint.text(Tone::Strong, &format!("{} failed", count(self.failures.len(), "job")))];
         for failed in &self.failures {
             let allowed = if failed.failable { " (allowed to fail)" } else { "" };
-            text.push_str(&format!("  {}{allowed}\n", paint.text(Tone::Bad, &harmless(failed.job.as_str()))));
-            for line in failure_details(&failed.failure) {
-                text.push_str(&format!("    {line}\n"));
-            }
+            lines.push(format!("  {}{allowed}", paint.text(Tone::Bad, &harmless(failed.job.as_str()))));
+            lines.extend(failure_details(&failed.failure).into_iter().map(|line| format!("    {line}")));
         }
-        text
+        lines
     }
 
-    fn left_out_section(&self, paint: Paint) -> String {
-        let mut text = String::new();
+    fn left_out_section(&self, paint: Paint) -> Vec<String> {
+        let mut lines = Vec::new();
         if !self.skipped.is_empty() {
-            text.push_str(&(paint.text(Tone::Strong, &format!("{} skipped", count(self.skipped.len(), "job"))) + "\n"));
-            for (job, because) in &self.skipped {
-                text.push_str(&format!("  {}, because {} is not there\n", harmless(job.as_str()), harmless(because.as_str())));
-            }
+            lines.push(paint.text(Tone::Strong, &format!("{} skipped", count(self.skipped.len(), "job"))));
+            lines.extend(self.skipped.iter().map(|(job, because)| {
+                format!("  {}, because {} is not there", harmless(job.as_str()), harmless(because.as_str()))
+            }));
         }
         if !self.not_started.is_empty() {
-            text.push_str(&(paint.text(Tone::Strong, &format!("{} not started", count(self.not_started.len(), "job"))) + "\n"));
+            lines.push(paint.text(Tone::Strong, &format!("{} not started", count(self.not_started.len(), "job"))));
         }
-        text
+        lines
     }
 
-    fn archive_section(&self, paint: Paint) -> String {
-        let note = |archives: &[String], what: &str| {
+    fn note_section(&self, paint: Paint) -> Vec<String> {
+        let notes = [
+            (&self.trusted_archives, "taken without a signature, as the configuration says"),
+            (&self.moved_archives, "changed since the package set was fixed; the next lock will differ"),
+        ];
+        let notes = notes.into_iter().filter(|(archives, _)| !archives.is_empty()).map(|(archives, what)| {
             let names: Vec<String> = archives.iter().map(|name| harmless(name)).collect();
-            if names.is_empty() { String::new() } else { format!("{} {what}: {}\n", paint.text(Tone::Warning, "note:"), names.join(", ")) }
-        };
-        note(&self.trusted_archives, "taken without a signature, as the configuration says")
-            + &note(&self.moved_archives, "changed since the package set was fixed; the next lock will differ")
+            format!("{} {what}: {}", paint.text(Tone::Warning, "note:"), names.join(", "))
+        });
+        let unsigned =
+            (!self.signed).then(|| format!("{} repositories and checksums are not signed", paint.text(Tone::Warning, "note:")));
+        notes.chain(unsigned).collect()
     }
 }
 
@@ -164,9 +161,9 @@ fn quoted(name: &str) -> String {
     if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
-fn artifact_table(artifacts: &[Artifact], paint: Paint) -> String {
+fn artifact_table(artifacts: &[Artifact], paint: Paint) -> Vec<String> {
     if artifacts.is_empty() {
-        return String::new();
+        return Vec::new();
     }
     let rows: Vec<[String; 5]> = artifacts.iter().map(artifact_row).collect();
     let head = ["artifact", "size", "sha256", "time", "file"].map(str::to_owned);
@@ -181,9 +178,8 @@ fn artifact_table(artifacts: &[Artifact], paint: Paint) -> String {
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let mut text = paint.text(Tone::Strong, &line(&head)) + "\n";
-    rows.iter().for_each(|row| text.push_str(&(line(row) + "\n")));
-    text
+    let head = paint.text(Tone::Strong, &line(&head));
+    std::iter::once(head).chain(rows.iter().map(line)).collect()
 }
 
 fn artifact_row(artifact: &Artifact) -> [String; 5] {
@@ -226,7 +222,11 @@ mod tests {
                 artifact("repository Base", "compose/Base/repository", 123_456_789, Some(4.25)),
                 artifact("container Base.amd64", "compose/Base/amd64/images/harbour.tar", 61_234_567, None),
             ],
-            findings: vec![finding(Severity::Warn, "\u{1b}[2Jevil"), finding(Severity::Fatal, "worse"), finding(Severity::Off, "unseen")],
+            findings: vec![
+                finding(Severity::Warn, "\u{1b}[2Jevil"),
+                finding(Severity::Fatal, "worse"),
+                finding(Severity::Off, "unseen"),
+            ],
             failures: vec![FailedJob {
                 job: "live:Server.amd64".into(),
                 failable: true,
@@ -242,6 +242,7 @@ mod tests {
             not_started: Vec::new(),
             trusted_archives: vec!["own".into()],
             moved_archives: vec!["debian trixie".into()],
+            signed: false,
         }
     }
 
@@ -255,17 +256,16 @@ mod tests {
         let findings = (0..30).map(|number| finding(Severity::Warn, &format!("p{number:02}")));
         let mut summary = Summary { findings: findings.collect(), ..summary() };
         summary.findings.push(finding(Severity::Fatal, "worse"));
-        let text = summary.finding_section(Paint { colour: false });
-        assert_eq!(text.lines().count(), 1 + FINDINGS + 1);
-        assert!(text.lines().nth(1).unwrap().contains("fatal   Server.amd64: closure: worse"), "{text}");
-        assert!(text.ends_with("and 11 more in compose/metadata/findings.json\n"), "{text}");
+        let lines = summary.finding_section(Paint { colour: false });
+        assert_eq!(lines.len(), 1 + FINDINGS + 1);
+        assert!(lines[1].contains("fatal   Server.amd64: closure: worse"), "{lines:?}");
+        assert_eq!(lines.last().unwrap(), "  and 11 more in compose/metadata/findings.json");
     }
 
     #[test]
     fn a_compose_that_is_not_whole_says_how_to_go_on() {
         let summary = Summary { status: Status::Doomed, root: "/srv/my composes/a".into(), ..summary() };
         let line = summary.last_line(Paint { colour: false });
-        assert!(line.ends_with("is DOOMED after 6:12; go on with: charmer resume '/srv/my composes/a'\n"), "{line}");
-        assert_eq!(summary.exit(), Exit::Doomed);
+        assert!(line.ends_with("is DOOMED after 6:12; go on with: charmer resume '/srv/my composes/a'"), "{line}");
     }
 }

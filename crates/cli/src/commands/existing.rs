@@ -6,6 +6,7 @@ use std::path::Path;
 use charmer_compose::engine::event::Status;
 use charmer_compose::layout::Layout;
 use rustix::fs::FlockOperation;
+use serde::Serialize;
 
 use crate::exit::Failure;
 
@@ -20,11 +21,14 @@ pub(super) struct Existing {
 }
 
 /// Whether somebody works on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Condition {
+    /// A process works on it.
     Running,
     /// Its status is that of a running compose, but the process is gone.
     Died,
+    /// Its status is final.
     Ended,
 }
 

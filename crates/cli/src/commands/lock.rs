@@ -56,6 +56,10 @@ fn changes(old: Option<&Lock>, new: &Lock, path: &Path) -> String {
     let Some(old) = old else { return format!("{path}: {packages} locked\n") };
     let changes = Lock::diff(old, new);
     let mut text: String = changes.iter().map(|change| format!("{}\n", harmless(&change.to_string()))).collect();
-    text.push_str(&if changes.is_empty() { format!("{path}: {packages}, nothing changed\n") } else { format!("{path}: {packages}, {}\n", count(changes.len(), "change")) });
+    text.push_str(&if changes.is_empty() {
+        format!("{path}: {packages}, nothing changed\n")
+    } else {
+        format!("{path}: {packages}, {}\n", count(changes.len(), "change"))
+    });
     text
 }

@@ -14,6 +14,8 @@ mod status;
 mod verify;
 mod why;
 
+pub use status::StatusDocument;
+
 mod existing;
 mod run;
 

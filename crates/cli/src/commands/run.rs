@@ -46,7 +46,12 @@ pub(super) fn surroundings(environment: &Environment) -> Surroundings {
     Surroundings { path: environment.path.clone(), now: SystemTime::now(), apt_folder: "/etc/apt".into() }
 }
 
-pub(super) fn run_options(environment: &Environment, cache_dir: Option<PathBuf>, offline: bool, jobs: Option<u16>) -> Result<RunOptions, Failure> {
+pub(super) fn run_options(
+    environment: &Environment,
+    cache_dir: Option<PathBuf>,
+    offline: bool,
+    jobs: Option<u16>,
+) -> Result<RunOptions, Failure> {
     let jobs = jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
     Ok(RunOptions { cache: environment.cache_dir(cache_dir)?, offline, jobs })
 }
@@ -103,7 +108,9 @@ fn show(summary: &session::Summary, messages: &MessageArguments, environment: &E
     let report = report(summary);
     match messages {
         MessageArguments { message_format: MessageFormat::Json, .. } => {}
-        MessageArguments { quiet: true, .. } => output::print(&report.last_line(Paint { colour: environment.colour_stdout() }))?,
+        MessageArguments { quiet: true, .. } => {
+            output::print(&(report.last_line(Paint { colour: environment.colour_stdout() }) + "\n"))?;
+        }
         _ => output::print(&format!("\n{}", report.text(Paint { colour: environment.colour_stdout() })))?,
     }
     Ok(())

@@ -26,7 +26,11 @@ pub(super) fn verify_compose(arguments: &VerifyArguments, environment: &Environm
     }
     let looked_at = verified.looked_at.join(", ");
     let good = verified.findings.is_empty();
-    let verdict = if good { paint.text(Tone::Good, "all is well") } else { paint.text(Tone::Bad, &count(verified.findings.len(), "finding")) };
+    let verdict = if good {
+        paint.text(Tone::Good, "all is well")
+    } else {
+        paint.text(Tone::Bad, &count(verified.findings.len(), "finding"))
+    };
     text.push_str(&format!("{}: {verdict} in {looked_at}\n", compose.compose_id));
     output::print(&text)?;
     Ok(if good { Exit::Finished } else { Exit::Doomed })

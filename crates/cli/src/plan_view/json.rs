@@ -6,29 +6,38 @@ use serde::Serialize;
 
 use super::Plan;
 
-#[derive(Debug, Serialize)]
+/// What `charmer plan --format json` prints.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'a> {
+pub struct PlanDocument<'a> {
+    /// Raised when a field changes its meaning or goes away: 1.
     format: u32,
+    /// The release that is composed.
     title: &'a str,
+    /// The phases that have jobs, in their order.
     phases: Vec<PhaseSum>,
+    /// Every job, each after those that it needs.
     jobs: &'a [JobPlan],
     critical_path: CriticalPath<'a>,
 }
 
-#[derive(Debug, Serialize)]
+/// The jobs of one phase.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 struct PhaseSum {
     phase: Phase,
+    /// How many.
     jobs: usize,
     /// Seconds of work.
     estimate: f64,
 }
 
-#[derive(Debug, Serialize)]
+/// The chain of jobs that bounds how soon the compose can be ready.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 struct CriticalPath<'a> {
     seconds: f64,
+    /// Each needs the one before.
     jobs: Vec<&'a JobId>,
 }
 
@@ -37,7 +46,7 @@ pub fn document(plan: &Plan) -> String {
         let estimate = jobs.iter().map(|&job| plan.jobs[job].estimate).sum();
         PhaseSum { phase, jobs: jobs.len(), estimate }
     });
-    let document = Document {
+    let document = PlanDocument {
         format: 1,
         title: &plan.title,
         phases: phases.collect(),

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 const ORDER_SWEEPS: usize = 24;
-const HEIGHT_SWEEPS: usize = 80;
+const HEIGHT_SWEEPS: usize = 300;
 /// Between nodes above each other.
 const NODE_GAP: f64 = 20.0;
 /// An edge that passes between nodes takes this much of the column.
@@ -40,7 +40,8 @@ impl Drawing {
     pub(super) fn new(needs: &[Vec<usize>], kept: &BTreeSet<(usize, usize)>, node_height: f64) -> Self {
         let needs = without_shortcuts(needs, kept);
         let layer_of = layers(&needs);
-        let nodes = layer_of.iter().enumerate().map(|(node, &layer)| Spot { node: Some(node), layer, y: 0.0, height: node_height });
+        let nodes =
+            layer_of.iter().enumerate().map(|(node, &layer)| Spot { node: Some(node), layer, y: 0.0, height: node_height });
         let mut drawing = Self {
             spots: nodes.collect(),
             links: BTreeSet::new(),
@@ -55,7 +56,8 @@ impl Drawing {
 
     /// The spots that an edge passes, from its first node to its last.
     pub(super) fn path(&self, from: usize, to: usize) -> Vec<usize> {
-        let before = |spot: usize| self.links.iter().find(|link| link.1 == spot && self.spots[link.0].node.is_none()).map(|link| link.0);
+        let before =
+            |spot: usize| self.links.iter().find(|link| link.1 == spot && self.spots[link.0].node.is_none()).map(|link| link.0);
         let mut path = vec![to];
         let mut end = to;
         while !self.links.contains(&(from, end)) {
@@ -217,7 +219,7 @@ impl Drawing {
     }
 
     fn distance(&self, upper: usize, lower: usize) -> f64 {
-        (self.spots[upper].height + self.spots[lower].height) / 2.0 + NODE_GAP
+        f64::midpoint(self.spots[upper].height, self.spots[lower].height) + NODE_GAP
     }
 }
 
@@ -233,7 +235,9 @@ fn without_shortcuts(needs: &[Vec<usize>], kept: &BTreeSet<(usize, usize)>) -> V
         let says_new = |input: &usize| !inputs.iter().any(|other| ancestors[*other].contains(input));
         reduced.push(inputs.iter().copied().filter(|input| kept.contains(&(*input, node)) || says_new(input)).collect());
         let mut above: BTreeSet<usize> = inputs.iter().copied().collect();
-        inputs.iter().for_each(|&input| above.extend(&ancestors[input]));
+        for &input in inputs {
+            above.extend(&ancestors[input]);
+        }
         ancestors.push(above);
     }
     reduced
@@ -247,7 +251,9 @@ fn layers(needs: &[Vec<usize>]) -> Vec<usize> {
     }
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
     for (node, inputs) in needs.iter().enumerate() {
-        inputs.iter().for_each(|&input| users[input].push(node));
+        for &input in inputs {
+            users[input].push(node);
+        }
     }
     for node in (0..needs.len()).rev().filter(|&node| needs[node].is_empty()) {
         if let Some(first_user) = users[node].iter().map(|&user| layers[user]).min() {

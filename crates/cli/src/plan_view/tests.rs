@@ -17,7 +17,8 @@ fn add(jobs: &mut Vec<JobPlan>, name: &str, phase: Phase, needs: &[&JobId], esti
 pub(crate) fn harbour() -> Plan {
     let mut plan = Vec::new();
     let jobs = &mut plan;
-    let indexes = ["debian", "security", "own"].map(|archive| add(jobs, &format!("index:{archive}"), Phase::Pkgset, &[], 8.0, false));
+    let indexes =
+        ["debian", "security", "own"].map(|archive| add(jobs, &format!("index:{archive}"), Phase::Pkgset, &[], 8.0, false));
     let pkgset = add(jobs, "pkgset", Phase::Pkgset, &indexes.each_ref(), 1.5, false);
     let base = ["amd64", "arm64"].map(|arch| add(jobs, &format!("gather:Base.{arch}"), Phase::Gather, &[&pkgset], 0.4, false));
     let server = [0, 1].map(|arch| {
@@ -51,7 +52,7 @@ pub(crate) fn harbour() -> Plan {
         shipped.extend([image, test, checksum]);
     }
     shipped.extend(repositories);
-    let metadata = add(jobs, "metadata", Phase::Metadata, &shipped.iter().collect::<Vec<_>>(), 0.3, false);
+    add(jobs, "metadata", Phase::Metadata, &shipped.iter().collect::<Vec<_>>(), 0.3, false);
     Plan::new("Harbour Linux 13.1", plan)
 }
 
@@ -105,7 +106,6 @@ fn the_graph_for_graphviz_quotes_names() {
     insta::assert_snapshot!(Plan::new("two\njobs", jobs).show(PlanFormat::Dot, NO_COLOUR));
 }
 
-/// With `CHARMER_PICTURES=DIR`-like needs, print the picture from the binary; here it is only looked at for what would break it.
 #[test]
 fn pictures_are_well_formed_and_hold_every_job_of_small_and_big_plans() {
     let mut jobs = Vec::new();
@@ -113,10 +113,11 @@ fn pictures_are_well_formed_and_hold_every_job_of_small_and_big_plans() {
     for plan in [Plan::new("<&>", jobs), Plan::new("empty", Vec::new()), harbour(), wide()] {
         let picture = plan.show(PlanFormat::Svg, NO_COLOUR);
         assert_eq!(picture, plan.show(PlanFormat::Svg, NO_COLOUR), "the same plan gives the same bytes");
-        assert!(!picture.contains("<script") && !picture.contains('\u{1b}') && !picture.contains("NaN") && !picture.contains("inf"));
+        assert!(
+            !picture.contains("<script") && !picture.contains('\u{1b}') && !picture.contains("NaN") && !picture.contains("inf")
+        );
         assert_eq!(picture.matches("<title>").count(), plan.jobs.len());
         let opened = picture.matches("<g").count();
         assert_eq!(opened, picture.matches("</g>").count());
-        if let Some(folder) = option_env!("PICS") { fs_err::write(format!("{folder}/{}.svg", plan.jobs.len()), picture).unwrap(); }
     }
 }

@@ -10,22 +10,20 @@ const NEEDS: usize = 4;
 
 pub fn text(plan: &Plan, paint: Paint) -> String {
     let work: f64 = plan.jobs.iter().map(|job| job.estimate).sum();
-    let mut text = format!(
-        "{}: {}, about {} of work, {} on the critical path (*)\n",
+    let mut lines = vec![format!(
+        "{}: {}, about {} of work, {} on the critical path (*)",
         paint.text(Tone::Strong, &harmless(&plan.title)),
         count(plan.jobs.len(), "job"),
         duration(work),
         duration(plan.critical.seconds),
-    );
+    )];
     let width = plan.jobs.iter().map(|job| console::measure_text_width(&harmless(job.job.as_str()))).max().unwrap_or(0);
     for (phase, jobs) in plan.phases() {
         let head = paint.text(Tone::Accent, phase.name());
-        text.push_str(&format!("\n{head} {}\n", paint.text(Tone::Dim, &count(jobs.len(), "job"))));
-        for job in jobs {
-            text.push_str(&line(plan, job, width, paint));
-        }
+        lines.push(format!("\n{head} {}", paint.text(Tone::Dim, &count(jobs.len(), "job"))));
+        lines.extend(jobs.into_iter().map(|job| line(plan, job, width, paint)));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 fn line(plan: &Plan, place: usize, width: usize, paint: Paint) -> String {
@@ -42,5 +40,5 @@ fn line(plan: &Plan, place: usize, width: usize, paint: Paint) -> String {
         more => format!("  needs {} and {} more", needs[..NEEDS].join(", "), more - NEEDS),
     };
     let line = format!("  {mark} {name} {:>7}{allowed}{}", duration(job.estimate), paint.text(Tone::Dim, &needs));
-    line.trim_end().to_owned() + "\n"
+    line.trim_end().to_owned()
 }

@@ -11,6 +11,8 @@ use super::run::{JobState, PhaseCount, Run, Transfer};
 const CELL_WIDTH: usize = 32;
 const PHASE_BAR: usize = 8;
 const TRANSFER_BAR: usize = 16;
+/// On narrower terminals words have the room of the bar.
+const WIDTH_FOR_TRANSFER_BAR: usize = 80;
 
 /// The terminal's size in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,12 @@ fn phase_cell(phase: PhaseCount, paint: Paint) -> String {
         _ => Tone::Dim,
     };
     let name = paint.text(if tone == Tone::Accent { Tone::Strong } else { Tone::Plain }, &pad(phase.phase.name(), 14));
-    let cell = format!("{name} {} {}/{}", bar(phase.ended as f64 / phase.total as f64, PHASE_BAR, tone, paint), phase.ended, phase.total);
+    let cell = format!(
+        "{name} {} {}/{}",
+        bar(phase.ended as f64 / phase.total as f64, PHASE_BAR, tone, paint),
+        phase.ended,
+        phase.total
+    );
     pad(&cell, CELL_WIDTH)
 }
 
@@ -64,11 +71,12 @@ fn job_rows(run: &Run, now: f64, width: usize, budget: usize, paint: Paint) -> V
     let mut running: Vec<(&JobState, f64)> = run.running().collect();
     running.sort_by(|left, right| left.1.total_cmp(&right.1));
     let shown = if running.len() > budget { budget.saturating_sub(1) } else { running.len() };
-    let name_width = running[..shown].iter().map(|(job, _)| job.plan.job.as_str().chars().count()).max().unwrap_or(0).min(width * 2 / 5);
+    let name_width =
+        running[..shown].iter().map(|(job, _)| job.plan.job.as_str().chars().count()).max().unwrap_or(0).min(width * 2 / 5);
     let row = |(job, since): &(&JobState, f64)| {
         let name = pad(&fit(&harmless(job.plan.job.as_str()), name_width), name_width);
         let elapsed = format!("{:>7}", rough_duration(now - since));
-        let transfer = job.transfer.as_ref().map(|transfer| transfer_text(transfer, paint)).unwrap_or_default();
+        let transfer = job.transfer.as_ref().map(|transfer| transfer_text(transfer, width, paint)).unwrap_or_default();
         format!("{} {name} {} {transfer}", paint.text(Tone::Accent, "▸"), paint.text(Tone::Dim, &elapsed)).trim_end().to_owned()
     };
     let mut rows: Vec<String> = running[..shown].iter().map(row).collect();
@@ -78,47 +86,49 @@ fn job_rows(run: &Run, now: f64, width: usize, budget: usize, paint: Paint) -> V
     rows
 }
 
-fn transfer_text(transfer: &Transfer, paint: Paint) -> String {
+fn transfer_text(transfer: &Transfer, width: usize, paint: Paint) -> String {
+    if width < WIDTH_FOR_TRANSFER_BAR {
+        return transfer_words(transfer);
+    }
     let part = if transfer.total == 0 { 1.0 } else { transfer.done as f64 / transfer.total as f64 };
     format!(" {} {}", bar(part, TRANSFER_BAR, Tone::Accent, paint), transfer_words(transfer))
 }
 
 /// `212.4 MiB of 1.1 GiB, 12.3 MiB/s, 1:12 left`.
 pub fn transfer_words(transfer: &Transfer) -> String {
-    let mut words = match transfer.unit {
+    let total = || usize::try_from(transfer.total).unwrap_or(usize::MAX);
+    let mut words = vec![match transfer.unit {
         Unit::Bytes => format!("{} of {}", size(transfer.done), size(transfer.total)),
-        Unit::Packages => format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "package")),
-        Unit::Files => format!("{} of {}", transfer.done, count(usize::try_from(transfer.total).unwrap_or(usize::MAX), "file")),
-    };
+        Unit::Packages => format!("{} of {}", transfer.done, count(total(), "package")),
+        Unit::Files => format!("{} of {}", transfer.done, count(total(), "file")),
+    }];
     if let (Unit::Bytes, Some(rate)) = (transfer.unit, transfer.rate()) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive and finite")]
-        let rate = rate as u64;
-        words.push_str(&format!(", {}/s", size(rate)));
+        words.push(size(rate as u64) + "/s");
     }
     if let Some(left) = transfer.remaining().filter(|_| transfer.done < transfer.total) {
-        words.push_str(&format!(", {} left", rough_duration(left)));
+        words.push(rough_duration(left) + " left");
     }
-    words
+    words.join(", ")
 }
 
 /// `12 of 34 jobs, 3:20, about 4:10 left on the critical path (now fetch:Server), 2 warnings`.
 fn footer(run: &Run, now: f64, paint: Paint) -> String {
-    let mut text = paint.text(Tone::Strong, &format!("{} of {}", run.ended(), count(run.jobs.len(), "job")));
-    text.push_str(&format!(", {}", rough_duration(now - run.started)));
-    text.push_str(&remaining_words(run, now));
+    let jobs = format!("{} of {}", run.ended(), count(run.jobs.len(), "job"));
+    let mut words = vec![paint.text(Tone::Strong, &jobs), rough_duration(now - run.started)];
+    words.extend(remaining_words(run, now));
     if run.warnings > 0 {
-        text.push_str(&format!(", {}", paint.text(Tone::Warning, &count(run.warnings, "warning"))));
+        words.push(paint.text(Tone::Warning, &count(run.warnings, "warning")));
     }
     if run.fatal_findings > 0 {
-        text.push_str(&format!(", {}", paint.text(Tone::Bad, &count(run.fatal_findings, "fatal finding"))));
+        words.push(paint.text(Tone::Bad, &count(run.fatal_findings, "fatal finding")));
     }
-    text
+    words.join(", ")
 }
 
-/// `, about 4:10 left on the critical path (now fetch:Server)`, or nothing when all have ended.
-pub fn remaining_words(run: &Run, now: f64) -> String {
+/// `about 4:10 left on the critical path (now fetch:Server)`, or nothing when all have ended.
+pub fn remaining_words(run: &Run, now: f64) -> Option<String> {
     let chain = run.remaining(now);
-    let Some(&next) = chain.jobs.first() else { return String::new() };
-    let job = harmless(run.jobs[next].plan.job.as_str());
-    format!(", about {} left on the critical path (now {job})", rough_duration(chain.seconds))
+    let job = harmless(run.jobs[*chain.jobs.first()?].plan.job.as_str());
+    Some(format!("about {} left on the critical path (now {job})", rough_duration(chain.seconds)))
 }

@@ -88,7 +88,11 @@ impl Narrator {
                 vec![Line::new(Tone::Strong, "ended", format!("{} after {}", status.word(), duration(*seconds)))]
             }
             Event::JobStarted { job, reason, .. } if self.detail.reasons => {
-                vec![Line::new(Tone::Accent, "started", format!("{} ({})", harmless(job.as_str()), harmless(&reason.to_string())))]
+                vec![Line::new(
+                    Tone::Accent,
+                    "started",
+                    format!("{} ({})", harmless(job.as_str()), harmless(&reason.to_string())),
+                )]
             }
             Event::JobStarted { job, .. } if self.detail.course => {
                 vec![Line::new(Tone::Accent, "started", harmless(job.as_str()))]
@@ -137,7 +141,8 @@ impl Narrator {
         let seen = self.findings.remove(job).unwrap_or_default();
         let unshown = seen.saturating_sub(self.detail.findings_per_job);
         let shown = !self.detail.only_failures && unshown > 0;
-        let text = || format!("and {} of {}, all in logs/global/charmer.log", count(unshown, "more finding"), harmless(job.as_str()));
+        let text =
+            || format!("and {} of {}, all in logs/global/charmer.log", count(unshown, "more finding"), harmless(job.as_str()));
         shown.then(|| Line::below(text()))
     }
 }

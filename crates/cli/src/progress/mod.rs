@@ -102,8 +102,10 @@ fn log_reader(path: &Path) -> io::Result<Reader> {
     let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path)?;
     let mut narrator = Narrator::new(Detail::ALL);
     Ok(Box::new(move |entry| {
-        let lines = narrator.lines(entry).into_iter();
-        let text: String = lines.map(|line| format!("{} {}\n", entry.time, line.show(Paint { colour: false }).trim_end())).collect();
+        let mut text = String::new();
+        for line in narrator.lines(entry) {
+            text.extend([&entry.time, " ", line.show(Paint { colour: false }).trim_end(), "\n"]);
+        }
         // A full disk fails the job that it hurts; the log only ends there.
         let _ = file.write_all(text.as_bytes());
     }))

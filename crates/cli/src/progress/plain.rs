@@ -53,7 +53,8 @@ impl<W: Write> Pages<W> {
 
     fn write(&mut self, time: &str, lines: &[Line]) {
         let clock = self.paint.text(Tone::Dim, clock(time));
-        let text: String = lines.iter().map(|line| format!("{clock} {}", line.show(self.paint)).trim_end().to_owned() + "\n").collect();
+        let text: String =
+            lines.iter().map(|line| format!("{clock} {}", line.show(self.paint)).trim_end().to_owned() + "\n").collect();
         // Nobody may be reading; the compose goes on.
         let _ = self.stream.write_all(text.as_bytes());
     }
@@ -75,6 +76,7 @@ pub(super) fn progress_line(run: &Run, now: f64) -> Option<Line> {
         harmless(job.plan.job.as_str()) + &text
     });
     let running = running.collect::<Vec<_>>().join("; ");
-    let jobs = format!("{} of {}{}", run.ended(), count(run.jobs.len(), "job"), remaining_words(run, now));
+    let ended = format!("{} of {}", run.ended(), count(run.jobs.len(), "job"));
+    let jobs = std::iter::once(ended).chain(remaining_words(run, now)).collect::<Vec<_>>().join(", ");
     Some(Line::new(Tone::Dim, "progress", if running.is_empty() { jobs } else { format!("{jobs}: {running}") }))
 }

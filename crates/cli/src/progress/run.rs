@@ -148,7 +148,8 @@ impl Run {
 
     fn progress(&mut self, job: &JobId, done: u64, total: u64, unit: Unit, now: f64) {
         let Some(job) = self.job(job) else { return };
-        let mut samples = job.transfer.take().filter(|transfer| transfer.unit == unit).map_or_else(VecDeque::new, |old| old.samples);
+        let mut samples =
+            job.transfer.take().filter(|transfer| transfer.unit == unit).map_or_else(VecDeque::new, |old| old.samples);
         samples.push_back((now, done));
         while samples.len() > 2 && now - samples[0].0 > RATE_WINDOW {
             samples.pop_front();

@@ -32,14 +32,14 @@ pub enum Event {
         compose_id: String,
         /// charmer's version.
         version: String,
+        /// Whether an earlier run of this compose has left something.
         resumed: bool,
         /// Every job of this run, each after those that it needs.
         jobs: Vec<JobPlan>,
     },
     /// The content of STATUS changed.
-    StatusChanged {
-        status: Status,
-    },
+    StatusChanged { status: Status },
+    /// A job runs, because there is no older output that could be used.
     JobStarted {
         job: JobId,
         /// Why its earlier output could not be used again.
@@ -48,16 +48,10 @@ pub enum Event {
         log: String,
     },
     /// How far a job is; not kept in the journal.
-    Progress {
-        job: JobId,
-        done: u64,
-        total: u64,
-        unit: Unit,
-    },
-    JobMessage {
-        job: JobId,
-        text: String,
-    },
+    Progress { job: JobId, done: u64, total: u64, unit: Unit },
+    /// A job has something to say that people may want to see.
+    JobMessage { job: JobId, text: String },
+    /// Something failed in a way that may pass, and is tried again.
     JobRetried {
         job: JobId,
         /// The attempt that failed, counted from 1.
@@ -66,25 +60,28 @@ pub enum Event {
         /// Seconds until the next attempt.
         delay: f64,
     },
-    Finding {
-        job: JobId,
-        finding: Finding,
-    },
+    /// A job found something that somebody should know.
+    Finding { job: JobId, finding: Finding },
+    /// A job's output is there.
     JobFinished {
         job: JobId,
         how: Finish,
         /// Seconds; 0 for a job that was not done again.
         duration: f64,
     },
+    /// A job gave no output.
     JobFailed {
         job: JobId,
+        /// Whether the compose goes on without it.
         failable: bool,
         failure: FailureReport,
+        /// Seconds.
         duration: f64,
     },
     /// It was not done, because something that it needs is not there.
     JobSkipped {
         job: JobId,
+        /// The job whose output is missing.
         because: JobId,
     },
     /// The run is over.

@@ -1,0 +1,41 @@
+//! The real binary as users meet it: what it prints, where, and how it exits.
+
+mod composes;
+mod configuration;
+mod plan;
+mod usage;
+
+use std::path::Path;
+
+/// What a run of the program left.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// The program with an environment of its own.
+#[derive(Debug, Default)]
+struct Charmer<'a> {
+    folder: Option<&'a Path>,
+    variables: &'a [(&'a str, &'a str)],
+}
+
+impl Charmer<'_> {
+    #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_charmer"));
+        command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").envs(self.variables.iter().copied());
+        if let Some(folder) = self.folder {
+            command.current_dir(folder);
+        }
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+fn charmer(arguments: &[&str]) -> Ran {
+    Charmer::default().run(arguments)
+}
