@@ -50,17 +50,17 @@ impl Layout {
 
     /// A job's log, relative to the compose's folder.
     pub fn job_log(job: &str) -> String {
-        format!("logs/jobs/{job}.log")
+        format!("logs/jobs/{}.log", file_name(job))
     }
 
     /// A job's own folder while it runs.
     pub fn job_work(&self, job: &str) -> PathBuf {
-        self.root.join("work/jobs").join(job)
+        self.root.join("work/jobs").join(file_name(job))
     }
 
     /// A job's record, written when it has succeeded.
     pub fn job_record(&self, job: &str) -> PathBuf {
-        self.root.join("work/records").join(format!("{job}.json"))
+        self.root.join("work/records").join(format!("{}.json", file_name(job)))
     }
 
     /// What the compose was started with: everything that `resume` needs.
@@ -92,4 +92,10 @@ impl Layout {
     pub fn image_work(variant: &str, arch: &str, file: &str) -> String {
         format!("work/images/{variant}/{arch}/{file}")
     }
+}
+
+/// A job's name as a file name. Kinds of jobs have no `_`, so that two names never become one; a colon would end a path for apt, scp
+/// and make.
+fn file_name(job: &str) -> String {
+    job.replacen(':', "_", 1)
 }

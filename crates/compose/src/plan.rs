@@ -35,7 +35,11 @@ pub struct Wanted {
 }
 
 /// The graph of a compose.
-pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> Result<Graph, crate::engine::graph::NothingSelected> {
+pub fn plan(
+    config: &Arc<Config>,
+    wanted: &Wanted,
+    services: &Arc<Services>,
+) -> Result<Graph, crate::engine::graph::NothingSelected> {
     let mut graph = Graph::default();
     let Wanted { compose, packages: source, source_date_epoch, .. } = wanted;
 
@@ -49,7 +53,15 @@ pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> 
     let images = images::plan::plan(&mut graph, config, services, &repositories, *source_date_epoch);
     let images = checks::plan::plan_images(&mut graph, config, images, &selections);
     let folders = metadata::plan::plan_images(&mut graph, config, services, compose, &images, date);
-    let described = metadata::plan::plan(&mut graph, config, compose, &selections, &repositories, services, Described { lock, date, folders });
+    let described = metadata::plan::plan(
+        &mut graph,
+        config,
+        compose,
+        &selections,
+        &repositories,
+        services,
+        Described { lock, date, folders },
+    );
     package_set::plan::plan_recheck(&mut graph, config, &packages, services, described);
 
     graph.select(&wanted.only, &wanted.skip)?;

@@ -59,7 +59,11 @@ impl Services {
     }
 
     /// Runs downloads of a job: their progress and retries become its events.
-    pub async fn download<T, E>(&self, context: &JobContext, work: impl AsyncFnOnce(&Downloader) -> Result<T, E>) -> Result<T, JobError>
+    pub async fn download<T, E>(
+        &self,
+        context: &JobContext,
+        work: impl AsyncFnOnce(&Downloader) -> Result<T, E>,
+    ) -> Result<T, JobError>
     where
         JobError: From<E>,
     {
@@ -69,7 +73,9 @@ impl Services {
             limits: self.download_limits.clone(),
             offline: self.offline,
             progress: progress.clone(),
-            on_retry: Some(Arc::new(move |retry| retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait))),
+            on_retry: Some(Arc::new(move |retry| {
+                retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait)
+            })),
             cancel: context.cancel.clone(),
             ..Options::default()
         })?;
@@ -106,7 +112,9 @@ impl Services {
                 let first_line = passphrase.as_deref().and_then(|text| text.lines().next());
                 Signer::from_key_file(key, first_line).map(Some).map_err(unusable)
             }
-            Some(Signing::Command { command }) => Signer::from_command(command.clone(), &context.runner).await.map(Some).map_err(unusable),
+            Some(Signing::Command { command }) => {
+                Signer::from_command(command.clone(), &context.runner).await.map(Some).map_err(unusable)
+            }
         }
     }
 }

@@ -3,11 +3,11 @@
 //! Nothing here uses charmer's own code: what charmer reads in a test must not have been written by charmer. Tests may start
 //! processes; everything here ends only what it started itself.
 
-mod tarball;
 pub mod boot;
 pub mod deb;
 pub mod dsc;
 pub mod http_server;
 pub mod mirror;
+mod tarball;
 
 pub use tarball::Compression;

@@ -32,7 +32,13 @@ fn read(selections: &[Selection], arch: &str) -> Result<PackageSet, JobError> {
     let index = |archive: &str, selected: &[Selected]| IndexFile {
         name: format!("the selection of {archive}.{arch}"),
         kind: IndexKind::Binaries { arch: arch.to_owned() },
-        origin: Origin { archive: archive.to_owned(), suite: String::new(), component: String::new(), priority: 500, lookaside: false },
+        origin: Origin {
+            archive: archive.to_owned(),
+            suite: String::new(),
+            component: String::new(),
+            priority: 500,
+            lookaside: false,
+        },
         text: selected.iter().flat_map(|selected| [selected.package.stanza.as_bytes(), b"\n"].concat()).collect(),
     };
     let lookasides = selections.iter().map(|selection| index("lookaside archives", &selection.lookaside));

@@ -39,9 +39,13 @@ fn pass(context: &JobContext, findings: Vec<Finding>) -> Result<Passed, JobError
 /// Adds the jobs that prove package sets: each variant and arch installable, all of them of the same versions.
 pub fn plan_packages(graph: &mut Graph, config: &Arc<Config>, selections: &Selections) {
     for (variant, arch) in selections.keys() {
-        let below: Vec<_> = variants_below(config, variant).map(|variant| selections[&(variant.name.clone(), arch.clone())]).collect();
+        let below: Vec<_> =
+            variants_below(config, variant).map(|variant| selections[&(variant.name.clone(), arch.clone())]).collect();
         let failable = config.variant(variant).and_then(|variant| variant.arch(arch)).is_some_and(|arch| arch.failable);
-        let job = Job::new(Phase::Repoclosure, format!("{variant}.{arch}")).spec(&config.checks).failable(failable).weight(Weight::new(1, 256));
+        let job = Job::new(Phase::Repoclosure, format!("{variant}.{arch}"))
+            .spec(&config.checks)
+            .failable(failable)
+            .weight(Weight::new(1, 256));
         let checks = config.checks.clone();
         let required: Vec<_> = below.iter().map(|selection| selection.required()).collect();
         graph.add_deliverable(job, required, move |context, selections: Vec<Selection>| {
@@ -61,10 +65,19 @@ pub fn plan_packages(graph: &mut Graph, config: &Arc<Config>, selections: &Selec
 }
 
 /// Adds the jobs that read the repositories back as a client would.
-pub fn plan_repositories(graph: &mut Graph, config: &Arc<Config>, services: &Arc<Services>, repositories: &BTreeMap<String, VariantRepository>, date: Handle<ComposeDate>) {
+pub fn plan_repositories(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    repositories: &BTreeMap<String, VariantRepository>,
+    date: Handle<ComposeDate>,
+) {
     for (variant, planned) in repositories {
         let severity = config.checks.signatures;
-        let job = Job::new(Phase::Test, format!("{variant}.repository")).spec(&(severity, &config.signing)).weight(Weight::new(2, 256)).estimate(3.0);
+        let job = Job::new(Phase::Test, format!("{variant}.repository"))
+            .spec(&(severity, &config.signing))
+            .weight(Weight::new(2, 256))
+            .estimate(3.0);
         let services = services.clone();
         graph.add(job, (planned.repository, date), move |context, (repository, date)| {
             let services = services.clone();
@@ -78,7 +91,10 @@ pub fn plan_repositories(graph: &mut Graph, config: &Arc<Config>, services: &Arc
                     Ok(verify_apt_repository(&root, &repository.suite, keys, threads))
                 };
                 let mut findings = context.blocking(verify).await?;
-                findings.iter_mut().filter(|finding| finding.check == "signatures").for_each(|finding| finding.severity = severity);
+                findings
+                    .iter_mut()
+                    .filter(|finding| finding.check == "signatures")
+                    .for_each(|finding| finding.severity = severity);
                 findings.retain(|finding| finding.severity != Severity::Off);
                 pass(&context, findings)
             }
@@ -93,38 +109,54 @@ async fn signing_keyring(context: &JobContext, services: &Services) -> Result<Op
 }
 
 /// Adds the jobs that look at images. What follows takes the images that these give: one that fails is absent there.
-pub fn plan_images(graph: &mut Graph, config: &Arc<Config>, images: Vec<PlannedImage>, selections: &Selections) -> Vec<PlannedImage> {
+pub fn plan_images(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    images: Vec<PlannedImage>,
+    selections: &Selections,
+) -> Vec<PlannedImage> {
     images.into_iter().map(|planned| plan_image(graph, config, planned, selections)).collect()
 }
 
-fn plan_image(graph: &mut Graph, config: &Arc<Config>, PlannedImage { spec, image: made }: PlannedImage, selections: &Selections) -> PlannedImage {
-    let below = variants_below(config, &spec.variant).map(|variant| selections[&(variant.name.clone(), spec.arch.clone())].required());
+fn plan_image(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    PlannedImage { spec, image: made }: PlannedImage,
+    selections: &Selections,
+) -> PlannedImage {
+    let below =
+        variants_below(config, &spec.variant).map(|variant| selections[&(variant.name.clone(), spec.arch.clone())].required());
     let below: Vec<_> = below.collect();
     let scope = format!("{}.{}.{}", spec.variant, spec.arch, spec.name);
     let job = Job::new(Phase::Test, scope).spec(&config.checks).failable(spec.failable).estimate(10.0);
     let checks = config.checks.clone();
-    let checked = graph.add_deliverable(job, (made.required(), below), move |context, (made, selections): (Image, Vec<Selection>)| {
-        let checks = checks.clone();
-        async move {
-            let locked: Vec<Arc<LockedPackage>> =
-                selections.iter().flat_map(|selection| selection.packages.iter().map(|selected| selected.package.clone())).collect();
-            let file = context.layout.path(&made.path);
-            let scope = format!("{}.{}", made.variant, made.arch);
-            let mut findings = Vec::new();
-            if checks.image_equals_lock != Severity::Off {
-                let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work).await.map_err(|error| JobError::caused(&error))?;
-                let locked = locked.iter().map(AsRef::as_ref);
-                findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
+    let checked =
+        graph.add_deliverable(job, (made.required(), below), move |context, (made, selections): (Image, Vec<Selection>)| {
+            let checks = checks.clone();
+            async move {
+                let locked: Vec<Arc<LockedPackage>> = selections
+                    .iter()
+                    .flat_map(|selection| selection.packages.iter().map(|selected| selected.package.clone()))
+                    .collect();
+                let file = context.layout.path(&made.path);
+                let scope = format!("{}.{}", made.variant, made.arch);
+                let mut findings = Vec::new();
+                if checks.image_equals_lock != Severity::Off {
+                    let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work)
+                        .await
+                        .map_err(|error| JobError::caused(&error))?;
+                    let locked = locked.iter().map(AsRef::as_ref);
+                    findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
+                }
+                if made.format == "iso" && checks.iso_sanity != Severity::Off {
+                    let volume_id = made.volume_id.as_deref().unwrap_or_default();
+                    let expected = iso::ExpectedIso::live(volume_id);
+                    let checked = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await;
+                    findings.extend(checked.map_err(|error| JobError::caused(&error))?);
+                }
+                report(&context, findings)?;
+                Ok(made)
             }
-            if made.format == "iso" && checks.iso_sanity != Severity::Off {
-                let volume_id = made.volume_id.as_deref().unwrap_or_default();
-                let expected = iso::ExpectedIso::live(volume_id);
-                let checked = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await;
-                findings.extend(checked.map_err(|error| JobError::caused(&error))?);
-            }
-            report(&context, findings)?;
-            Ok(made)
-        }
-    });
+        });
     PlannedImage { spec, image: checked }
 }

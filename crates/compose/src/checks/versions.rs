@@ -11,7 +11,8 @@ pub(super) fn same_versions(selections: &[&Selection], severity: Severity) -> Ve
     for selection in selections {
         let scope = format!("{}.{}", selection.variant, selection.arch);
         for selected in &selection.packages {
-            let places = versions.entry(&selected.package.source).or_default().entry(&selected.package.source_version).or_default();
+            let places =
+                versions.entry(&selected.package.source).or_default().entry(&selected.package.source_version).or_default();
             if places.last() != Some(&scope) {
                 places.push(scope.clone());
             }
@@ -25,7 +26,10 @@ pub(super) fn same_versions(selections: &[&Selection], severity: Severity) -> Ve
             severity,
             scope: String::new(),
             subject: source.to_owned(),
-            message: format!("packages of the source {source} are there in several versions: {}", places.collect::<Vec<_>>().join("; ")),
+            message: format!(
+                "packages of the source {source} are there in several versions: {}",
+                places.collect::<Vec<_>>().join("; ")
+            ),
             hint: None,
         }
     };

@@ -114,6 +114,8 @@ pub struct Weight {
 }
 
 impl Weight {
+    /// So little that it is not worth counting.
+    pub const NONE: Self = Self { cores: 0, memory: 0 };
     pub const LIGHT: Self = Self { cores: 1, memory: 128 };
 
     pub const fn new(cores: u32, memory: u64) -> Self {

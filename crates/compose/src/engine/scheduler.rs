@@ -265,7 +265,8 @@ impl Scheduler {
         let memory: u64 = running().map(|job| job.weight.memory).sum();
         let fits = cores + wanted.weight.cores <= limits.machine.cores && memory + wanted.weight.memory <= limits.machine.memory;
         let network = !wanted.network || running().filter(|job| job.network).count() < limits.network;
-        self.running.len() < limits.jobs && network && (fits || self.running.is_empty())
+        let counted = running().filter(|job| job.weight != Weight::NONE).count();
+        wanted.weight == Weight::NONE || (counted < limits.jobs && network && (fits || counted == 0))
     }
 
     fn start(&mut self, id: NodeId) {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::config::resolved::Variant;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
-use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase};
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::package_set::lock::Lock;
 use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
@@ -26,14 +26,18 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
     for variant in &config.variants {
         for arch in &variant.arches {
             let name = arch.arch.clone();
-            let parent: Vec<_> = variant.parent.iter().map(|parent| selections[&(parent.clone(), name.clone())].required()).collect();
+            let parent: Vec<_> =
+                variant.parent.iter().map(|parent| selections[&(parent.clone(), name.clone())].required()).collect();
             let spec = (variant, &config.checks, config.overlays());
             let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
-            let selection = graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
-                let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
-                async move { context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await }
-            });
+            let selection =
+                graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
+                    let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
+                    async move {
+                        context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await
+                    }
+                });
             selections.insert((variant.name.clone(), name), selection);
         }
     }
@@ -89,16 +93,26 @@ pub struct ComposeDate(pub i64);
 impl Output for ComposeDate {}
 
 /// Adds the job that says which date repositories carry: `SOURCE_DATE_EPOCH`, the lock's, or that of the newest index.
-pub fn plan_date(graph: &mut Graph, packages: &PackageSetJobs, source: &PackageSource, source_date_epoch: Option<i64>, started: i64) -> Handle<ComposeDate> {
+pub fn plan_date(
+    graph: &mut Graph,
+    packages: &PackageSetJobs,
+    source: &PackageSource,
+    source_date_epoch: Option<i64>,
+    started: i64,
+) -> Handle<ComposeDate> {
     let locked = match source {
         PackageSource::Lock(lock) => Some(lock.date),
         PackageSource::Archives { .. } => None,
     };
     let fixed = source_date_epoch.or(locked);
-    graph.add(Job::named("date", Phase::Lock, "").spec(&(fixed, started)).estimate(0.1), packages.indexes.clone(), move |_, indexes| async move {
-        let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
-        Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
-    })
+    graph.add(
+        Job::named("date", Phase::Lock, "").spec(&(fixed, started)).weight(Weight::NONE).estimate(0.1),
+        packages.indexes.clone(),
+        move |_, indexes| async move {
+            let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
+            Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
+        },
+    )
 }
 
 /// The lock as a file of the compose.
@@ -118,7 +132,15 @@ impl Output for LockFile {
 
 /// Adds the job that makes the lock out of all selections. When the package set came from a lock, the new one has the same indexes
 /// and date, and must not need anything else.
-pub fn plan_lock(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs, selections: &Selections, date: Handle<ComposeDate>, source: &PackageSource, exact: bool) -> Handle<LockFile> {
+pub fn plan_lock(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    packages: &PackageSetJobs,
+    selections: &Selections,
+    date: Handle<ComposeDate>,
+    source: &PackageSource,
+    exact: bool,
+) -> Handle<LockFile> {
     let given = match source {
         PackageSource::Lock(lock) => Some(lock.clone()),
         PackageSource::Archives { .. } => None,
@@ -136,17 +158,31 @@ pub fn plan_lock(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJ
             let text = lock.write();
             let path = context.layout.metadata().join("charmer.lock");
             write_durably(&path, text.as_bytes())?;
-            let file = OutputFile { path: "compose/metadata/charmer.lock".into(), size: text.len() as u64, sha256: Sha256::of(text.as_bytes()) };
-            let trusted = lock.indexes.iter().filter(|index| index.trusted).map(|index| format!("{} {}", index.archive, index.suite));
+            let file = OutputFile {
+                path: "compose/metadata/charmer.lock".into(),
+                size: text.len() as u64,
+                sha256: Sha256::of(text.as_bytes()),
+            };
+            let trusted =
+                lock.indexes.iter().filter(|index| index.trusted).map(|index| format!("{} {}", index.archive, index.suite));
             Ok(LockFile { file, packages: lock.packages.len() as u64, trusted: trusted.collect() })
         }
     })
 }
 
-fn make_lock(ecosystem: &str, indexes: &[Arc<Indexes>], selections: &[Arc<Option<Selection>>], given: Option<&Lock>, date: ComposeDate) -> Lock {
+fn make_lock(
+    ecosystem: &str,
+    indexes: &[Arc<Indexes>],
+    selections: &[Arc<Option<Selection>>],
+    given: Option<&Lock>,
+    date: ComposeDate,
+) -> Lock {
     let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
-    let mut packages: Vec<_> =
-        selections.iter().flat_map(|selection| selection.packages.iter().chain(&selection.lookaside)).map(|selected| selected.package.clone()).collect();
+    let mut packages: Vec<_> = selections
+        .iter()
+        .flat_map(|selection| selection.packages.iter().chain(&selection.lookaside))
+        .map(|selected| selected.package.clone())
+        .collect();
     packages.sort();
     packages.dedup();
     let mut sources: Vec<_> = selections.iter().flat_map(|selection| selection.sources.iter().cloned()).collect();

@@ -48,7 +48,8 @@ pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, V
 
     let mut taken: BTreeMap<String, Selected> = BTreeMap::new();
     if let Some(parent) = question.parent.filter(|_| !question.optional) {
-        let inherited = |selected: &Selected| Selected { package: selected.package.clone(), reason: Reason::Parent(parent.variant.clone()) };
+        let inherited =
+            |selected: &Selected| Selected { package: selected.package.clone(), reason: Reason::Parent(parent.variant.clone()) };
         taken.extend(parent.packages.iter().map(|selected| (selected.package.id(), inherited(selected))));
     }
     let locked = |selected: &closure::Selected, lookaside| Selected {
@@ -176,7 +177,11 @@ fn locked_source(set: &PackageSet, id: SourceId) -> LockedSource {
     let source = set.source(id);
     let origin = set.origin_of(source.origin);
     let file = |file: &charmer_packages::ecosystem::SourceFile| LockedFile {
-        path: if source.directory.is_empty() || source.directory == "." { file.name.clone() } else { format!("{}/{}", source.directory, file.name) },
+        path: if source.directory.is_empty() || source.directory == "." {
+            file.name.clone()
+        } else {
+            format!("{}/{}", source.directory, file.name)
+        },
         size: file.size,
         sha256: Sha256::from_bytes(file.sha256),
     };

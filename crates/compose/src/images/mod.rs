@@ -12,8 +12,8 @@ mod installed;
 mod layer;
 pub mod live;
 pub mod medium;
-pub mod plan;
 mod oci;
+pub mod plan;
 pub mod rootfs;
 
 use std::path::{Path, PathBuf};

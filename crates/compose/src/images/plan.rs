@@ -17,7 +17,10 @@ use crate::services::Services;
 
 use super::live::{self, LiveLogin};
 use super::medium::volume_id;
-use super::{ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build, build_rootfs};
+use super::{
+    ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build,
+    build_rootfs,
+};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
@@ -67,13 +70,19 @@ fn plan_image(
     image: &ImageSpec,
     source_date_epoch: Option<i64>,
 ) -> PlannedImage {
-    let trees: Vec<_> = variants_below(config, &image.variant).map(|variant| repositories[&variant.name].trees[&image.arch].required()).collect();
+    let trees: Vec<_> =
+        variants_below(config, &image.variant).map(|variant| repositories[&variant.name].trees[&image.arch].required()).collect();
     let kind = kind_of(config, image);
     let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
     let rootfs = {
         let spec = (image, &config.release, &config.signing, source_date_epoch);
         let tools = ["mmdebstrap", "apt-get", "dpkg", "tar"];
-        let job = Job::new(Phase::Rootfs, &scope).spec(&spec).tools(&tools).weight(Weight::new(1, 1024)).estimate(60.0).failable(image.failable);
+        let job = Job::new(Phase::Rootfs, &scope)
+            .spec(&spec)
+            .tools(&tools)
+            .weight(Weight::new(1, 1024))
+            .estimate(60.0)
+            .failable(image.failable);
         let (config, services, image) = (config.clone(), services.clone(), image.clone());
         graph.add_deliverable(job, trees, move |context, trees| {
             let (config, services, image) = (config.clone(), services.clone(), image.clone());
@@ -84,8 +93,14 @@ fn plan_image(
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
     };
-    let tools: Vec<_> = kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
-    let job = Job::new(phase, &scope).spec(&(image, &kind)).tools(&tools).weight(Weight::new(2, 1024)).estimate(40.0).failable(image.failable);
+    let tools: Vec<_> =
+        kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let job = Job::new(phase, &scope)
+        .spec(&(image, &kind))
+        .tools(&tools)
+        .weight(Weight::new(2, 1024))
+        .estimate(40.0)
+        .failable(image.failable);
     let of_job = image.clone();
     let made = graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
         let (image, kind) = (of_job.clone(), kind.clone());
@@ -96,7 +111,8 @@ fn plan_image(
 
 /// The variant and, for one that only adds to its parent, the parent and so on.
 pub fn variants_below<'a>(config: &'a Config, variant: &str) -> impl Iterator<Item = &'a Variant> {
-    let parent = |variant: &&'a Variant| variant.parent.as_deref().filter(|_| variant.optional).and_then(|parent| config.variant(parent));
+    let parent =
+        |variant: &&'a Variant| variant.parent.as_deref().filter(|_| variant.optional).and_then(|parent| config.variant(parent));
     std::iter::successors(config.variant(variant), move |variant| parent(variant))
 }
 
@@ -122,7 +138,9 @@ async fn make_rootfs(
         packages: image.packages.clone(),
         files: match &image.kind {
             configured::ImageKind::Container(_) => BTreeMap::new(),
-            configured::ImageKind::Live(live) => live::files(live.hostname.as_deref().unwrap_or(&config.release.short), live_login(live)),
+            configured::ImageKind::Live(live) => {
+                live::files(live.hostname.as_deref().unwrap_or(&config.release.short), live_login(live))
+            }
         },
         root_password: match &image.kind {
             configured::ImageKind::Container(_) => None,
@@ -135,7 +153,12 @@ async fn make_rootfs(
     fs_err::create_dir_all(tar.parent().unwrap_or(&tar))?;
     let rootfs = build_rootfs(&context.runner, &spec, &context.work.join("rootfs"), &tar).await?;
     let (sha256, size) = context.blocking(move || Ok(Sha256::of_file(&tar)?)).await?;
-    Ok(RootfsFile { file: OutputFile { path, size, sha256 }, arch: rootfs.arch, epoch: rootfs.epoch, installed: rootfs.installed })
+    Ok(RootfsFile {
+        file: OutputFile { path, size, sha256 },
+        arch: rootfs.arch,
+        epoch: rootfs.epoch,
+        installed: rootfs.installed,
+    })
 }
 
 /// The public key that the composed repositories are signed with, where mmdebstrap can read it. None when they are not signed.

@@ -25,7 +25,7 @@ use crate::repositories::{RepositoryError, package_path};
 use crate::services::Services;
 
 use super::ComposeRecord;
-use super::checksums::{SIGNATURE_SUFFIX, ChecksumKind, Checksums, checksum_files, checksums_of_file};
+use super::checksums::{ChecksumKind, Checksums, SIGNATURE_SUFFIX, checksum_files, checksums_of_file};
 use super::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
 use super::debs::{DebCategory, DebPlace, DebRecord, debs_json};
 use super::images::{ImageRecord, images_json, productmd_kind};
@@ -99,7 +99,8 @@ pub fn plan_images(
         let (services, id) = (services.clone(), compose.id.clone());
         let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
         graph.add(job, (inputs, date), move |context, (images, date)| {
-            let (services, id, names, kinds, folder) = (services.clone(), id.clone(), names.clone(), kinds.clone(), folder.clone());
+            let (services, id, names, kinds, folder) =
+                (services.clone(), id.clone(), names.clone(), kinds.clone(), folder.clone());
             async move {
                 let present = names.into_iter().zip(images).filter_map(|(name, image)| Some((name, image.as_ref().clone()?)));
                 let shipped = ship(&context, &id, &folder, present.collect(), kinds).await?;
@@ -137,7 +138,13 @@ const fn checksum_kind(kind: Checksum) -> ChecksumKind {
 }
 
 /// Gives images their final names, and writes the checksum files.
-async fn ship(context: &JobContext, id: &str, folder: &str, images: Vec<(String, Image)>, kinds: BTreeSet<ChecksumKind>) -> Result<ShippedFolder, JobError> {
+async fn ship(
+    context: &JobContext,
+    id: &str,
+    folder: &str,
+    images: Vec<(String, Image)>,
+    kinds: BTreeSet<ChecksumKind>,
+) -> Result<ShippedFolder, JobError> {
     let (layout, id, folder) = (context.layout.clone(), id.to_owned(), folder.to_owned());
     let work = move || {
         let root = layout.path(&folder);
@@ -165,7 +172,12 @@ async fn ship(context: &JobContext, id: &str, folder: &str, images: Vec<(String,
     context.blocking(work).await
 }
 
-async fn sign_checksums(context: &JobContext, services: &Services, mut shipped: ShippedFolder, date: ComposeDate) -> Result<ShippedFolder, JobError> {
+async fn sign_checksums(
+    context: &JobContext,
+    services: &Services,
+    mut shipped: ShippedFolder,
+    date: ComposeDate,
+) -> Result<ShippedFolder, JobError> {
     let Some(signer) = services.signer(context).await? else { return Ok(shipped) };
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
     let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
@@ -213,10 +225,14 @@ pub fn plan(
             let variants: Vec<_> = config.variants.iter().map(|variant| variant_record(variant, &selections, &images)).collect();
             let texts = [
                 ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), None, &variants)),
-                ("images.json", images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>())),
+                (
+                    "images.json",
+                    images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>()),
+                ),
                 ("debs.json", debs_json(&compose, &deb_records(&selections).map_err(|error| JobError::caused(&error))?)),
             ];
-            let written = texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
+            let written =
+                texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
             let mut files = written.collect::<Result<Vec<_>, _>>()?;
             if let Some(signer) = services.signer(&context).await? {
                 files.push(write(&context.layout, "compose/metadata/signing-key.asc".to_owned(), &signer.certificate())?);
@@ -239,7 +255,8 @@ fn release_record(config: &Config) -> ReleaseRecord {
 }
 
 fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&ShippedImage]) -> VariantRecord {
-    let arches: BTreeSet<String> = selections.iter().filter(|selection| selection.variant == variant.name).map(|selection| selection.arch.clone()).collect();
+    let arches: BTreeSet<String> =
+        selections.iter().filter(|selection| selection.variant == variant.name).map(|selection| selection.arch.clone()).collect();
     let everywhere = |path: String| arches.iter().map(|arch| (arch.clone(), path.clone())).collect::<BTreeMap<_, _>>();
     let repository = format!("{}/repository", variant.name);
     let mut paths = BTreeMap::from([
@@ -276,7 +293,11 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
         mtime: date,
         path: shipped.path.trim_start_matches("compose/").to_owned(),
         size: image.size,
-        subvariant: if shipped.name == image.kind { image.variant.clone() } else { format!("{}-{}", image.variant, shipped.name) },
+        subvariant: if shipped.name == image.kind {
+            image.variant.clone()
+        } else {
+            format!("{}-{}", image.variant, shipped.name)
+        },
         image_type: image_type.to_owned(),
         volume_id: image.volume_id.clone(),
     };
@@ -294,6 +315,7 @@ fn deb_records(selections: &[&Selection]) -> Result<BTreeMap<DebPlace, DebRecord
         let path = format!("{}/repository/{}", selection.variant, package_path(package)?);
         Ok((place, DebRecord { category: DebCategory::Binary, path, sha256: package.file.sha256, size: package.file.size }))
     };
-    let packages = selections.iter().flat_map(|selection| selection.packages.iter().map(move |selected| (*selection, &selected.package)));
+    let packages =
+        selections.iter().flat_map(|selection| selection.packages.iter().map(move |selected| (*selection, &selected.package)));
     packages.map(|(selection, package)| binary(selection, package)).collect()
 }

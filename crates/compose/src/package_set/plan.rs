@@ -79,7 +79,13 @@ pub struct PackageSetJobs {
 
 /// Adds the jobs that fetch and read indexes, or read the lock. `compose_id` keeps what an older compose has read from being taken
 /// for what the archives have now.
-pub fn plan(graph: &mut Graph, config: &Arc<Config>, source: &PackageSource, services: &Arc<Services>, compose_id: &str) -> PackageSetJobs {
+pub fn plan(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    source: &PackageSource,
+    services: &Arc<Services>,
+    compose_id: &str,
+) -> PackageSetJobs {
     match source {
         PackageSource::Lock(lock) => {
             let (lock, config) = (lock.clone(), config.clone());
@@ -92,9 +98,11 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, source: &PackageSource, ser
         }
         PackageSource::Archives { keep } => {
             let archives = config.archives.iter();
-            let indexes: Vec<_> = archives.map(|(name, archive)| plan_archive(graph, config, name, archive, services, compose_id)).collect();
+            let indexes: Vec<_> =
+                archives.map(|(name, archive)| plan_archive(graph, config, name, archive, services, compose_id)).collect();
             let (keep, of_set) = (keep.clone(), config.clone());
-            let job = Job::new(Phase::Pkgset, "").spec(&(&config.archives, keep.as_deref())).weight(Weight::new(2, 600)).estimate(1.5);
+            let job =
+                Job::new(Phase::Pkgset, "").spec(&(&config.archives, keep.as_deref())).weight(Weight::new(2, 600)).estimate(1.5);
             let set = graph.add_volatile(job, indexes.clone(), move |context, indexes| {
                 let (keep, config) = (keep.clone(), of_set.clone());
                 async move {
@@ -137,7 +145,13 @@ fn plan_archive(
 }
 
 /// The source of an archive as the fetcher takes it.
-pub(super) fn archive_source(name: &str, archive: &Archive, mirror: &DebMirror, sources: bool, services: &Services) -> Result<ArchiveSource, JobError> {
+pub(super) fn archive_source(
+    name: &str,
+    archive: &Archive,
+    mirror: &DebMirror,
+    sources: bool,
+    services: &Services,
+) -> Result<ArchiveSource, JobError> {
     let keyrings = match &mirror.trust {
         Trust::Keyring(path) => vec![path.clone()],
         Trust::Unchecked => Vec::new(),
@@ -166,7 +180,9 @@ async fn fetch_archive(
 ) -> Result<Indexes, JobError> {
     let cache = services.open_cache()?;
     let source = archive_source(name, archive, mirror, sources, services)?;
-    let fetched = services.download(context, async |downloader| archive::fetch_indexes(&source, &cache, downloader, services.now).await).await?;
+    let fetched = services
+        .download(context, async |downloader| archive::fetch_indexes(&source, &cache, downloader, services.now).await)
+        .await?;
     let mut files = Vec::new();
     for index in &fetched {
         let priority = match (&index.release.release, archive.priority) {
@@ -241,7 +257,8 @@ fn unpack(indexes: &[Arc<Indexes>], context: &JobContext, config: &Config) -> Re
     std::thread::scope(|scope| {
         let each = indexes.iter().flat_map(|indexes| indexes.files.iter().map(move |file| (&indexes.archive, file)));
         let threads: Vec<_> = each.map(|(archive, file)| scope.spawn(move || read(archive, file))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let join =
+            |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         threads.into_iter().map(join).collect()
     })
 }
@@ -333,7 +350,8 @@ pub fn plan_packages(
     graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0), selections, move |context, selections| {
         let (config, services) = (config.clone(), services.clone());
         async move {
-            let packages = |selection: &Selection| selection.packages.iter().map(|selected| selected.package.clone()).collect::<Vec<_>>();
+            let packages =
+                |selection: &Selection| selection.packages.iter().map(|selected| selected.package.clone()).collect::<Vec<_>>();
             let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
             let all: BTreeSet<Arc<LockedPackage>> = selections.iter().flat_map(|selection| packages(selection)).collect();
             let wanted: Vec<_> = all.iter().map(|package| (package.archive.as_str(), &package.file)).collect();
@@ -382,9 +400,13 @@ pub async fn fetch_files(
         }
         requests.push(Request { urls: vec![Request::url(&bases[archive], &file.path)], size: file.size, sha256: file.sha256 });
     }
-    let fetched = services.download(context, async |downloader| Ok::<_, JobError>(downloader.fetch_all(&requests, &cache).await)).await?;
+    let fetched =
+        services.download(context, async |downloader| Ok::<_, JobError>(downloader.fetch_all(&requests, &cache).await)).await?;
     if let Err(errors) = fetched {
-        return Ok(Err(errors.into_iter().map(|error| MissingFile { path: error.url.clone(), reason: error.cause.to_string() }).collect()));
+        return Ok(Err(errors
+            .into_iter()
+            .map(|error| MissingFile { path: error.url.clone(), reason: error.cause.to_string() })
+            .collect()));
     }
     let layout = context.layout.clone();
     let files: Vec<OutputFile> = wanted
@@ -439,7 +461,10 @@ pub fn plan_recheck<T: Send + Sync + 'static>(
         async move {
             for indexes in indexes {
                 if let Err(error) = recheck(&context, &config, &services, &indexes).await {
-                    context.finding(moved_finding(&indexes.archive, format!("whether it moved cannot be seen: {}", error.report.message)));
+                    context.finding(moved_finding(
+                        &indexes.archive,
+                        format!("whether it moved cannot be seen: {}", error.report.message),
+                    ));
                 }
             }
             Ok(Rechecked)
@@ -452,8 +477,11 @@ async fn recheck(context: &JobContext, config: &Config, services: &Services, ind
     let ArchiveOrigin::DebMirror(mirror) = &archive.origin else { return Ok(()) };
     let cache = services.open_cache()?;
     let source = archive_source(&indexes.archive, archive, mirror, false, services)?;
-    let moved =
-        services.download(context, async |downloader| archive::release_moved(&source, &indexes.locked, &cache, downloader, services.now).await).await?;
+    let moved = services
+        .download(context, async |downloader| {
+            archive::release_moved(&source, &indexes.locked, &cache, downloader, services.now).await
+        })
+        .await?;
     for moved in moved {
         let message = format!("{} moved while the compose was made: from {} to {}", moved.suite, moved.before, moved.now);
         context.finding(moved_finding(&moved.archive, message));
@@ -463,7 +491,14 @@ async fn recheck(context: &JobContext, config: &Config, services: &Services, ind
 
 fn moved_finding(archive: &str, message: String) -> Finding {
     let hint = Some("the compose is whole and holds what it began with; the next one will have the news".to_owned());
-    Finding { check: "archive-moved".into(), severity: Severity::Warn, scope: String::new(), subject: archive.to_owned(), message, hint }
+    Finding {
+        check: "archive-moved".into(),
+        severity: Severity::Warn,
+        scope: String::new(),
+        subject: archive.to_owned(),
+        message,
+        hint,
+    }
 }
 
 impl From<archive::ArchiveError> for JobError {

@@ -117,8 +117,10 @@ pub fn stage_apt_repository(
     let release = release_text(spec, &files)?;
     let dists_path = format!("{}/dists/{}", spec.path, spec.codename);
     let shipped = files.iter().filter(|file| file.shipped);
-    let indexes = shipped.flat_map(|file| [file.path.clone(), by_hash::path_by_hash(&file.path, &file.sha256)].map(|path| (path, file)));
-    let indexes = indexes.map(|(path, file)| OutputFile { path: format!("{dists_path}/{path}"), size: file.size, sha256: file.sha256 });
+    let indexes =
+        shipped.flat_map(|file| [file.path.clone(), by_hash::path_by_hash(&file.path, &file.sha256)].map(|path| (path, file)));
+    let indexes =
+        indexes.map(|(path, file)| OutputFile { path: format!("{dists_path}/{path}"), size: file.size, sha256: file.sha256 });
     let repository = Repository {
         files: pool.files(&spec.path).chain(indexes).collect(),
         path: spec.path.clone(),

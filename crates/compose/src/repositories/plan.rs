@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::config::resolved::Variant;
 use crate::digest::Sha256;
-use crate::files::copy_tree;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::files::copy_tree;
 use crate::gather::plan::{ComposeDate, Selections};
 use crate::gather::{MissingSource, Selection};
 use crate::layout::Layout;
@@ -87,7 +87,11 @@ pub fn plan(
     selections: &Selections,
     date: Handle<ComposeDate>,
 ) -> BTreeMap<String, VariantRepository> {
-    config.variants.iter().map(|variant| (variant.name.clone(), plan_variant(graph, config, services, variant, selections, date))).collect()
+    config
+        .variants
+        .iter()
+        .map(|variant| (variant.name.clone(), plan_variant(graph, config, services, variant, selections, date)))
+        .collect()
 }
 
 fn plan_variant(
@@ -105,11 +109,15 @@ fn plan_variant(
     let spec = (variant, &config.release, &config.signing);
     let job = Job::new(Phase::Createrepo, &variant.name).spec(&spec).weight(Weight::new(2, 512)).estimate(10.0);
     let (of_job, with, named) = (config.clone(), services.clone(), variant.clone());
-    let repository = graph.add(job, (selected, files, sources.files, date), move |context, (selections, files, sources, date)| {
-        let (config, services, variant) = (of_job.clone(), with.clone(), named.clone());
-        async move { write_repository(&context, &config, &services, &variant, &selections, &files, &sources, *date).await }
-    });
-    let trees = variant.arches.iter().map(|arch| (arch.arch.clone(), plan_tree(graph, &variant.name, &arch.arch, repository, files, of_arch(&arch.arch))));
+    let repository =
+        graph.add(job, (selected, files, sources.files, date), move |context, (selections, files, sources, date)| {
+            let (config, services, variant) = (of_job.clone(), with.clone(), named.clone());
+            async move { write_repository(&context, &config, &services, &variant, &selections, &files, &sources, *date).await }
+        });
+    let trees = variant
+        .arches
+        .iter()
+        .map(|arch| (arch.arch.clone(), plan_tree(graph, &variant.name, &arch.arch, repository, files, of_arch(&arch.arch))));
     VariantRepository { repository, trees: trees.collect(), sources: sources.complete }
 }
 
@@ -121,12 +129,13 @@ fn plan_tree(
     files: Handle<PackageFiles>,
     selection: Handle<Option<Selection>>,
 ) -> Handle<Option<Tree>> {
-    let job = Job::named("tree", Phase::Createrepo, format!("{variant}.{arch}")).estimate(0.1);
+    let job = Job::named("tree", Phase::Createrepo, format!("{variant}.{arch}")).weight(Weight::NONE).estimate(0.1);
     let arch = arch.to_owned();
     graph.add_deliverable(job, (repository, files, selection.required()), move |_, (repository, files, selection)| {
         let newest = files.newest.get(&arch).copied().unwrap_or_default();
         async move {
-            let packages: Vec<_> = selection.packages.iter().map(|selected| (selected.package.id(), selected.package.file.sha256)).collect();
+            let packages: Vec<_> =
+                selection.packages.iter().map(|selected| (selected.package.id(), selected.package.file.sha256)).collect();
             let Repository { path, suite, components, .. } = (*repository).clone();
             Ok(Tree { path, suite, components, packages: Sha256::of_value(&packages), newest })
         }
@@ -139,7 +148,13 @@ struct SourceJobs {
 }
 
 /// Sources that cannot be had leave a repository without them; whether that dooms the compose is a matter of its own.
-fn plan_sources(graph: &mut Graph, config: &Arc<Config>, services: &Arc<Services>, variant: &Variant, selections: Vec<Handle<Option<Selection>>>) -> SourceJobs {
+fn plan_sources(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    variant: &Variant,
+    selections: Vec<Handle<Option<Selection>>>,
+) -> SourceJobs {
     let (of_job, with) = (config.clone(), services.clone());
     let job = Job::named("fetch-sources", Phase::Fetch, &variant.name).network().estimate(2.0);
     let files = graph.add(job, selections, move |context, selections| {
@@ -151,9 +166,15 @@ fn plan_sources(graph: &mut Graph, config: &Arc<Config>, services: &Arc<Services
     });
     let wanted = variant.sources != crate::config::schema::gather::Sources::None;
     let complete = wanted.then(|| {
-        let job = Job::named("sources", Phase::Createrepo, &variant.name).failable(variant.sources_failable).estimate(0.1);
+        let job = Job::named("sources", Phase::Createrepo, &variant.name)
+            .failable(variant.sources_failable)
+            .weight(Weight::NONE)
+            .estimate(0.1);
         graph.add_deliverable(job, files, |_, files| async move {
-            let unknown = files.unknown.iter().map(|source| format!("{} {}, wanted by {}: no archive has it", source.name, source.version, source.wanted_by));
+            let unknown = files
+                .unknown
+                .iter()
+                .map(|source| format!("{} {}, wanted by {}: no archive has it", source.name, source.version, source.wanted_by));
             let missing = files.missing.iter().map(|file| format!("{}: {}", file.path, file.reason));
             let lines: Vec<_> = unknown.chain(missing).collect();
             if lines.is_empty() {
@@ -165,7 +186,12 @@ fn plan_sources(graph: &mut Graph, config: &Arc<Config>, services: &Arc<Services
     SourceJobs { files, complete }
 }
 
-async fn fetch_sources(context: &JobContext, config: &Config, services: &Services, selections: &[&Selection]) -> Result<SourceFiles, JobError> {
+async fn fetch_sources(
+    context: &JobContext,
+    config: &Config,
+    services: &Services,
+    selections: &[&Selection],
+) -> Result<SourceFiles, JobError> {
     let mut sources: Vec<_> = selections.iter().flat_map(|selection| selection.sources.iter().cloned()).collect();
     sources.sort();
     sources.dedup();
@@ -220,7 +246,8 @@ async fn write_repository(
             paths: &|package| files.contents(package),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        stage_apt_repository(layout.root(), &spec, &packages, &complete, reader, threads).map_err(|error| JobError::caused(&error))
+        stage_apt_repository(layout.root(), &spec, &packages, &complete, reader, threads)
+            .map_err(|error| JobError::caused(&error))
     };
     let staged = context.blocking(stage).await?;
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
@@ -265,7 +292,10 @@ fn repository_spec(
         version: release.version.clone(),
         origin: release.vendor().to_owned(),
         label: format!("{} {}", release.name, variant.title),
-        description: release.description.clone().unwrap_or_else(|| format!("{} {} {}", release.name, release.version, variant.title)),
+        description: release
+            .description
+            .clone()
+            .unwrap_or_else(|| format!("{} {} {}", release.name, release.version, variant.title)),
         date: date.0,
         components,
         arches: packages.keys().cloned().collect(),

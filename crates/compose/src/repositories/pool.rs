@@ -66,7 +66,11 @@ impl Pool {
 
     /// Every file with its path below `root`.
     pub(super) fn files(&self, root: &str) -> impl Iterator<Item = OutputFile> {
-        let file = move |(path, file): (&String, &PoolFile)| OutputFile { path: format!("{root}/{path}"), size: file.size, sha256: file.sha256 };
+        let file = move |(path, file): (&String, &PoolFile)| OutputFile {
+            path: format!("{root}/{path}"),
+            size: file.size,
+            sha256: file.sha256,
+        };
         self.files.iter().map(file)
     }
 

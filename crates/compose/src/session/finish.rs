@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::digest::Sha256;
+use crate::engine::JobId;
 use crate::engine::event::{Finish, Status};
 use crate::engine::journal::{recorded_output, write_durably};
 use crate::engine::scheduler::{FailedJob, JobTiming, Outcome};
-use crate::engine::JobId;
 use crate::finding::Finding;
 use crate::gather::plan::LockFile;
 use crate::layout::Layout;
@@ -98,7 +98,14 @@ fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifac
         timings.get(job.as_str())?;
         let made: Repository = recorded_output(layout, &job)?;
         let (duration, reused) = made_by(&[job, format!("fetch:{}", variant.name)]);
-        Some(Artifact { name: format!("repository {}", variant.name), path: made.path, size: made.size, sha256: made.sha256, duration, reused })
+        Some(Artifact {
+            name: format!("repository {}", variant.name),
+            path: made.path,
+            size: made.size,
+            sha256: made.sha256,
+            duration,
+            reused,
+        })
     };
     let mut artifacts: Vec<_> = config.variants.iter().filter_map(repository).collect();
     let folders = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("image-checksum:"));
@@ -107,7 +114,14 @@ fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifac
             let scope = format!("{}.{}.{}", shipped.image.variant, shipped.image.arch, shipped.name);
             let (duration, reused) = made_by(&[format!("rootfs:{scope}"), format!("{}:{scope}", shipped.image.kind)]);
             let name = format!("{} {}.{}", shipped.name, shipped.image.variant, shipped.image.arch);
-            artifacts.push(Artifact { name, path: shipped.path, size: shipped.image.size, sha256: shipped.image.sha256, duration, reused });
+            artifacts.push(Artifact {
+                name,
+                path: shipped.path,
+                size: shipped.image.size,
+                sha256: shipped.image.sha256,
+                duration,
+                reused,
+            });
         }
     }
     artifacts
@@ -132,7 +146,11 @@ fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
             outcomes.push(DeliverableOutcome {
                 deliverable: deliverable("repository", &variant.name, &arch.arch, None),
                 required: !arch.failable,
-                failure: reason(&[format!("gather:{scope}"), format!("repoclosure:{scope}"), format!("createrepo:{}", variant.name)]),
+                failure: reason(&[
+                    format!("gather:{scope}"),
+                    format!("repoclosure:{scope}"),
+                    format!("createrepo:{}", variant.name),
+                ]),
             });
         }
         if variant.sources != crate::config::schema::gather::Sources::None {

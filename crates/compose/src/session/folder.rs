@@ -82,7 +82,8 @@ pub fn older_composes(folders: &[PathBuf], short: &str, but: &Path) -> Vec<Layou
         let id = fs_err::read_to_string(root.join("COMPOSE_ID")).unwrap_or_default();
         root != but && id.starts_with(&format!("{short}-"))
     };
-    let mut composes: Vec<_> = folders.iter().flat_map(in_folder).filter_map(|root| fs_err::canonicalize(root).ok()).filter(is_compose).collect();
+    let mut composes: Vec<_> =
+        folders.iter().flat_map(in_folder).filter_map(|root| fs_err::canonicalize(root).ok()).filter(is_compose).collect();
     let started = |root: &PathBuf| fs_err::metadata(root.join("COMPOSE_ID")).and_then(|data| data.modified()).ok();
     composes.sort_by_key(|root| std::cmp::Reverse((started(root), root.clone())));
     composes.dedup();

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
 use crate::engine::scheduler::{self, Settings};
-use crate::engine::Phase;
 use crate::layout::Layout;
 use crate::metadata::names::ComposeType;
 use crate::package_set::lock::Lock;
@@ -105,9 +105,9 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     match outcome.status {
         Status::Finished => Ok(fs_err::read_to_string(layout.metadata().join("charmer.lock"))?),
         Status::Terminated | Status::Started => Err(LockingError::Stopped),
-        Status::Doomed | Status::FinishedIncomplete => {
-            Err(LockingError::Failed(outcome.failures.iter().map(|failed| format!("{}: {}", failed.job, failed.failure.message)).collect()))
-        }
+        Status::Doomed | Status::FinishedIncomplete => Err(LockingError::Failed(
+            outcome.failures.iter().map(|failed| format!("{}: {}", failed.job, failed.failure.message)).collect(),
+        )),
     }
 }
 

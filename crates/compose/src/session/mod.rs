@@ -167,7 +167,11 @@ impl Session {
     }
 
     /// Runs all jobs. `reader` sees every event once it is in the journal.
-    pub async fn run(self, cancel: CancellationToken, reader: impl FnMut(&Entry) + Send + 'static) -> Result<Summary, StartError> {
+    pub async fn run(
+        self,
+        cancel: CancellationToken,
+        reader: impl FnMut(&Entry) + Send + 'static,
+    ) -> Result<Summary, StartError> {
         let graph = graph(&self.request, &self.source, &self.services)?;
         let settings = self.settings(&graph, cancel)?;
         fs_err::create_dir_all(self.layout.path("logs/global"))?;
@@ -197,7 +201,8 @@ impl Session {
 /// The selections of a compose, as its records have them.
 pub fn recorded_selections(layout: &Layout) -> Result<Vec<Selection>, RequestError> {
     let request = Request::read(layout)?;
-    let scopes = request.config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
+    let scopes =
+        request.config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
     Ok(scopes.filter_map(|(variant, arch)| recorded_output(layout, &format!("gather:{variant}.{arch}"))).collect())
 }
 

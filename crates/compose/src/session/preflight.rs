@@ -74,11 +74,18 @@ fn lack(what: impl Into<String>, mend: impl Into<String>) -> Lack {
 
 fn missing_programs(programs: BTreeSet<RequiredProgram>, path: &OsStr) -> Vec<Lack> {
     let is_there = |program: &&RequiredProgram| {
-        if program.program.contains('/') { fs_err::metadata(program.program).is_ok() } else { find_program(program.program.as_ref(), path).is_some() }
+        if program.program.contains('/') {
+            fs_err::metadata(program.program).is_ok()
+        } else {
+            find_program(program.program.as_ref(), path).is_some()
+        }
     };
     let missing: Vec<_> = programs.iter().filter(|program| !is_there(program)).collect();
     let describe = |program: &&RequiredProgram| {
-        lack(format!("{} is not there", program.program), format!("install the Debian package {}: apt-get install {}", program.package, program.package))
+        lack(
+            format!("{} is not there", program.program),
+            format!("install the Debian package {}: apt-get install {}", program.package, program.package),
+        )
     };
     missing.iter().map(describe).collect()
 }
@@ -105,17 +112,26 @@ fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
     for (name, archive) in &config.archives {
         match &archive.origin {
             Origin::Overlay { folder } if !fs_err::metadata(folder).is_ok_and(|data| data.is_dir()) => {
-                lacks.push(lack(format!("archive '{name}': the folder {} is not there", folder.display()), "put the packages there, or change `overlay`"));
+                lacks.push(lack(
+                    format!("archive '{name}': the folder {} is not there", folder.display()),
+                    "put the packages there, or change `overlay`",
+                ));
             }
             Origin::Overlay { .. } => {}
             Origin::DebMirror(mirror) => {
                 if let Trust::Keyring(path) = &mirror.trust
                     && let Err(error) = Keyring::read([path])
                 {
-                    lacks.push(lack(format!("archive '{name}': {error}"), "install the archive's keyring package, or change `keyring`"));
+                    lacks.push(lack(
+                        format!("archive '{name}': {error}"),
+                        "install the archive's keyring package, or change `keyring`",
+                    ));
                 }
                 if let Err(error) = services.base_url(mirror) {
-                    lacks.push(lack(format!("archive '{name}': {}", error.report.message), "give the mirror's URL in the configuration"));
+                    lacks.push(lack(
+                        format!("archive '{name}': {}", error.report.message),
+                        "give the mirror's URL in the configuration",
+                    ));
                 }
             }
         }
@@ -147,7 +163,12 @@ fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<La
 fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
     let space = match rustix::fs::statvfs(target) {
         Ok(space) => space,
-        Err(error) => return Some(lack(format!("the target folder {} cannot be used: {error}", target.display()), "make the folder, or choose another one with --target-dir")),
+        Err(error) => {
+            return Some(lack(
+                format!("the target folder {} cannot be used: {error}", target.display()),
+                "make the folder, or choose another one with --target-dir",
+            ));
+        }
     };
     if rustix::fs::access(target, rustix::fs::Access::WRITE_OK).is_err() {
         return Some(lack(format!("nothing can be written to {}", target.display()), "choose another folder with --target-dir"));

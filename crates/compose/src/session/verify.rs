@@ -56,7 +56,14 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Veri
 }
 
 fn finding(check: &str, subject: &str, message: String) -> Finding {
-    Finding { check: check.to_owned(), severity: Severity::Fatal, scope: String::new(), subject: subject.to_owned(), message, hint: None }
+    Finding {
+        check: check.to_owned(),
+        severity: Severity::Fatal,
+        scope: String::new(),
+        subject: subject.to_owned(),
+        message,
+        hint: None,
+    }
 }
 
 fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
@@ -66,7 +73,11 @@ fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
     let text = match fs_err::read_to_string(&path) {
         Ok(text) if Sha256::of(text.as_bytes()) == recorded.file.sha256 => text,
         Ok(_) => {
-            verified.findings.push(finding("lock", &recorded.file.path, "it is not the lock that the compose was made from".to_owned()));
+            verified.findings.push(finding(
+                "lock",
+                &recorded.file.path,
+                "it is not the lock that the compose was made from".to_owned(),
+            ));
             return None;
         }
         Err(error) => {
@@ -74,7 +85,9 @@ fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
             return None;
         }
     };
-    Lock::read(&text, &recorded.file.path).map_err(|error| verified.findings.push(finding("lock", &recorded.file.path, error.to_string()))).ok()
+    Lock::read(&text, &recorded.file.path)
+        .map_err(|error| verified.findings.push(finding("lock", &recorded.file.path, error.to_string())))
+        .ok()
 }
 
 /// The public key that the compose was signed with, as it was published beside the repositories.
@@ -94,7 +107,8 @@ fn verify_folder(layout: &Layout, folder: &ShippedFolder, keyring: Option<&Keyri
             (Ok(text), Some(keyring)) => {
                 let signature = fs_err::read(layout.path(&folder.signature_of(file)));
                 let result = signature.map_err(|error| error.to_string());
-                let result = result.and_then(|signature| verify_detached(keyring, &text, &signature, at).map_err(|error| error.to_string()));
+                let result = result
+                    .and_then(|signature| verify_detached(keyring, &text, &signature, at).map_err(|error| error.to_string()));
                 if let Err(reason) = result {
                     verified.findings.push(finding("signatures", &file.path, reason));
                 }
@@ -119,14 +133,19 @@ async fn verify_image(
             return Ok(());
         }
         Ok((sha256, _)) if sha256 != shipped.image.sha256 => {
-            verified.findings.push(finding("checksums", &shipped.path, format!("its SHA-256 is {sha256}, not {}", shipped.image.sha256)));
+            verified.findings.push(finding(
+                "checksums",
+                &shipped.path,
+                format!("its SHA-256 is {sha256}, not {}", shipped.image.sha256),
+            ));
             return Ok(());
         }
         Ok(_) => {}
     }
     let Some(lock) = lock else { return Ok(()) };
     let folder = tempfile::tempdir_in(layout.path("work")).map_err(|error| error.to_string())?;
-    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), surroundings.path.clone(), CancellationToken::new());
+    let runner =
+        Runner::new(folder.path().join("log"), folder.path().to_owned(), surroundings.path.clone(), CancellationToken::new());
     match installed_in_image(&runner, &shipped.image.kind, &path, folder.path()).await {
         Err(error) => verified.findings.push(finding("image-equals-lock", &shipped.path, error.to_string())),
         Ok(installed) => {
