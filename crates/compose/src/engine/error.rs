@@ -10,7 +10,7 @@ use crate::tools::runner::ToolFailure;
 /// A job's failure.
 #[derive(Debug, Clone)]
 pub struct JobError {
-    pub report: FailureReport,
+    pub report: Box<FailureReport>,
     /// Trying again may help.
     pub transient: bool,
     /// The job was ended because the compose stops.
@@ -41,7 +41,7 @@ impl JobError {
     /// A failure that trying again does not mend.
     pub fn new(message: impl Into<String>) -> Self {
         let report = FailureReport { message: message.into(), command: None, output: Vec::new(), log: None, hint: None };
-        Self { report, transient: false, cancelled: false }
+        Self { report: Box::new(report), transient: false, cancelled: false }
     }
 
     /// The same with its causes: `cannot write the index: No space left on device`.
@@ -85,7 +85,7 @@ impl From<ToolError> for JobError {
             log: Some(error.log.display().to_string()),
             hint: None,
         };
-        Self { report, transient: false, cancelled }
+        Self { report: Box::new(report), transient: false, cancelled }
     }
 }
 

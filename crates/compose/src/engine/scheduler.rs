@@ -319,10 +319,10 @@ impl Scheduler {
         self.events.send(Event::JobFailed {
             job: job.clone(),
             failable,
-            failure: error.report.clone(),
+            failure: (*error.report).clone(),
             duration: duration.as_secs_f64(),
         });
-        self.failures.push(FailedJob { job, failable, failure: error.report });
+        self.failures.push(FailedJob { job, failable, failure: *error.report });
         match absent {
             Some(absent) => self.be_absent(id, absent),
             None => self.doomed = true,

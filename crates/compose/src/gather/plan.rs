@@ -82,7 +82,9 @@ pub fn report(context: &JobContext, findings: Vec<Finding>) -> Result<(), JobErr
         lines.push(format!("and {} more", fatal.len() - SHOWN));
     }
     let failed = !fatal.is_empty();
-    findings.into_iter().for_each(|finding| context.finding(finding));
+    for finding in findings {
+        context.finding(finding);
+    }
     if failed { Err(JobError::new(lines.join("\n"))) } else { Ok(()) }
 }
 
