@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::config::Config;
 use crate::config::host::HostMirrors;
 use crate::config::resolved::{DebMirror, MirrorUrl, Signing};
+use crate::config::schema::quantity::Size;
 use crate::engine::event::Unit;
 use crate::engine::{JobContext, JobError};
 use crate::openpgp::Signer;
@@ -37,7 +38,7 @@ impl Services {
         let limits = &config.limits;
         let download_limits = Limits {
             connections: usize::try_from(limits.connections).unwrap_or(1),
-            download_rate: limits.download_rate.map(|rate| rate.bytes()),
+            download_rate: limits.download_rate.map(Size::bytes),
             attempts: limits.retries + 1,
             ..Limits::default()
         };
@@ -74,7 +75,7 @@ impl Services {
             offline: self.offline,
             progress: progress.clone(),
             on_retry: Some(Arc::new(move |retry| {
-                retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait)
+                retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait);
             })),
             cancel: context.cancel.clone(),
             ..Options::default()

@@ -29,7 +29,7 @@ pub(super) fn compose(arguments: ComposeArguments, environment: &Environment) ->
         lock,
         only: arguments.phases.only,
         skip: arguments.phases.skip,
-        old_composes: arguments.old_composes.iter().map(|folder| std::path::absolute(folder)).collect::<Result<_, _>>()?,
+        old_composes: arguments.old_composes.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
         latest_link: !arguments.no_latest_link,
         source_date_epoch: environment.source_date_epoch,
         run: run_options(environment, arguments.cache_dir, arguments.offline, arguments.jobs)?,

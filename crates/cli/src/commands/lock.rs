@@ -55,11 +55,10 @@ fn changes(old: Option<&Lock>, new: &Lock, path: &Path) -> String {
     let packages = count(new.packages.len(), "package");
     let Some(old) = old else { return format!("{path}: {packages} locked\n") };
     let changes = Lock::diff(old, new);
-    let mut text: String = changes.iter().map(|change| format!("{}\n", harmless(&change.to_string()))).collect();
-    text.push_str(&if changes.is_empty() {
-        format!("{path}: {packages}, nothing changed\n")
-    } else {
-        format!("{path}: {packages}, {}\n", count(changes.len(), "change"))
+    let mut lines: Vec<String> = changes.iter().map(|change| harmless(&change.to_string())).collect();
+    lines.push(match changes.len() {
+        0 => format!("{path}: {packages}, nothing changed"),
+        number => format!("{path}: {packages}, {}", count(number, "change")),
     });
-    text
+    lines.join("\n") + "\n"
 }

@@ -1,6 +1,6 @@
 //! `charmer verify`: proves a finished compose anew.
 
-use charmer_compose::finding::Severity;
+use charmer_compose::finding::{Finding, Severity};
 use charmer_compose::session::verify::verify;
 
 use crate::arguments::VerifyArguments;
@@ -17,21 +17,21 @@ pub(super) fn verify_compose(arguments: &VerifyArguments, environment: &Environm
     let compose = Existing::read(&arguments.compose)?;
     let verified = runtime()?.block_on(verify(&compose.layout, &surroundings(environment))).map_err(Failure::doomed)?;
     let paint = Paint { colour: environment.colour_stdout() };
-    let mut text = String::new();
-    for finding in &verified.findings {
-        let tone = if finding.severity == Severity::Fatal { Tone::Bad } else { Tone::Warning };
-        let scope = if finding.scope.is_empty() { String::new() } else { format!("{}: ", finding.scope) };
-        let line = format!("{scope}{}: {}", finding.subject, finding.message);
-        text.push_str(&format!("{}  {}\n", paint.text(tone, &finding.check), harmless(&line)));
-    }
-    let looked_at = verified.looked_at.join(", ");
+    let mut lines: Vec<String> = verified.findings.iter().map(|finding| line(finding, paint)).collect();
     let good = verified.findings.is_empty();
     let verdict = if good {
         paint.text(Tone::Good, "all is well")
     } else {
         paint.text(Tone::Bad, &count(verified.findings.len(), "finding"))
     };
-    text.push_str(&format!("{}: {verdict} in {looked_at}\n", compose.compose_id));
-    output::print(&text)?;
+    lines.push(format!("{}: {verdict} in {}", harmless(&compose.compose_id), verified.looked_at.join(", ")));
+    output::print(&(lines.join("\n") + "\n"))?;
     Ok(if good { Exit::Finished } else { Exit::Doomed })
+}
+
+fn line(finding: &Finding, paint: Paint) -> String {
+    let tone = if finding.severity == Severity::Fatal { Tone::Bad } else { Tone::Warning };
+    let scope = if finding.scope.is_empty() { String::new() } else { format!("{}: ", finding.scope) };
+    let text = format!("{scope}{}: {}", finding.subject, finding.message);
+    format!("{}  {}", paint.text(tone, &harmless(&finding.check)), harmless(&text))
 }

@@ -1,7 +1,7 @@
 //! `charmer why`: the chain that brought a package into a compose.
 
 use charmer_compose::gather::why::{Chain, chains};
-use charmer_compose::gather::{Reason, Selection};
+use charmer_compose::gather::{Reason, Selected, Selection};
 use charmer_compose::session::recorded_selections;
 
 use crate::arguments::WhyArguments;
@@ -33,17 +33,21 @@ pub(super) fn why(arguments: &WhyArguments, environment: &Environment) -> Result
 }
 
 fn show(chain: &Chain<'_>, paint: Paint) -> String {
-    let mut text = paint.text(Tone::Strong, &format!("{}.{}", chain.variant, chain.arch)) + "\n";
-    for (depth, link) in chain.links.iter().enumerate() {
-        let indent = "  ".repeat(depth + 1);
+    let head = paint.text(Tone::Strong, &format!("{}.{}", chain.variant, chain.arch));
+    let link = |(depth, link): (usize, &&Selected)| {
         let package = format!("{} {} {}", link.package.name, link.package.version, link.package.arch);
-        let because = match &link.reason {
-            Reason::Seed(seed) => format!("the seed {seed}"),
-            Reason::Include(word) => format!("included as {word}"),
-            Reason::Parent(parent) => format!("its parent {parent} has it: see --variant {parent}"),
-            Reason::Dependency { field, clause, .. } => format!("{field}: {clause}"),
-        };
-        text.push_str(&format!("{indent}{}  {}\n", harmless(&package), paint.text(Tone::Dim, &harmless(&because))));
+        let because = because(&link.reason);
+        format!("{}{}  {}", "  ".repeat(depth + 1), harmless(&package), paint.text(Tone::Dim, &harmless(&because)))
+    };
+    let lines: Vec<_> = std::iter::once(head).chain(chain.links.iter().enumerate().map(link)).collect();
+    lines.join("\n") + "\n"
+}
+
+fn because(reason: &Reason) -> String {
+    match reason {
+        Reason::Seed(seed) => format!("the seed {seed}"),
+        Reason::Include(word) => format!("included as {word}"),
+        Reason::Parent(parent) => format!("its parent {parent} has it"),
+        Reason::Dependency { field, clause, .. } => format!("{field}: {clause}"),
     }
-    text
 }

@@ -15,6 +15,7 @@ use crate::layout::Layout;
 use crate::repositories::plan::{Tree, VariantRepository};
 use crate::services::Services;
 
+use super::container::reference;
 use super::live::{self, LiveLogin};
 use super::medium::volume_id;
 use super::{
@@ -83,10 +84,10 @@ fn plan_image(
             .weight(Weight::new(1, 1024))
             .estimate(60.0)
             .failable(image.failable);
-        let (config, services, image) = (config.clone(), services.clone(), image.clone());
+        let (config, services, image, kind) = (config.clone(), services.clone(), image.clone(), kind.clone());
         graph.add_deliverable(job, trees, move |context, trees| {
-            let (config, services, image) = (config.clone(), services.clone(), image.clone());
-            async move { make_rootfs(&context, &config, &services, &image, &trees, source_date_epoch).await }
+            let (config, services, image, kind) = (config.clone(), services.clone(), image.clone(), kind.clone());
+            async move { make_rootfs(&context, &config, &services, &image, &kind, &trees, source_date_epoch).await }
         })
     };
     let phase = match image.kind {
@@ -121,10 +122,14 @@ async fn make_rootfs(
     config: &Config,
     services: &Services,
     image: &ImageSpec,
+    kind: &ImageKind,
     trees: &[Tree],
     source_date_epoch: Option<i64>,
 ) -> Result<RootfsFile, JobError> {
     let newest = trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
+    let needed =
+        kind.required_packages().iter().map(|package| (*package).to_owned()).filter(|package| !image.packages.contains(package));
+    let packages = image.packages.iter().cloned().chain(needed);
     let composed = |tree: &Tree| ComposedRepository {
         folder: context.layout.path(&tree.path),
         suite: tree.suite.clone(),
@@ -135,7 +140,7 @@ async fn make_rootfs(
         keyring: write_keyring(context, services).await?,
         arch: image.arch.clone(),
         base: image.base,
-        packages: image.packages.clone(),
+        packages: packages.collect(),
         files: match &image.kind {
             configured::ImageKind::Container(_) => BTreeMap::new(),
             configured::ImageKind::Live(live) => {
@@ -201,7 +206,7 @@ fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
     let release = &config.release;
     match &image.kind {
         configured::ImageKind::Container(container) => ImageKind::Container(Box::new(ContainerSpec {
-            reference: format!("{}:{}", image.variant.to_lowercase(), release.version),
+            reference: reference(&image.variant, &release.version),
             title: format!("{} {}", release.name, image.variant),
             version: release.version.clone(),
             revision: None,

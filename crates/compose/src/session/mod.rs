@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::config::host::host_mirrors;
+use crate::config::schema::quantity::Size;
 use crate::engine::event::{Entry, EventLog};
 use crate::engine::graph::NothingSelected;
 use crate::engine::journal::{recorded_output, write_durably};
@@ -271,7 +272,7 @@ fn limits(config: &Config, jobs: Option<NonZeroUsize>) -> Limits {
     const MIB: u64 = 1 << 20;
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let configured = config.limits.jobs.and_then(|jobs| usize::try_from(jobs).ok());
-    let memory = config.limits.memory.map_or_else(|| memory_of_machine(), |memory| memory.bytes());
+    let memory = config.limits.memory.map_or_else(memory_of_machine, Size::bytes);
     Limits {
         jobs: jobs.map(NonZeroUsize::get).or(configured).unwrap_or(cores),
         machine: Weight::new(u32::try_from(cores).unwrap_or(u32::MAX), memory / MIB),

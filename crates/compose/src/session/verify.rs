@@ -41,7 +41,9 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Veri
         let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at });
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut findings = verify_apt_repository(&layout.path(&repository.path), &repository.suite, keys, threads);
-        findings.iter_mut().for_each(|finding| finding.scope.clone_from(&variant.name));
+        for finding in &mut findings {
+            finding.scope.clone_from(&variant.name);
+        }
         verified.findings.extend(findings);
         verified.looked_at.push(format!("repository {}", variant.name));
     }

@@ -325,7 +325,9 @@ async fn the_pool_holds_what_the_index_says() {
             stanza.lines().filter(|line| fields.iter().any(|field| line.starts_with(field))).map(str::to_owned).collect()
         };
         let mut stanzas: Vec<Vec<String>> = text.split("\n\n").map(stanza).filter(|lines: &Vec<_>| !lines.is_empty()).collect();
-        stanzas.iter_mut().for_each(|lines| lines.sort());
+        for lines in &mut stanzas {
+            lines.sort();
+        }
         stanzas.sort();
         stanzas.dedup();
         stanzas
