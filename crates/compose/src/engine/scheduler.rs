@@ -208,6 +208,7 @@ impl Scheduler {
             compose_id: self.settings.compose_id.clone(),
             version: self.settings.version.clone(),
             resumed: self.settings.resumed,
+            programs: self.settings.tools.clone(),
             jobs: jobs.collect(),
         });
     }

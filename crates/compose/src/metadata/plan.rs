@@ -179,7 +179,7 @@ async fn sign_checksums(
     date: ComposeDate,
 ) -> Result<ShippedFolder, JobError> {
     let Some(signer) = services.signer(context).await? else { return Ok(shipped) };
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
+    let time = signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs()));
     let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
     for path in lists {
         let text = fs_err::read(context.layout.path(&path))?;
