@@ -1,4 +1,4 @@
-//! The configuration: what the user writes ([`schema`]), and what the rest of charmer sees ([`Config`]): one frozen value
+//! The configuration: what the user writes ([`mod@schema`]), and what the rest of charmer sees ([`Config`]): one frozen value
 //! without patterns, defaults or references that lead nowhere.
 //!
 //! ```text
