@@ -88,6 +88,7 @@ fn generated_files() -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
         ("events.md", json_reference::events(&events)),
         ("events.schema.json", format!("{events:#}\n")),
         ("json.md", json_reference::documents()),
+        ("metadata.md", json_reference::metadata()),
         ("exit-codes.md", exit_codes()),
     ];
     for (name, content) in references {
