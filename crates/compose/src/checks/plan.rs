@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::gather::Selection;
-use crate::gather::plan::{ComposeDate, Selections, report};
+use crate::gather::plan::{ComposeDate, Selections};
 use crate::images::Image;
 use crate::images::plan::{PlannedImage, variants_below};
 use crate::openpgp::Keyring;
@@ -32,7 +32,7 @@ impl Output for Passed {}
 /// The findings are reported; the fatal ones end the job.
 fn pass(context: &JobContext, findings: Vec<Finding>) -> Result<Passed, JobError> {
     let count = findings.len() as u64;
-    report(context, findings)?;
+    context.report(findings)?;
     Ok(Passed { findings: count })
 }
 
@@ -158,7 +158,7 @@ fn plan_image(
                     let checked = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await;
                     findings.extend(checked.map_err(|error| JobError::caused(&error))?);
                 }
-                report(&context, findings)?;
+                context.report(findings)?;
                 Ok(made)
             }
         });

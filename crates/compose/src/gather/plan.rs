@@ -64,28 +64,8 @@ fn gather(
         checks: &config.checks,
     };
     let (selection, findings) = select(set, &question).map_err(|error| JobError::caused(&error))?;
-    report(context, findings)?;
+    context.report(findings)?;
     Ok(selection)
-}
-
-/// Reports findings; the fatal ones are the job's failure.
-pub fn report(context: &JobContext, findings: Vec<Finding>) -> Result<(), JobError> {
-    /// More lines than these are not read; all findings are in the journal.
-    const SHOWN: usize = 20;
-    let fatal: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Fatal).collect();
-    let line = |finding: &&Finding| {
-        let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        format!("{}: {}{hint}", finding.subject, finding.message)
-    };
-    let mut lines: Vec<_> = fatal.iter().take(SHOWN).map(line).collect();
-    if fatal.len() > SHOWN {
-        lines.push(format!("and {} more", fatal.len() - SHOWN));
-    }
-    let failed = !fatal.is_empty();
-    for finding in findings {
-        context.finding(finding);
-    }
-    if failed { Err(JobError::new(lines.join("\n"))) } else { Ok(()) }
 }
 
 /// The date that repositories carry, in seconds since 1970.
