@@ -2,6 +2,7 @@
 
 mod composes;
 mod configuration;
+mod mirror;
 mod plan;
 mod usage;
 
