@@ -15,13 +15,39 @@ use crate::finding::{Finding, Severity};
 use crate::package_set::lock::Lock;
 use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
 
-use super::{Question, Selection, select};
+use super::{Question, Selection, seeds, select};
 
 /// The selection of each variant and arch.
 pub type Selections = BTreeMap<(String, String), Handle<Option<Selection>>>;
 
+/// Every seed selects something, or it has been reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct SeedsChecked;
+
+impl Output for SeedsChecked {}
+
+fn plan_seeds(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Handle<SeedsChecked> {
+    let of_job = config.clone();
+    graph.add(
+        Job::named("seeds", Phase::Gather, "").spec(&(&config.variants, &config.checks)),
+        packages.set,
+        move |context, set| {
+            let config = of_job.clone();
+            async move {
+                let check = {
+                    let context = context.clone();
+                    move || context.report(seeds::check(&set, &config).map_err(|error| JobError::caused(&error))?)
+                };
+                context.blocking(check).await?;
+                Ok(SeedsChecked)
+            }
+        },
+    )
+}
+
 /// Adds a job for each variant and arch. A child's waits for its parent's.
 pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Selections {
+    let checked = plan_seeds(graph, config, packages);
     let mut selections = Selections::new();
     for variant in &config.variants {
         for arch in &variant.arches {
@@ -32,7 +58,7 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
             let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
             let selection =
-                graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
+                graph.add_deliverable(job, (packages.set, checked, parent), move |context, (set, _, parent)| {
                     let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
                     async move {
                         context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await
