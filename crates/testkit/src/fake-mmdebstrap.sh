@@ -38,7 +38,8 @@ fi
 if [ -e "$here/hang" ]; then
     sleep 1000 &
     touch "$here/hanging"
-    wait
+    until [ -e "$here/go-on" ]; do sleep 0.02; done
+    kill $!
 fi
 
 work=$(mktemp -d -p "$TMPDIR")

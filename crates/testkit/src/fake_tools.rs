@@ -28,14 +28,24 @@ impl FakeTools {
         fs_err::write(self.folder.join("fail"), "")
     }
 
-    /// From now on mmdebstrap starts a child of its own and waits for it, for ever.
+    /// From now on mmdebstrap starts a child of its own and does nothing until it is told to go on.
     pub fn hang(&self) -> io::Result<()> {
         fs_err::write(self.folder.join("hang"), "")
     }
 
+    /// Whether a mmdebstrap has begun to do nothing.
+    pub fn hangs(&self) -> bool {
+        self.folder.join("hanging").exists()
+    }
+
+    /// Tells all who do nothing to go on.
+    pub fn go_on(&self) -> io::Result<()> {
+        fs_err::write(self.folder.join("go-on"), "")
+    }
+
     /// From now on mmdebstrap does its work.
     pub fn work(&self) -> io::Result<()> {
-        for order in ["fail", "hang"] {
+        for order in ["fail", "hang", "hanging", "go-on"] {
             match fs_err::remove_file(self.folder.join(order)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

@@ -178,6 +178,13 @@ impl Harbour {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
+    /// Starts a command line; whatever becomes of the test, the process does not outlive it.
+    #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
+    pub(super) fn start(&self, arguments: &[&str]) -> Running {
+        use std::process::Stdio;
+        Running(Some(self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
     /// A compose with more arguments that must end with an exit code; what it said, and its folder.
     pub(super) fn compose_into(&self, target: &str, more: &[&str], code: i32) -> (Ran, Compose) {
         let before = composes(&self.path(target));
@@ -224,6 +231,42 @@ fn has_marker_of_gpg(process: &Path) -> bool {
 fn describe(process: &str) -> String {
     let words = fs_err::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     format!("{process}: {}", String::from_utf8_lossy(&words).replace('\0', " "))
+}
+
+/// A charmer that runs.
+#[derive(Debug)]
+#[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
+pub(super) struct Running(Option<std::process::Child>);
+
+impl Running {
+    /// Waits until it ends by itself.
+    pub(super) fn finish(mut self) -> Ran {
+        Ran::of(self.0.take().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Sends a signal: `KILL`, `INT`, `TERM`.
+    pub(super) fn signal(&self, signal: rustix::process::Signal) {
+        let child = self.0.as_ref().unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+    }
+
+    /// Ends it as nothing else would, in the middle of whatever it does; it must not have ended before.
+    pub(super) fn kill(mut self) {
+        use std::os::unix::process::ExitStatusExt as _;
+        let mut child = self.0.take().unwrap();
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(9), "it had ended before it was killed");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// The folders of composes in a target folder.

@@ -5,6 +5,7 @@ mod composes;
 mod configuration;
 mod harbour;
 mod plan;
+mod resume;
 mod usage;
 
 use std::path::Path;
