@@ -3,9 +3,12 @@
 mod compose;
 mod composes;
 mod configuration;
+mod failures;
 mod harbour;
+mod lock;
 mod plan;
 mod resume;
+mod reuse;
 mod usage;
 
 use std::path::Path;

@@ -95,7 +95,7 @@ fn plan_image(
         configured::ImageKind::Live(_) => Phase::Live,
     };
     let tools: Vec<_> =
-        kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+        kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase, &scope)
         .spec(&(image, &kind))
         .tools(&tools)
