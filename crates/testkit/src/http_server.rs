@@ -79,6 +79,16 @@ impl HttpServer {
         self.shared.state().files.insert(path.to_owned(), bytes.into());
     }
 
+    /// From now on nothing is found.
+    pub fn clear(&self) {
+        self.shared.state().files.clear();
+    }
+
+    /// From now on no path that begins so is found.
+    pub fn remove_all(&self, prefix: &str) {
+        self.shared.state().files.retain(|path, _| !path.starts_with(prefix));
+    }
+
     /// From now on the path is not found.
     pub fn remove(&self, path: &str) {
         self.shared.state().files.remove(path);

@@ -280,6 +280,7 @@ impl Scheduler {
         let ingredients = Ingredients {
             version: node.job.version,
             spec: node.job.spec,
+            compose: node.job.compose,
             inputs: named.map(|(name, digest)| (name, digest.unwrap_or(absent))).collect(),
             tools: node.job.tools.iter().map(version).collect(),
         };

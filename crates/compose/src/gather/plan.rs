@@ -113,14 +113,12 @@ pub fn plan_date(
         PackageSource::Archives { .. } => None,
     };
     let fixed = source_date_epoch.or(locked);
-    graph.add(
-        Job::named("date", Phase::Lock, "").spec(&(fixed, started)).weight(Weight::NONE).estimate(0.1),
-        packages.indexes.clone(),
-        move |_, indexes| async move {
-            let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
-            Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
-        },
-    )
+    let job = Job::named("date", Phase::Lock, "").spec(&fixed).weight(Weight::NONE).estimate(0.1);
+    let job = if fixed.is_some() { job } else { job.of_compose(&started) };
+    graph.add(job, packages.indexes.clone(), move |_, indexes| async move {
+        let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
+        Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
+    })
 }
 
 /// The lock as a file of the compose.

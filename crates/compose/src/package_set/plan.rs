@@ -127,7 +127,7 @@ fn plan_archive(
     services: &Arc<Services>,
     compose_id: &str,
 ) -> Handle<Indexes> {
-    let job = Job::named("index", Phase::Pkgset, name).spec(&(archive, compose_id));
+    let job = Job::named("index", Phase::Pkgset, name).spec(archive).of_compose(compose_id);
     let (name, archive, services) = (name.to_owned(), archive.clone(), services.clone());
     match archive.origin.clone() {
         ArchiveOrigin::DebMirror(mirror) => {
