@@ -6,30 +6,23 @@ use crate::deb::control::Fields;
 use crate::deb::relation::{clauses, is_arch, is_package_name, read_clause};
 use crate::deb::version;
 use crate::ecosystem::{
-    ArchSet, Atom, MultiArch, Operator, OriginId, Package, Priority, Qualifier, Relation, RelationKind, RelationRange,
-    Requirement, Span,
+    Atom, MultiArch, Operator, Package, Priority, Qualifier, Relation, RelationKind, RelationRange, Requirement,
 };
-use crate::set::{Shard, ShardProblem, number};
+use crate::set::shard::{Place, Shard, ShardProblem};
 use crate::symbols::Symbols;
+use crate::texts::{Stanza, Texts, number};
 
-/// Adds the stanza's package to the shard, or says what is wrong with it and leaves the shard's packages as they were.
-pub(crate) fn read(shard: &mut Shard, stanza: &str, span: Span, origin: OriginId, arches: ArchSet) -> Result<(), String> {
-    let written = Written::read(stanza)?;
+/// Reads the stanza's package and puts its relations into the shard, or says what is wrong with it and leaves the shard's
+/// relations as they were.
+pub(crate) fn read(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
+    let written = Written::read(stanza.text)?;
     let first_relation = shard.relations.len();
-    let package = add_relations(shard, &written, span).and_then(|relations| {
-        let filename = place_of(stanza, span, file_path(required(written.filename, "Filename")?)?);
-        package(&mut shard.symbols, &written, span, filename, relations, origin, arches)
-    });
-    match package {
-        Ok(package) => {
-            shard.packages.push(package);
-            Ok(())
-        }
-        Err(message) => {
-            shard.relations.truncate(first_relation);
-            Err(message)
-        }
+    let package =
+        add_relations(shard, texts, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
+    if package.is_err() {
+        shard.relations.truncate(first_relation);
     }
+    package
 }
 
 const RELATION_KINDS: [RelationKind; 10] = [
@@ -146,14 +139,14 @@ impl<'t> SeenNames<'t> {
 }
 
 fn package(
-    symbols: &mut Symbols,
+    shard: &mut Shard,
+    stanza: Stanza<'_>,
     written: &Written<'_>,
-    stanza: Span,
-    filename: Span,
+    place: Place,
     relations: RelationRange,
-    origin: OriginId,
-    arches: ArchSet,
 ) -> Result<Package, String> {
+    let symbols = &mut shard.symbols;
+    let filename = stanza.span_of(file_path(required(written.filename, "Filename")?)?);
     let name = required(written.name, "Package")?;
     if !is_package_name(name) {
         return Err(format!("`{}` is no package name", name.escape_debug()));
@@ -177,16 +170,16 @@ fn package(
         source: symbols.intern(source),
         source_version: symbols.intern(source_version),
         section: symbols.intern(written.section.unwrap_or("")),
-        origin,
+        origin: place.origin,
         multi_arch: multi_arch(written.multi_arch, arch),
         priority: written.priority.map_or(Priority::Optional, |name| Priority::from_name(name).unwrap_or(Priority::Extra)),
         essential: is_yes(written.essential),
         protected: is_yes(written.protected) || is_yes(written.important),
-        arches,
+        arches: place.arches,
         size: read_number(required(written.size, "Size")?, "Size")?,
         installed_size: written.installed_size.map_or(Ok(0), |size| read_number(size, "Installed-Size"))?,
         sha256: read_sha256(required(written.sha256, "SHA256")?)?,
-        stanza,
+        stanza: stanza.span,
         filename,
         relations,
     })
@@ -261,27 +254,21 @@ pub(super) fn file_path(text: &str) -> Result<&str, String> {
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }
 
-/// Where a piece of the stanza lies in the index's text.
-fn place_of(stanza: &str, span: Span, piece: &str) -> Span {
-    let offset = piece.as_ptr() as usize - stanza.as_ptr() as usize;
-    Span { text: span.text, start: span.start + number(offset), length: number(piece.len()) }
-}
-
 /// What a package needs must be understood; of its sources, an entry that is not is left out and reported, as Debian's own
 /// indexes have such.
-fn add_relations(shard: &mut Shard, written: &Written<'_>, span: Span) -> Result<RelationRange, String> {
+fn add_relations(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, written: &Written<'_>) -> Result<RelationRange, String> {
     let start = number(shard.relations.len());
     for (kind, field) in RELATION_KINDS.into_iter().zip(written.relations) {
         for clause in clauses(field.unwrap_or("")) {
             let requirement = shard
-                .requirement(clause, read_requirement)
-                .and_then(|id| check_form(kind, shard.requirement_of(id), clause).map(|()| id))
+                .requirement(texts, stanza, clause, read_requirement)
+                .and_then(|id| check_form(kind, shard.requirements.requirements().value(id), clause).map(|()| id))
                 .map_err(|message| format!("in the field {kind}, {message}"));
             match requirement {
                 Ok(requirement) => shard.relations.push(Relation { kind, requirement }),
                 Err(message) if kind.is_source() => shard.problems.push(ShardProblem {
-                    index: span.text,
-                    offset: span.start as usize,
+                    index: stanza.span.text,
+                    offset: stanza.span.start as usize,
                     package: written.name.unwrap_or("").to_owned(),
                     message,
                 }),
