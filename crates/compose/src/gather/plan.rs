@@ -17,11 +17,15 @@ use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
 
 use super::{Question, Selection, select};
 
+/// What helps when a lock lacks what the configuration asks for.
+const STALE_LOCK: &str = "only what the lock has can be selected: run `charmer lock` to bring it up to date";
+
 /// The selection of each variant and arch.
 pub type Selections = BTreeMap<(String, String), Handle<Option<Selection>>>;
 
 /// Adds a job for each variant and arch. A child's waits for its parent's.
 pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Selections {
+    let from_lock = packages.indexes.is_empty();
     let mut selections = Selections::new();
     for variant in &config.variants {
         for arch in &variant.arches {
@@ -35,7 +39,10 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
                 graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
                     let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
                     async move {
-                        context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await
+                        let running = context.clone();
+                        let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
+                        let gathered = context.blocking(work).await;
+                        gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
                     }
                 });
             selections.insert((variant.name.clone(), name), selection);
