@@ -127,19 +127,20 @@ impl Archive {
         write_forms(&dists.join("main/source"), "Sources", sources.as_bytes())
     }
 
-    /// Describes the indexes that are there and signs that. More fields may be given: `Valid-Until`.
+    /// Describes the indexes that are there and signs that. More fields may stand above: `Valid-Until`.
     pub fn write_release(&self, day: &str, more: &[(&str, &str)]) -> io::Result<()> {
         let dists = self.dists();
         let date = rfc_date(day)?;
         let arches = self.arches.join(" ");
         let fields =
             [("Suite", SUITE), ("Codename", SUITE), ("Components", "main"), ("Architectures", &arches), ("Date", date.as_str())];
-        let options = fields.iter().chain(more).map(|(field, value)| format!("APT::FTPArchive::Release::{field}={value}"));
+        let options = fields.iter().map(|(field, value)| format!("APT::FTPArchive::Release::{field}={value}"));
         let options: Vec<_> = options.chain(["APT::FTPArchive::DoByHash=1".to_owned()]).collect();
         let words = options.iter().flat_map(|option| ["-o", option]).chain(["release", "."]);
         // Not in the folder that it reads: it would list its own output.
         let release = run(&dists, "apt-ftparchive", &words.collect::<Vec<_>>())?;
-        fs_err::write(dists.join("Release"), release)?;
+        let more = more.iter().map(|(field, value)| format!("{field}: {value}\n")).collect::<String>();
+        fs_err::write(dists.join("Release"), more + &release)?;
         self.key.clear_sign(&format!("{}T000000!", day.replace('-', "")), &dists.join("Release"), &dists.join("InRelease"))
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use charmer_compose::package_set::lock::Lock;
-use charmer_compose::session::locking::{LockRequest, Update, make_lock};
+use charmer_compose::session::locking::{LockRequest, LockingError, Update, make_lock};
 
 use crate::arguments::LockArguments;
 use crate::environment::Environment;
@@ -30,7 +30,7 @@ pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Resul
     };
     let options = ProgressOptions::new(&arguments.messages, environment);
     let made = runtime()?.block_on(make_lock(request, &surroundings(environment), |log| reader(options, log)));
-    let text = made.map_err(|error| Failure::doomed(error.to_string()))?;
+    let text = made?;
     let new = Lock::read(&text, &path.to_string_lossy()).map_err(|error| Failure::doomed(error.to_string()))?;
     charmer_compose::files::write_whole(&path, text.as_bytes())?;
     output::print(&changes(old.as_ref(), &new, &path))?;
@@ -47,6 +47,16 @@ fn read_lock(path: &Path) -> Result<Option<Lock>, Failure> {
         Ok(text) => Lock::read(&text, &path.to_string_lossy()).map(Some).map_err(|error| Failure::usage(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::usage(error.to_string())),
+    }
+}
+
+impl From<LockingError> for Failure {
+    fn from(error: LockingError) -> Self {
+        match error {
+            LockingError::UnknownName(_) => Self::usage(error.to_string()),
+            LockingError::Start(error) => error.into(),
+            LockingError::Io(_) | LockingError::Failed(_) | LockingError::Stopped => Self::doomed(error.to_string()),
+        }
     }
 }
 

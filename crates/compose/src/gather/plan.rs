@@ -17,6 +17,9 @@ use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
 
 use super::{Question, Selection, seeds, select};
 
+/// What helps when a lock lacks what the configuration asks for.
+const STALE_LOCK: &str = "only what the lock has can be selected: run `charmer lock` to bring it up to date";
+
 /// The selection of each variant and arch.
 pub type Selections = BTreeMap<(String, String), Handle<Option<Selection>>>;
 
@@ -27,6 +30,7 @@ struct SeedsChecked;
 impl Output for SeedsChecked {}
 
 fn plan_seeds(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Handle<SeedsChecked> {
+    let from_lock = packages.indexes.is_empty();
     let of_job = config.clone();
     graph.add(
         Job::named("seeds", Phase::Gather, "").spec(&(&config.variants, &config.checks)),
@@ -38,7 +42,8 @@ fn plan_seeds(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs
                     let context = context.clone();
                     move || context.report(seeds::check(&set, &config).map_err(|error| JobError::caused(&error))?)
                 };
-                context.blocking(check).await?;
+                let checked = context.blocking(check).await;
+                checked.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })?;
                 Ok(SeedsChecked)
             }
         },
@@ -47,6 +52,7 @@ fn plan_seeds(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs
 
 /// Adds a job for each variant and arch. A child's waits for its parent's.
 pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Selections {
+    let from_lock = packages.indexes.is_empty();
     let checked = plan_seeds(graph, config, packages);
     let mut selections = Selections::new();
     for variant in &config.variants {
@@ -57,13 +63,15 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
             let spec = (variant, &config.checks, config.overlays());
             let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
-            let selection =
-                graph.add_deliverable(job, (packages.set, checked, parent), move |context, (set, _, parent)| {
-                    let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
-                    async move {
-                        context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await
-                    }
-                });
+            let selection = graph.add_deliverable(job, (packages.set, checked, parent), move |context, (set, _, parent)| {
+                let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
+                async move {
+                    let running = context.clone();
+                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
+                    let gathered = context.blocking(work).await;
+                    gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
+                }
+            });
             selections.insert((variant.name.clone(), name), selection);
         }
     }

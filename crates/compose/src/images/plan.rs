@@ -237,6 +237,7 @@ impl From<ImageError> for JobError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Tool(error) => error.into(),
+            ImageError::Cancelled => Self::cancelled(),
             error => Self::caused(&error),
         }
     }

@@ -183,7 +183,7 @@ async fn sign_checksums(
     let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
     for path in lists {
         let text = fs_err::read(context.layout.path(&path))?;
-        let signature = signer.detach_sign(&text, time, &context.runner).await.map_err(|error| JobError::caused(&error))?;
+        let signature = signer.detach_sign(&text, time, &context.runner).await?;
         shipped.files.push(write(&context.layout, format!("{path}{SIGNATURE_SUFFIX}"), &signature)?);
     }
     Ok(shipped)

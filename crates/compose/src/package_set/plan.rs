@@ -503,6 +503,10 @@ fn moved_finding(archive: &str, message: String) -> Finding {
 
 impl From<archive::ArchiveError> for JobError {
     fn from(error: archive::ArchiveError) -> Self {
-        Self::caused(&error)
+        let failure = Self::caused(&error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }

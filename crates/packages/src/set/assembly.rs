@@ -5,8 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use crate::ecosystem::{
-    Atom, Ecosystem, IndexProblem, Origin, OriginId, Package, Qualifier, Relation, Requirement, RequirementId,
-    Source,
+    Atom, Ecosystem, IndexProblem, Origin, OriginId, Package, Qualifier, Relation, Requirement, RequirementId, Source,
 };
 use crate::number_table::NumberTable;
 use crate::set::PackageSet;
@@ -82,10 +81,12 @@ impl Tables {
             .map(|(requirement, text)| self.requirements.find_or_insert(texts, text, || renumber(requirement, symbol)))
             .collect();
         let first_relation = number(self.relations.len());
-        self.relations.extend(shard.relations.iter().map(|relation| Relation {
-            kind: relation.kind,
-            requirement: requirements[relation.requirement.index()],
-        }));
+        self.relations.extend(
+            shard
+                .relations
+                .iter()
+                .map(|relation| Relation { kind: relation.kind, requirement: requirements[relation.requirement.index()] }),
+        );
         for package in &mut shard.packages {
             package.name = symbol(package.name);
             package.version = symbol(package.version);

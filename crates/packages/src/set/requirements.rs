@@ -46,10 +46,7 @@ pub(crate) struct RequirementTable {
 impl RequirementTable {
     pub(crate) fn with_capacity(requirements: usize) -> RequirementTable {
         RequirementTable {
-            requirements: Requirements {
-                values: Vec::with_capacity(requirements),
-                texts: Vec::with_capacity(requirements),
-            },
+            requirements: Requirements { values: Vec::with_capacity(requirements), texts: Vec::with_capacity(requirements) },
             by_text: NumberTable::with_capacity(requirements),
             hasher: FixedState::with_seed(0),
         }
