@@ -33,7 +33,8 @@ impl Key {
         let home = folder.join("gnupg");
         fs_err::create_dir_all(&home)?;
         fs_err::set_permissions(&home, std::fs::Permissions::from_mode(0o700))?;
-        let mut key = Self { home, public: folder.join("public.asc"), secret: folder.join("secret.asc"), fingerprint: String::new() };
+        let mut key =
+            Self { home, public: folder.join("public.asc"), secret: folder.join("secret.asc"), fingerprint: String::new() };
         let user = format!("{owner} <{owner}@example.invalid>");
         key.gpg(BIRTH, &["--passphrase", "", "--quick-generate-key", &user, "ed25519", "sign", "never"])?;
         let listed = key.gpg(BIRTH, &["--with-colons", "--list-keys"])?;
@@ -138,8 +139,8 @@ impl Archive {
         let words = options.iter().flat_map(|option| ["-o", option]).chain(["release", "."]);
         // Not in the folder that it reads: it would list its own output.
         let release = run(&dists, "apt-ftparchive", &words.collect::<Vec<_>>())?;
-        let more = more.iter().map(|(field, value)| format!("{field}: {value}\n")).collect::<String>();
-        fs_err::write(dists.join("Release"), more + &release)?;
+        let more: Vec<_> = more.iter().map(|(field, value)| format!("{field}: {value}\n")).collect();
+        fs_err::write(dists.join("Release"), more.concat() + &release)?;
         self.key.clear_sign(&format!("{}T000000!", day.replace('-', "")), &dists.join("Release"), &dists.join("InRelease"))
     }
 

@@ -29,11 +29,13 @@ fn the_tree_is_the_one_that_was_promised() {
     ] {
         assert!(compose.path(file).is_file(), "{file} is missing");
     }
-    let strange: Vec<_> = compose.tree("").into_keys().filter(|name| name.contains(".partial") || name.ends_with(".new")).collect();
+    let strange: Vec<_> =
+        compose.tree("").into_keys().filter(|name| name.contains(".partial") || name.contains(".new")).collect();
     assert!(strange.is_empty(), "{strange:?}");
 
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    let line_of = |artifact: &str| lines.iter().find(|line| line.starts_with(artifact)).unwrap_or_else(|| panic!("{artifact}: {ran}"));
+    let line_of =
+        |artifact: &str| lines.iter().find(|line| line.starts_with(artifact)).unwrap_or_else(|| panic!("{artifact}: {ran}"));
     for (artifact, file) in [
         ("repository Base ", "compose/Base/repository"),
         ("repository Server ", "compose/Server/repository"),
@@ -78,7 +80,9 @@ fn logs_tell_what_ran_and_how_it_ended() {
     assert!(log.starts_with("$ SOURCE_DATE_EPOCH=1700000000 TMPDIR="), "{log}");
     assert!(log.contains(" mmdebstrap --mode=") && log.contains("\n# exit status 0 after "), "{log}");
     let global = compose.read("logs/global/charmer.log");
-    for line in [" started   rootfs:Base.amd64.container (no older output)\n", " finished  createrepo:Extra in ", " status    FINISHED\n"] {
+    for line in
+        [" started   rootfs:Base.amd64.container (no older output)\n", " finished  createrepo:Extra in ", " status    FINISHED\n"]
+    {
         assert!(global.contains(line), "{line} in {global}");
     }
     // Without a terminal people see the same lines, with shorter times.
@@ -159,16 +163,18 @@ fn phases_can_be_left_out() {
     let deliverables = compose.json("compose/metadata/deliverables.json");
     assert!(deliverables["required"].get("container").is_none() && deliverables["required"].get("repository").is_some());
     let (_, only) = harbour.compose(&["--only", "gather"]);
-    assert!(only.done().iter().all(|job| job.starts_with("gather") || job.starts_with("index") || job == "pkgset"), "{:?}", only.done());
+    assert!(
+        only.done().iter().all(|job| job.starts_with("gather") || job.starts_with("index") || job == "pkgset"),
+        "{:?}",
+        only.done()
+    );
 }
 
 #[test]
 fn what_nobody_signs_or_verifies_is_said() {
     let harbour = Harbour::new();
-    harbour.configure(&[
-        ("keyring = \"mirror/key/public.asc\"", "trusted = true"),
-        ("[signing]\nkey = \"signing/secret.asc\"", ""),
-    ]);
+    harbour
+        .configure(&[("keyring = \"mirror/key/public.asc\"", "trusted = true"), ("[signing]\nkey = \"signing/secret.asc\"", "")]);
     let (ran, compose) = harbour.compose(&[]);
     let notes: Vec<_> = ran.stdout.lines().filter(|line| line.starts_with("note:")).collect();
     assert_eq!(

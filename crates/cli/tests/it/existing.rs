@@ -45,7 +45,10 @@ fn verify_names_what_was_damaged() {
         assert!(well.stdout.contains(part), "{part}: {well}");
     }
     let damages = [
-        ("compose/Server/repository/pool/main/libs/libssl3/libssl3_3.5.0_amd64.deb", "pool/main/libs/libssl3/libssl3_3.5.0_amd64.deb"),
+        (
+            "compose/Server/repository/pool/main/libs/libssl3/libssl3_3.5.0_amd64.deb",
+            "pool/main/libs/libssl3/libssl3_3.5.0_amd64.deb",
+        ),
         ("compose/Base/repository/dists/quay/main/binary-amd64/Packages.xz", "main/binary-amd64/Packages"),
         ("compose/Base/repository/dists/quay/Release", "Release"),
         (image.as_str(), image.as_str()),
@@ -112,7 +115,8 @@ fn the_plan_is_what_then_runs() {
         let ran = harbour.charmer(&[&["plan", "harbour.toml", "--format", "json"], arguments].concat());
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran}");
         let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-        let mut jobs: Vec<_> = document["jobs"].as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap().to_owned()).collect();
+        let mut jobs: Vec<_> =
+            document["jobs"].as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap().to_owned()).collect();
         jobs.sort();
         jobs
     };

@@ -102,7 +102,8 @@ fn an_archive_signed_by_a_stranger_is_not_believed() {
     let harbour = Harbour::new();
     let stranger = Key::make(&harbour.path("stranger"), "stranger").unwrap();
     harbour.configure(&[("mirror/key/public.asc", "stranger/public.asc")]);
-    let told = format!("/dists/stable/InRelease: no signature is good: key {} is not in the keyring\n", harbour.archive.key.fingerprint);
+    let told =
+        format!("/dists/stable/InRelease: no signature is good: key {} is not in the keyring\n", harbour.archive.key.fingerprint);
     let ran = harbour.doomed();
     assert_tells(&ran, &["  index:mirror\n", &told, "hint: a newer keyring package may hold the key"]);
     assert!(!ran.stdout.contains(&stranger.fingerprint), "{ran}");
@@ -133,7 +134,10 @@ fn missing_stale_and_unlisted_indexes_are_three_errors() {
     harbour.server().remove_all("/dists/stable/main/binary-arm64/by-hash");
     harbour.server().serve(index, b"of tomorrow".to_vec());
     let stale = harbour.doomed();
-    assert_tells(&stale, &[&format!("{index}: it is not the file that the signed index lists"), "hint: the mirror is being updated"]);
+    assert_tells(
+        &stale,
+        &[&format!("{index}: it is not the file that the signed index lists"), "hint: the mirror is being updated"],
+    );
 
     harbour.server().remove(index);
     let missing = harbour.doomed();
@@ -191,10 +195,19 @@ fn sources_that_are_missing_are_named_and_may_fail() {
     let all = ("[limits]", "[gather]\nsources = \"all\"\n\n[limits]");
     harbour.configure(&[all]);
     let ran = harbour.doomed();
-    assert_tells(&ran, &["4 sources or files of sources cannot be had:\n", "libc6 2.41, wanted by libc6_2.41_amd64 (Source): no archive has it\n"]);
+    assert_tells(
+        &ran,
+        &[
+            "4 sources or files of sources cannot be had:\n",
+            "libc6 2.41, wanted by libc6_2.41_amd64 (Source): no archive has it\n",
+        ],
+    );
     harbour.configure(&[all, ("[signing]", "[[failable]]\nkinds = [\"sources\"]\n\n[signing]")]);
     let (ran, compose) = harbour.compose_into("composes", &[], 3);
-    assert_tells(&ran, &["sources:Base (allowed to fail)", "sources:Server (allowed to fail)", "openssh-server 1:10.0, wanted by "]);
+    assert_tells(
+        &ran,
+        &["sources:Base (allowed to fail)", "sources:Server (allowed to fail)", "openssh-server 1:10.0, wanted by "],
+    );
     assert!(compose.path("compose/Base/repository/pool/main/h/harbour/harbour_1.0.dsc").is_file(), "what is there is shipped");
 }
 
@@ -260,7 +273,12 @@ fn a_signing_command_is_told_and_stopped_like_any_tool() {
     let before = composes(&harbour.path("composes"));
     let refused = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
     assert_eq!(refused.code, 2, "{refused}");
-    assert!(refused.stderr.contains("the signing command failed: 'sign-with-a-card' ended with exit status 5: the card is not there\n"), "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("the signing command failed: 'sign-with-a-card' ended with exit status 5: the card is not there\n"),
+        "{refused}"
+    );
     assert_eq!(composes(&harbour.path("composes")), before, "a key that cannot be reached is seen before anything begins");
 
     fs_err::remove_file(harbour.path("signing/lost")).unwrap();
@@ -284,7 +302,11 @@ fn a_target_folder_that_is_not_there_is_said_to_be_missing() {
 #[test]
 fn a_wrong_configuration_is_told_with_line_and_column() {
     let harbour = Harbour::new();
-    harbour.configure(&[("codename", "code-name"), ("priority = 990", "priority = \"high\""), ("parent = \"Base\"", "parent = \"Bse\"")]);
+    harbour.configure(&[
+        ("codename", "code-name"),
+        ("priority = 990", "priority = \"high\""),
+        ("parent = \"Base\"", "parent = \"Bse\""),
+    ]);
     let ran = harbour.refused();
     assert!(ran.stderr.starts_with("error: 3 problems in the configuration\n"), "{ran}");
     let text = fs_err::read_to_string(harbour.path("harbour.toml")).unwrap();
@@ -333,7 +355,8 @@ fn an_image_with_another_version_than_the_lock_has_is_not_shipped() {
     harbour.configure(&[FAILABLE]);
     let tool = harbour.path("tools/mmdebstrap");
     let script = fs_err::read_to_string(&tool).unwrap();
-    fs_err::write(&tool, script.replace("field(\"Version\")\n    }", "name == \"dash\" ? \"0.9\" : field(\"Version\")\n    }")).unwrap();
+    fs_err::write(&tool, script.replace("field(\"Version\")\n    }", "name == \"dash\" ? \"0.9\" : field(\"Version\")\n    }"))
+        .unwrap();
     let (ran, compose) = harbour.compose_into("composes", &[], 3);
     assert_tells(&ran, &["test:Base.amd64.container (allowed to fail)", "holds dash 0.9 (amd64), the lock has 1.0"]);
     assert!(!compose.path("compose/Base/amd64/images").exists());

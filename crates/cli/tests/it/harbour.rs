@@ -170,7 +170,12 @@ impl Harbour {
     pub(super) fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_charmer"));
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.text("tools"));
-        command.args(arguments).env_clear().env("PATH", path).env("XDG_CACHE_HOME", self.path("cache")).current_dir(self.folder.path());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", path)
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .current_dir(self.folder.path());
         command
     }
 
@@ -179,10 +184,16 @@ impl Harbour {
     }
 
     /// Starts a command line; whatever becomes of the test, the process does not outlive it.
-    #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
     pub(super) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, &[])
+    }
+
+    /// The same with more variables.
+    pub(super) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         use std::process::Stdio;
-        Running(Some(self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(Some(command.spawn().unwrap()))
     }
 
     /// A compose with more arguments that must end with an exit code; what it said, and its folder.
@@ -235,7 +246,6 @@ fn describe(process: &str) -> String {
 
 /// A charmer that runs.
 #[derive(Debug)]
-#[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
 pub(super) struct Running(Option<std::process::Child>);
 
 impl Running {
@@ -342,7 +352,8 @@ impl Compose {
 
     /// The packages of an index of a variant's repository, as `name_version_arch`.
     pub(super) fn packages(&self, variant: &str, arch: &str) -> Vec<String> {
-        let index = fs_err::read(self.path(&format!("compose/{variant}/repository/dists/quay/main/binary-{arch}/Packages.gz"))).unwrap();
+        let index =
+            fs_err::read(self.path(&format!("compose/{variant}/repository/dists/quay/main/binary-{arch}/Packages.gz"))).unwrap();
         let mut text = String::new();
         std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(index.as_slice()), &mut text).unwrap();
         let field = |stanza: &str, name: &str| {
@@ -351,7 +362,9 @@ impl Compose {
         };
         let stanzas = text.split("\n\n").filter(|stanza| !stanza.trim().is_empty());
         let mut packages: Vec<_> = stanzas
-            .map(|stanza| format!("{}_{}_{}", field(stanza, "Package: "), field(stanza, "Version: "), field(stanza, "Architecture: ")))
+            .map(|stanza| {
+                format!("{}_{}_{}", field(stanza, "Package: "), field(stanza, "Version: "), field(stanza, "Architecture: "))
+            })
             .collect();
         packages.sort();
         packages

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::harbour::{Compose, Harbour};
+use charmer_testkit::http_server::Fault;
+
+use super::harbour::{Compose, Harbour, wait_until};
 
 const NEWER: &str = "
 Package: openssh-server
@@ -141,14 +143,39 @@ fn offline_needs_the_cache_and_names_what_it_lacks() {
     let lock = first.path("compose/metadata/charmer.lock");
     fs_err::rename(harbour.path("cache"), harbour.path("cache-of-before")).unwrap();
     let (no_index, _) = harbour.compose_into("composes", &["--offline"], 1);
-    assert!(no_index.stdout.contains("/dists/stable/InRelease: it is not in the cache, and the network is not to be used"), "{no_index}");
+    assert!(
+        no_index.stdout.contains("/dists/stable/InRelease: it is not in the cache, and the network is not to be used"),
+        "{no_index}"
+    );
     let (no_packages, _) = harbour.compose_into("composes", &["--offline", "--lock", lock.to_str().unwrap()], 1);
     for package in ["libc6_2.41_amd64.deb", "dash_1.0_arm64.deb"] {
         let line = format!("/pool/{package}: it is not in the cache, and the network is not to be used");
         assert!(no_packages.stdout.contains(&line), "{package}: {no_packages}");
     }
-    let (_, third) = harbour.compose(&["--offline", "--lock", lock.to_str().unwrap(), "--cache-dir", &harbour.text("cache-of-before/charmer")]);
+    let (_, third) = harbour.compose(&[
+        "--offline",
+        "--lock",
+        lock.to_str().unwrap(),
+        "--cache-dir",
+        &harbour.text("cache-of-before/charmer"),
+    ]);
     assert_eq!(repositories(&first), repositories(&third));
+}
+
+#[test]
+fn a_stopped_lock_is_none_and_leaves_nothing() {
+    let harbour = Harbour::new();
+    harbour.server().fail("/dists/stable/InRelease", Fault::Stall(10));
+    let scratch = harbour.path("scratch");
+    fs_err::create_dir(&scratch).unwrap();
+    let running = harbour.start_with(&["lock", "harbour.toml"], &[("TMPDIR", scratch.to_str().unwrap())]);
+    wait_until("the download has begun", || !harbour.server().received("/dists/stable/InRelease").is_empty());
+    running.signal(rustix::process::Signal::INT);
+    let ran = running.finish();
+    assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{ran}");
+    assert!(ran.stderr.ends_with("error: stopped; no lock was written\n"), "{ran}");
+    assert!(!harbour.path("charmer.lock").exists());
+    assert_eq!(fs_err::read_dir(&scratch).unwrap().count(), 0);
 }
 
 #[test]
@@ -159,7 +186,9 @@ fn a_broken_lock_is_an_error_at_its_line() {
     let broken = fs_err::read_to_string(&path).unwrap().replacen("Size: ", "Size: many", 1);
     let line = 1 + broken.lines().position(|line| line.starts_with("Size: many")).unwrap();
     fs_err::write(&path, broken).unwrap();
-    for arguments in [&["lock", "harbour.toml"][..], &["compose", "harbour.toml", "--target-dir", "composes", "--lock", "charmer.lock"]] {
+    for arguments in
+        [&["lock", "harbour.toml"][..], &["compose", "harbour.toml", "--target-dir", "composes", "--lock", "charmer.lock"]]
+    {
         let ran = harbour.charmer(arguments);
         assert_eq!(ran.code, 2, "{ran}");
         assert!(ran.stderr.contains(&format!("charmer.lock:{line}: ")), "{ran}");

@@ -154,7 +154,8 @@ fn resuming_a_finished_compose_does_nothing_over_again() {
     assert_eq!(ran.code, 0, "{ran}");
     assert_eq!(compose.done(), ["pkgset", "recheck"], "only what is held in memory");
     assert_same_tree(&shipped(&compose), &before, "after a resume");
-    let resumed = compose.journal().iter().filter(|entry| matches!(&entry.event, Event::JobFinished { how: Finish::Resumed, .. })).count();
+    let resumed =
+        compose.journal().iter().filter(|entry| matches!(&entry.event, Event::JobFinished { how: Finish::Resumed, .. })).count();
     assert!(resumed > 30, "{resumed}");
 }
 
@@ -183,7 +184,10 @@ fn one_compose_has_one_charmer() {
     assert_eq!(second.code, 2, "{second}");
     assert!(second.stderr.contains(&format!("another charmer works on {}", compose.root())), "{second}");
     let status = harbour.charmer(&["status", compose.root()]);
-    assert!(status.stdout.contains(" is running: ") && status.stdout.contains("\nrunning rootfs:Base.amd64.container for "), "{status}");
+    assert!(
+        status.stdout.contains(" is running: ") && status.stdout.contains("\nrunning rootfs:Base.amd64.container for "),
+        "{status}"
+    );
     assert!(harbour.charmer(&["list", "composes"]).stdout.contains(&format!("{}  running\n", compose.id())));
     harbour.tools.go_on().unwrap();
     let ran = running.finish();

@@ -32,7 +32,8 @@ fn an_unchanged_archive_makes_nothing_again() {
         assert!(ran.stderr.contains(line), "{line} in {ran}");
     }
     // It is a compose of its own: all of it is there, also when the older one is not.
-    let names = |compose: &Compose| compose.tree("compose").into_keys().map(|name| name.replace(&compose.id(), "ID")).collect::<Vec<_>>();
+    let names =
+        |compose: &Compose| compose.tree("compose").into_keys().map(|name| name.replace(&compose.id(), "ID")).collect::<Vec<_>>();
     assert_eq!(names(&first), names(&second));
     fs_err::remove_dir_all(&first.root).unwrap();
     let verified = harbour.charmer(&["verify", second.root()]);
@@ -58,8 +59,12 @@ fn a_changed_package_changes_only_what_holds_it() {
     let (ran, second) = harbour.compose(&REUSING);
     let mut expected = vec!["lock".to_owned()];
     // Who has what is asked again everywhere, since every selection depends on the whole package set.
-    expected.extend(["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("gather:{scope}")));
-    expected.extend(["repoclosure:Server.amd64", "repoclosure:Server.arm64", "repoclosure:Extra.amd64", "versions"].map(str::to_owned));
+    expected.extend(
+        ["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("gather:{scope}")),
+    );
+    expected.extend(
+        ["repoclosure:Server.amd64", "repoclosure:Server.arm64", "repoclosure:Extra.amd64", "versions"].map(str::to_owned),
+    );
     expected.extend(["fetch:Server", "fetch-sources:Server", "createrepo:Server", "test:Server.repository"].map(str::to_owned));
     expected.extend(["tree:Server.amd64", "tree:Server.arm64"].map(str::to_owned));
     expected.sort();
@@ -93,10 +98,14 @@ fn a_newer_date_of_the_archive_dates_repositories_and_makes_no_image_again() {
     let release = second.read("compose/Base/repository/dists/quay/Release");
     assert!(release.contains("\nDate: Sun, 02 Jun 2024 00:00:00 UTC\n"), "{release}");
     let repositories = ["Base", "Extra", "Server"];
-    let mut expected: Vec<_> = repositories.iter().flat_map(|name| [format!("createrepo:{name}"), format!("test:{name}.repository")]).collect();
-    expected.extend(["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("gather:{scope}")));
+    let mut expected: Vec<_> =
+        repositories.iter().flat_map(|name| [format!("createrepo:{name}"), format!("test:{name}.repository")]).collect();
+    expected.extend(
+        ["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("gather:{scope}")),
+    );
     expected.push("lock".to_owned());
-    expected.extend(["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("tree:{scope}")));
+    expected
+        .extend(["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("tree:{scope}")));
     expected.sort();
     assert_eq!(done(&second), expected, "{ran}");
     assert!(ran.stderr.contains("started   createrepo:Base (changed input: date)\n"), "{ran}");
@@ -131,8 +140,7 @@ fn what_was_damaged_in_an_older_compose_is_not_taken() {
     fs_err::remove_file(&index).unwrap();
     fs_err::write(&index, bytes).unwrap();
     let (ran, second) = harbour.compose(&REUSING);
-    let reason =
-        "createrepo:Base (compose/Base/repository/dists/quay/main/binary-amd64/Packages.xz is missing or changed)";
+    let reason = "createrepo:Base (compose/Base/repository/dists/quay/main/binary-amd64/Packages.xz is missing or changed)";
     assert!(ran.stderr.contains(reason), "{ran}");
     assert_eq!(done(&second), ["createrepo:Base"]);
     assert_eq!(harbour.charmer(&["verify", second.root()]).code, 0);

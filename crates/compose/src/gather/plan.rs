@@ -35,16 +35,15 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
             let spec = (variant, &config.checks, config.overlays());
             let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
-            let selection =
-                graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
-                    let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
-                    async move {
-                        let running = context.clone();
-                        let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
-                        let gathered = context.blocking(work).await;
-                        gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
-                    }
-                });
+            let selection = graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
+                let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
+                async move {
+                    let running = context.clone();
+                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
+                    let gathered = context.blocking(work).await;
+                    gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
+                }
+            });
             selections.insert((variant.name.clone(), name), selection);
         }
     }

@@ -94,8 +94,7 @@ fn plan_image(
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
     };
-    let tools: Vec<_> =
-        kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase, &scope)
         .spec(&(image, &kind))
         .tools(&tools)
