@@ -139,8 +139,8 @@ impl Archive {
         let words = options.iter().flat_map(|option| ["-o", option]).chain(["release", "."]);
         // Not in the folder that it reads: it would list its own output.
         let release = run(&dists, "apt-ftparchive", &words.collect::<Vec<_>>())?;
-        let more = more.iter().map(|(field, value)| format!("{field}: {value}\n")).collect::<String>();
-        fs_err::write(dists.join("Release"), more + &release)?;
+        let more: Vec<_> = more.iter().map(|(field, value)| format!("{field}: {value}\n")).collect();
+        fs_err::write(dists.join("Release"), more.concat() + &release)?;
         self.key.clear_sign(&format!("{}T000000!", day.replace('-', "")), &dists.join("Release"), &dists.join("InRelease"))
     }
 

@@ -249,7 +249,7 @@ fn all_that_the_machine_lacks_is_said_before_anything_begins() {
 fn a_signing_command_is_told_and_stopped_like_any_tool() {
     let harbour = Harbour::new();
     let script = format!(
-        "#!/bin/sh\n[ $1 = certificate ] && exec cat {public}\nif [ -e {here}/hang ]; then touch {here}/hangs; exec sleep 1000; fi\n\
+        "#!/bin/sh\n[ -e {here}/lost ] || case $3 in certificate) exec cat {public} ;; esac\nif [ -e {here}/hang ]; then touch {here}/hangs; exec sleep 1000; fi\n\
          echo the card is not there >&2; exit 5\n",
         public = harbour.text("signing/public.asc"),
         here = harbour.text("signing"),
@@ -269,6 +269,19 @@ fn a_signing_command_is_told_and_stopped_like_any_tool() {
         ],
     );
 
+    fs_err::write(harbour.path("signing/lost"), "").unwrap();
+    let before = composes(&harbour.path("composes"));
+    let refused = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("the signing command failed: 'sign-with-a-card' ended with exit status 5: the card is not there\n"),
+        "{refused}"
+    );
+    assert_eq!(composes(&harbour.path("composes")), before, "a key that cannot be reached is seen before anything begins");
+
+    fs_err::remove_file(harbour.path("signing/lost")).unwrap();
     fs_err::write(harbour.path("signing/hang"), "").unwrap();
     let running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
     wait_until("the signature is being made", || harbour.path("signing/hangs").exists());
@@ -361,7 +374,6 @@ fn a_compose_that_is_gone_from_under_a_command_is_said_to_be_none() {
     }
 }
 
-/// For the next one who looks for it: a doomed compose has its reports too.
 #[test]
 fn a_doomed_compose_has_its_reports() {
     let harbour = Harbour::new();

@@ -184,10 +184,16 @@ impl Harbour {
     }
 
     /// Starts a command line; whatever becomes of the test, the process does not outlive it.
-    #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
     pub(super) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, &[])
+    }
+
+    /// The same with more variables.
+    pub(super) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         use std::process::Stdio;
-        Running(Some(self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(Some(command.spawn().unwrap()))
     }
 
     /// A compose with more arguments that must end with an exit code; what it said, and its folder.
@@ -240,7 +246,6 @@ fn describe(process: &str) -> String {
 
 /// A charmer that runs.
 #[derive(Debug)]
-#[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
 pub(super) struct Running(Option<std::process::Child>);
 
 impl Running {

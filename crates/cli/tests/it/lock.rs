@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::harbour::{Compose, Harbour};
+use charmer_testkit::http_server::Fault;
+
+use super::harbour::{Compose, Harbour, wait_until};
 
 const NEWER: &str = "
 Package: openssh-server
@@ -158,6 +160,22 @@ fn offline_needs_the_cache_and_names_what_it_lacks() {
         &harbour.text("cache-of-before/charmer"),
     ]);
     assert_eq!(repositories(&first), repositories(&third));
+}
+
+#[test]
+fn a_stopped_lock_is_none_and_leaves_nothing() {
+    let harbour = Harbour::new();
+    harbour.server().fail("/dists/stable/InRelease", Fault::Stall(10));
+    let scratch = harbour.path("scratch");
+    fs_err::create_dir(&scratch).unwrap();
+    let running = harbour.start_with(&["lock", "harbour.toml"], &[("TMPDIR", scratch.to_str().unwrap())]);
+    wait_until("the download has begun", || !harbour.server().received("/dists/stable/InRelease").is_empty());
+    running.signal(rustix::process::Signal::INT);
+    let ran = running.finish();
+    assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{ran}");
+    assert!(ran.stderr.ends_with("error: stopped; no lock was written\n"), "{ran}");
+    assert!(!harbour.path("charmer.lock").exists());
+    assert_eq!(fs_err::read_dir(&scratch).unwrap().count(), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod compose;
 mod composes;
 mod configuration;
+mod existing;
 mod failures;
 mod harbour;
 mod lock;
