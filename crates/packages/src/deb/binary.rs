@@ -10,15 +10,15 @@ use crate::ecosystem::{
 };
 use crate::set::shard::{Place, Shard, ShardProblem};
 use crate::symbols::Symbols;
-use crate::texts::{Stanza, Texts, number};
+use crate::texts::{Stanza, number};
 
 /// Reads the stanza's package and puts its relations into the shard, or says what is wrong with it and leaves the shard's
 /// relations as they were.
-pub(crate) fn read(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
+pub(crate) fn read(shard: &mut Shard, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
     let written = Written::read(stanza.text)?;
     let first_relation = shard.relations.len();
     let package =
-        add_relations(shard, texts, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
+        add_relations(shard, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
     if package.is_err() {
         shard.relations.truncate(first_relation);
     }
@@ -257,13 +257,13 @@ pub(super) fn file_path(text: &str) -> Result<&str, String> {
 
 /// What a package needs must be understood; of its sources, an entry that is not is left out and reported, as Debian's own
 /// indexes have such.
-fn add_relations(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, written: &Written<'_>) -> Result<RelationRange, String> {
+fn add_relations(shard: &mut Shard, stanza: Stanza<'_>, written: &Written<'_>) -> Result<RelationRange, String> {
     let start = number(shard.relations.len());
     for (kind, field) in RELATION_KINDS.into_iter().zip(written.relations) {
         for clause in clauses(field.unwrap_or("")) {
             let requirement = shard
-                .requirement(texts, stanza, clause, read_requirement)
-                .and_then(|id| check_form(kind, shard.requirements.requirements().value(id), clause).map(|()| id))
+                .requirement(clause, read_requirement)
+                .and_then(|id| check_form(kind, shard.requirements.value(id), clause).map(|()| id))
                 .map_err(|message| format!("in the field {kind}, {message}"));
             match requirement {
                 Ok(requirement) => shard.relations.push(Relation { kind, requirement }),
