@@ -77,7 +77,7 @@ impl<'t> Written<'t> {
 
     /// Where the field's value belongs. Looking at the length first leaves one or two names to compare.
     fn place(&mut self, name: &str) -> Option<&mut Option<&'t str>> {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let is = |known: &str| name == known || name.eq_ignore_ascii_case(known);
         let place = match name.len() {
             4 if is("Size") => &mut self.size,
             6 if is("Source") => &mut self.source,
