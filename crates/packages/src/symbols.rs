@@ -1,9 +1,6 @@
-//! Strings kept once and named by a number: what makes a set of a hundred thousand packages small and quick to compare.
+//! Names, versions and other words of a set, as numbers.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use crate::strings::Strings;
 
 /// A string of one [`Symbols`] table. Equal symbols of one table are equal strings; their order means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,22 +20,9 @@ impl Symbol {
     }
 }
 
-/// The table of all strings. It holds less than 4 GiB of text, which its readers see to by limiting what they read.
+/// The table of all strings that have symbols.
 #[derive(Debug, Clone)]
-pub struct Symbols {
-    text: String,
-    /// Where each string ends in `text`.
-    ends: Vec<u32>,
-    by_text: HashTable<Entry>,
-    hasher: FixedState,
-}
-
-/// The hash stands beside the symbol, so that the table grows without a look at the strings.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: u32,
-    symbol: Symbol,
-}
+pub struct Symbols(Strings);
 
 impl Default for Symbols {
     fn default() -> Symbols {
@@ -49,72 +33,37 @@ impl Default for Symbols {
 impl Symbols {
     /// With room for this many strings, and for this many bytes in all.
     pub(crate) fn with_capacity(strings: usize, bytes: usize) -> Symbols {
-        let mut symbols = Symbols {
-            text: String::with_capacity(bytes),
-            ends: Vec::with_capacity(strings),
-            by_text: HashTable::with_capacity(strings),
-            hasher: FixedState::with_seed(0),
-        };
+        let mut symbols = Symbols(Strings::with_capacity(strings, bytes));
         symbols.intern("");
         symbols
     }
 
     pub fn intern(&mut self, text: &str) -> Symbol {
-        let hash = self.hash(text);
-        if let Some(symbol) = self.find_hashed(text, hash) {
-            return symbol;
-        }
-        let symbol = Symbol(position(self.ends.len()));
-        self.text.push_str(text);
-        self.ends.push(position(self.text.len()));
-        self.by_text.insert_unique(spread(hash), Entry { hash, symbol }, |entry| spread(entry.hash));
-        symbol
+        Symbol(self.0.find(text).unwrap_or_else(|unknown| self.0.insert(text, unknown)))
     }
 
     /// The symbol of a string, if it was ever interned.
     pub fn find(&self, text: &str) -> Option<Symbol> {
-        self.find_hashed(text, self.hash(text))
-    }
-
-    fn find_hashed(&self, text: &str, hash: u32) -> Option<Symbol> {
-        let is_equal = |entry: &Entry| entry.hash == hash && self.text(entry.symbol) == text;
-        self.by_text.find(spread(hash), is_equal).map(|entry| entry.symbol)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of a hash are a hash")]
-    fn hash(&self, text: &str) -> u32 {
-        self.hasher.hash_one(text) as u32
+        self.0.find(text).ok().map(Symbol)
     }
 
     pub fn text(&self, symbol: Symbol) -> &str {
-        let index = symbol.index();
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
-        &self.text[start..self.ends[index] as usize]
+        self.0.get(symbol.0)
     }
 
     #[expect(clippy::len_without_is_empty, reason = "the empty string is always in it")]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.0.len()
     }
 
     /// All strings, in the order of their symbols' indexes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len()).map(|index| self.text(Symbol(position(index))))
+        self.0.iter()
     }
 
     pub(crate) fn shrink(&mut self) {
-        self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
+        self.0.shrink();
     }
-}
-
-/// The table looks at both ends of a hash.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
-
-fn position(length: usize) -> u32 {
-    u32::try_from(length).expect("less than 4 GiB of strings")
 }
 
 #[cfg(test)]

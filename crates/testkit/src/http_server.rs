@@ -81,6 +81,16 @@ impl HttpServer {
         self.shared.state().files.insert(path.to_owned(), bytes.into());
     }
 
+    /// From now on nothing is found.
+    pub fn clear(&self) {
+        self.shared.state().files.clear();
+    }
+
+    /// From now on no path that begins so is found.
+    pub fn remove_all(&self, prefix: &str) {
+        self.shared.state().files.retain(|path, _| !path.starts_with(prefix));
+    }
+
     /// Serves all files below a folder as they are now, under a path that begins and ends with a slash.
     pub fn serve_folder(&self, path: &str, folder: &Path) -> io::Result<()> {
         for entry in fs_err::read_dir(folder)? {

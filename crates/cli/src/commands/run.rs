@@ -67,20 +67,25 @@ pub(super) fn load(path: &std::path::Path) -> Result<Config, Failure> {
 }
 
 /// The signals that stop a run: the first one asks it to stop, the second ends the process.
-struct Signals {
-    cancel: CancellationToken,
+pub(super) struct Signals {
+    pub(super) cancel: CancellationToken,
     /// The number of the first signal that came; 0 while none has.
     first: Arc<AtomicU8>,
 }
 
 impl Signals {
-    fn watch() -> Result<Self, Failure> {
+    pub(super) fn watch() -> Result<Self, Failure> {
         let signals = Self { cancel: CancellationToken::new(), first: Arc::default() };
         for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)] {
             let (signal, cancel, first) = (signal(kind)?, signals.cancel.clone(), signals.first.clone());
             tokio::spawn(watch_one(signal, number, cancel, first));
         }
         Ok(signals)
+    }
+
+    /// How to exit after a stop.
+    pub(super) fn exit(&self) -> Exit {
+        if self.first.load(Ordering::Relaxed) == 2 { Exit::Interrupted } else { Exit::Terminated }
     }
 }
 
@@ -96,12 +101,11 @@ async fn watch_one(mut signal: Signal, number: u8, cancel: CancellationToken, fi
 }
 
 fn exit(summary: &session::Summary, signals: &Signals) -> Exit {
-    match (summary.status, signals.first.load(Ordering::Relaxed)) {
-        (Status::Terminated, 2) => Exit::Interrupted,
-        (Status::Terminated, _) => Exit::Terminated,
-        (Status::Finished, _) => Exit::Finished,
-        (Status::FinishedIncomplete, _) => Exit::Incomplete,
-        (Status::Started | Status::Doomed, _) => Exit::Doomed,
+    match summary.status {
+        Status::Terminated => signals.exit(),
+        Status::Finished => Exit::Finished,
+        Status::FinishedIncomplete => Exit::Incomplete,
+        Status::Started | Status::Doomed => Exit::Doomed,
     }
 }
 

@@ -146,21 +146,37 @@ fn plan_image(
                 let scope = format!("{}.{}", made.variant, made.arch);
                 let mut findings = Vec::new();
                 if checks.image_equals_lock != Severity::Off {
-                    let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work)
-                        .await
-                        .map_err(|error| JobError::caused(&error))?;
+                    let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work).await?;
                     let locked = locked.iter().map(AsRef::as_ref);
                     findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
                 }
                 if made.format == "iso" && checks.iso_sanity != Severity::Off {
                     let volume_id = made.volume_id.as_deref().unwrap_or_default();
                     let expected = iso::ExpectedIso::live(volume_id);
-                    let checked = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await;
-                    findings.extend(checked.map_err(|error| JobError::caused(&error))?);
+                    findings
+                        .extend(iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await?);
                 }
                 context.report(findings)?;
                 Ok(made)
             }
         });
     PlannedImage { spec, image: checked }
+}
+
+impl From<image::UnreadableImage> for JobError {
+    fn from(error: image::UnreadableImage) -> Self {
+        match error {
+            image::UnreadableImage::Tool(error) => error.into(),
+            error => Self::caused(&error),
+        }
+    }
+}
+
+impl From<iso::UncheckedIso> for JobError {
+    fn from(error: iso::UncheckedIso) -> Self {
+        match error {
+            iso::UncheckedIso::Tool(error) => error.into(),
+            iso::UncheckedIso::Io(error) => error.into(),
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod suggest;
 mod deb;
 mod validate;
 
+mod places;
 mod resolve;
 pub mod resolved;
 
@@ -31,6 +32,7 @@ mod reference;
 pub use defaults::DEFAULTS;
 pub use json_schema::schema;
 pub use load::{LoadError, load, parse};
+pub use places::SeedPlaces;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 pub use resolved::Config;

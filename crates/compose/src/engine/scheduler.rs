@@ -69,6 +69,15 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
+impl Outcome {
+    /// Every job of the run, however it ended.
+    pub fn jobs(&self) -> impl Iterator<Item = &JobId> {
+        let failed = self.failures.iter().map(|failed| &failed.job);
+        let skipped = self.skipped.iter().map(|(job, _)| job);
+        self.timings.iter().map(|timing| &timing.job).chain(failed).chain(skipped).chain(&self.not_started)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct FailedJob {
     pub job: JobId,
@@ -280,6 +289,7 @@ impl Scheduler {
         let ingredients = Ingredients {
             version: node.job.version,
             spec: node.job.spec,
+            compose: node.job.compose,
             inputs: named.map(|(name, digest)| (name, digest.unwrap_or(absent))).collect(),
             tools: node.job.tools.iter().map(version).collect(),
         };

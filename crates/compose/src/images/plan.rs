@@ -95,8 +95,7 @@ fn plan_image(
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
     };
-    let tools: Vec<_> =
-        kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase, &scope)
         .spec(&(image, &kind))
         .tools(&tools)
@@ -238,6 +237,7 @@ impl From<ImageError> for JobError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Tool(error) => error.into(),
+            ImageError::Cancelled => Self::cancelled(),
             error => Self::caused(&error),
         }
     }

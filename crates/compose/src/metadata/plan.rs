@@ -93,8 +93,8 @@ pub fn plan_images(
     }
     let add = |(folder, planned): (String, Vec<&PlannedImage>)| {
         let names: Vec<_> = planned.iter().map(|planned| planned.spec.name.clone()).collect();
-        let spec = (compose, &names, &config.publish, &config.signing);
-        let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).estimate(2.0);
+        let spec = (&names, &config.publish, &config.signing);
+        let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).of_compose(compose).estimate(2.0);
         let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
         let (services, id) = (services.clone(), compose.id.clone());
         let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
@@ -183,7 +183,7 @@ async fn sign_checksums(
     let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
     for path in lists {
         let text = fs_err::read(context.layout.path(&path))?;
-        let signature = signer.detach_sign(&text, time, &context.runner).await.map_err(|error| JobError::caused(&error))?;
+        let signature = signer.detach_sign(&text, time, &context.runner).await?;
         shipped.files.push(write(&context.layout, format!("{path}{SIGNATURE_SUFFIX}"), &signature)?);
     }
     Ok(shipped)
@@ -216,7 +216,7 @@ pub fn plan(
     let all: Vec<_> = selections.values().copied().collect();
     let inputs = (described.folders, all, repositories, described.lock, described.date);
     let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
-    let job = Job::new(Phase::Metadata, "").spec(&(&compose, &config.release, &config.signing)).estimate(0.5);
+    let job = Job::new(Phase::Metadata, "").spec(&(&config.release, &config.signing)).of_compose(&compose).estimate(0.5);
     graph.add(job, inputs, move |context, (folders, selections, repositories, _lock, date)| {
         let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
         async move {

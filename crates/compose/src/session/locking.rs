@@ -27,6 +27,8 @@ pub struct LockRequest {
     pub old: Option<Lock>,
     pub update: Update,
     pub run: RunOptions,
+    /// Stops it.
+    pub cancel: CancellationToken,
 }
 
 /// Which packages of the old lock may move.
@@ -96,7 +98,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         limits: limits(&request.config, options.run.jobs),
         tools: super::preflight::tool_versions(graph.tools(), &surroundings.path).await?,
         path: surroundings.path.clone(),
-        cancel: CancellationToken::new(),
+        cancel: lock.cancel,
     };
     fs_err::create_dir_all(layout.path("logs/global"))?;
     let (log, events) = EventLog::open(&layout.events(), reader(&layout.global_log())?)?;

@@ -13,12 +13,12 @@ use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
 use crate::images::RequiredProgram;
 use crate::images::plan::required_programs;
-use crate::openpgp::{Keyring, Signer};
+use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
 use crate::services::Services;
 use crate::tools::runner::find_program;
-use crate::tools::{Command, Runner};
+use crate::tools::{Command, Runner, ToolError};
 
 use super::Surroundings;
 
@@ -59,7 +59,7 @@ pub async fn check(
         lacks.extend(missing_archives(config, services));
     }
     if phases.contains(&Phase::Createrepo) {
-        lacks.extend(unusable_key(config, services, &surroundings.path));
+        lacks.extend(unusable_key(config, services, &surroundings.path).await);
     }
     lacks.extend(missing_space(config, target));
     if let Err(error) = Cache::open(&services.cache) {
@@ -93,18 +93,27 @@ fn missing_programs(programs: BTreeSet<RequiredProgram>, path: &OsStr) -> Vec<La
 /// Tries what containing a program takes, where it will be done.
 async fn missing_abilities(path: &OsStr) -> Option<Lack> {
     let folder = tempfile::tempdir().ok()?;
-    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), path.to_owned(), CancellationToken::new());
     let trial = if rustix::process::geteuid().is_root() {
         Command::new("true").contained()
     } else {
         Command::new("unshare").args(["--user", "--map-root-user", "true"])
     };
-    let error = runner.run(&trial).await.err()?;
-    let said = error.tail.last().map(|line| format!(": {line}")).unwrap_or_default();
+    let error = trial_runner(folder.path(), path).run(&trial).await.err()?;
     Some(lack(
-        format!("the kernel does not let this user make namespaces for mounts and processes ({}{said})", error.cause),
+        format!("the kernel does not let this user make namespaces for mounts and processes ({})", in_short(&error)),
         "run as root, outside of containers that forbid it, or leave out images with --skip rootfs",
     ))
+}
+
+/// Runs what is only tried, in a folder that is removed with its log.
+fn trial_runner(folder: &Path, path: &OsStr) -> Runner {
+    Runner::new(folder.join("log"), folder.to_owned(), path.to_owned(), CancellationToken::new())
+}
+
+/// A trial's failure without its log, which is gone.
+fn in_short(error: &ToolError) -> String {
+    let said = error.tail.last().map(|line| format!(": {line}")).unwrap_or_default();
+    format!("{}{said}", error.cause)
 }
 
 fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
@@ -139,7 +148,7 @@ fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
     lacks
 }
 
-fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<Lack> {
+async fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<Lack> {
     let mend = "see [signing] in the configuration";
     match config.signing.as_ref()? {
         Signing::Key { key, passphrase_file } => {
@@ -153,9 +162,12 @@ fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<La
             checked.err().map(|error| lack(format!("the signing key cannot be used: {error}"), mend))
         }
         Signing::Command { command } => {
-            let program = command.first()?;
-            let missing = find_program(program.as_ref(), path).is_none();
-            missing.then(|| lack(format!("the signing command {program} is not there"), mend))
+            let folder = tempfile::tempdir().ok()?;
+            let error = Signer::from_command(command.clone(), &trial_runner(folder.path(), path)).await.err()?;
+            match error {
+                SigningError::Command(error) => Some(lack(format!("the signing command failed: {}", in_short(&error)), mend)),
+                error => Some(lack(error.to_string(), mend)),
+            }
         }
     }
 }

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use crate::checks::image::{image_equals_lock, installed_in_image};
 use crate::digest::Sha256;
 use crate::engine::journal::recorded_output;
+use crate::engine::{Output as _, OutputFile};
 use crate::finding::{Finding, Severity};
 use crate::gather::plan::LockFile;
 use crate::layout::Layout;
-use crate::metadata::plan::{ShippedFolder, image_folder_job};
+use crate::metadata::plan::{MetadataFiles, ShippedFolder, image_folder_job};
 use crate::openpgp::{Keyring, verify_detached};
 use crate::package_set::lock::Lock;
 use crate::repositories::{Repository, TrustedKeys, verify_apt_repository};
@@ -43,6 +44,7 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Veri
             finding.scope.clone_from(&variant.name);
         }
         verified.findings.extend(findings);
+        verified.findings.extend(extra_files(&repository).filter_map(|file| changed(layout, file)));
         verified.looked_at.push(format!("repository {}", variant.name));
     }
     let folders: BTreeSet<String> = request.config.images.iter().map(image_folder_job).collect();
@@ -52,7 +54,29 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Veri
             verify_image(layout, shipped, lock.as_ref(), surroundings, &mut verified).await?;
         }
     }
+    if let Some(metadata) = recorded_output::<MetadataFiles>(layout, "metadata") {
+        verified.findings.extend(metadata.files().iter().filter_map(|file| changed(layout, file)));
+        verified.looked_at.push("metadata".to_owned());
+    }
     Ok(verified)
+}
+
+/// What a repository holds beside packages and their indexes, of which nothing in it knows the digests.
+fn extra_files(repository: &Repository) -> impl Iterator<Item = &OutputFile> {
+    let is_extra = |file: &&OutputFile| {
+        let path = file.path.strip_prefix(&repository.path).unwrap_or(&file.path).trim_start_matches('/');
+        !path.starts_with("dists/") && !path.starts_with("pool/")
+    };
+    repository.files.iter().filter(is_extra)
+}
+
+/// A file that is not what the compose's records say.
+fn changed(layout: &Layout, file: &OutputFile) -> Option<Finding> {
+    match Sha256::of_file(&layout.path(&file.path)) {
+        Ok((sha256, _)) if sha256 == file.sha256 => None,
+        Ok(_) => Some(finding("files", &file.path, "it was changed after it was made".to_owned())),
+        Err(error) => Some(finding("files", &file.path, error.to_string())),
+    }
 }
 
 fn finding(check: &str, subject: &str, message: String) -> Finding {
