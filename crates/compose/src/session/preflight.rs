@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
-use crate::images::RequiredProgram;
 use crate::images::plan::required_programs;
+use crate::images::{RequiredProgram, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
@@ -54,6 +54,7 @@ pub async fn check(
     if phases.contains(&Phase::Rootfs) {
         lacks.extend(missing_programs(required_programs(config), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
+        lacks.extend(unusable_folder(target));
     }
     if matches!(source, PackageSource::Archives { .. }) {
         lacks.extend(missing_archives(config, services));
@@ -114,6 +115,13 @@ fn trial_runner(folder: &Path, path: &OsStr) -> Runner {
 fn in_short(error: &ToolError) -> String {
     let said = error.tail.last().map(|line| format!(": {line}")).unwrap_or_default();
     format!("{}{said}", error.cause)
+}
+
+/// mmdebstrap and apt, which make root file systems in the target folder, cannot take every name.
+fn unusable_folder(target: &Path) -> Option<Lack> {
+    let target = std::path::absolute(target).ok()?;
+    let error = check_folder(&target).err()?;
+    Some(lack(error.to_string(), "choose another folder with --target-dir, or leave out images with --skip rootfs"))
 }
 
 fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
