@@ -11,7 +11,7 @@ DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
 BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
-TEST_PACKAGES = apt-utils arch-test buildah cpio debootstrap dose-extra dpkg-dev gpg gpgv ovmf python3-venv qemu-system-x86 skopeo xz-utils
+TEST_PACKAGES = apt-utils arch-test buildah cpio debootstrap dose-distcheck dpkg-dev gpg gpgv ovmf python3-venv qemu-system-x86 skopeo xz-utils
 
 .PHONY: all demo test check generate install clean
 
@@ -31,7 +31,7 @@ check:
 	@./scripts/install-packages $(BUILD_PACKAGES)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) xtask generate --check
 
 generate:

@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::set::PackageSet;
 use crate::symbols::Symbol;
+use crate::texts::Span;
 
 /// A world of packages: its indexes, its version order and its arch rules.
 pub trait Ecosystem: fmt::Debug + Send + Sync {
@@ -355,14 +356,6 @@ impl Operator {
             Operator::Greater => order.is_gt(),
         }
     }
-}
-
-/// A piece of one of the set's texts.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Span {
-    pub(crate) text: u16,
-    pub(crate) start: u32,
-    pub(crate) length: u32,
 }
 
 /// A run of the set's relations.

@@ -7,8 +7,9 @@ use hashbrown::HashMap;
 
 use crate::ecosystem::{ArchQuestion, Atom, Operator, PackageId, Qualifier, RelationKind, Requirement};
 use crate::rows::Rows;
-use crate::set::{PackageSet, number};
+use crate::set::PackageSet;
 use crate::symbols::Symbol;
+use crate::texts::number;
 
 /// Some packages of a set, ready to be searched.
 #[derive(Debug)]

@@ -12,11 +12,13 @@ pub mod ecosystem;
 pub mod glob;
 pub mod index;
 pub mod installability;
+mod number_table;
 mod rows;
 pub mod seed;
 pub mod set;
 pub mod sources;
 pub mod symbols;
+mod texts;
 
 pub use deb::Deb;
 pub use ecosystem::{

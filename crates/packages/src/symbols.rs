@@ -3,7 +3,8 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+
+use crate::number_table::NumberTable;
 
 /// A string of one [`Symbols`] table. Equal symbols of one table are equal strings; their order means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,15 +30,8 @@ pub struct Symbols {
     text: String,
     /// Where each string ends in `text`.
     ends: Vec<u32>,
-    by_text: HashTable<Entry>,
+    by_text: NumberTable,
     hasher: FixedState,
-}
-
-/// The hash stands beside the symbol, so that the table grows without a look at the strings.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: u32,
-    symbol: Symbol,
 }
 
 impl Default for Symbols {
@@ -52,7 +46,7 @@ impl Symbols {
         let mut symbols = Symbols {
             text: String::with_capacity(bytes),
             ends: Vec::with_capacity(strings),
-            by_text: HashTable::with_capacity(strings),
+            by_text: NumberTable::with_capacity(strings),
             hasher: FixedState::with_seed(0),
         };
         symbols.intern("");
@@ -60,30 +54,24 @@ impl Symbols {
     }
 
     pub fn intern(&mut self, text: &str) -> Symbol {
-        let hash = self.hash(text);
+        let hash = self.hasher.hash_one(text);
         if let Some(symbol) = self.find_hashed(text, hash) {
             return symbol;
         }
         let symbol = Symbol(position(self.ends.len()));
         self.text.push_str(text);
         self.ends.push(position(self.text.len()));
-        self.by_text.insert_unique(spread(hash), Entry { hash, symbol }, |entry| spread(entry.hash));
+        self.by_text.insert(hash, symbol.0);
         symbol
     }
 
     /// The symbol of a string, if it was ever interned.
     pub fn find(&self, text: &str) -> Option<Symbol> {
-        self.find_hashed(text, self.hash(text))
+        self.find_hashed(text, self.hasher.hash_one(text))
     }
 
-    fn find_hashed(&self, text: &str, hash: u32) -> Option<Symbol> {
-        let is_equal = |entry: &Entry| entry.hash == hash && self.text(entry.symbol) == text;
-        self.by_text.find(spread(hash), is_equal).map(|entry| entry.symbol)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of a hash are a hash")]
-    fn hash(&self, text: &str) -> u32 {
-        self.hasher.hash_one(text) as u32
+    fn find_hashed(&self, text: &str, hash: u64) -> Option<Symbol> {
+        self.by_text.find(hash, |number| self.text(Symbol(number)) == text).map(Symbol)
     }
 
     pub fn text(&self, symbol: Symbol) -> &str {
@@ -106,11 +94,6 @@ impl Symbols {
         self.text.shrink_to_fit();
         self.ends.shrink_to_fit();
     }
-}
-
-/// The table looks at both ends of a hash.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }
 
 fn position(length: usize) -> u32 {

@@ -34,6 +34,8 @@ pub enum Event {
         version: String,
         /// Whether an earlier run of this compose has left something.
         resumed: bool,
+        /// The version of each program that shapes outputs.
+        programs: std::collections::BTreeMap<String, String>,
         /// Every job of this run, each after those that it needs.
         jobs: Vec<JobPlan>,
     },

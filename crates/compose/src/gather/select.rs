@@ -42,7 +42,7 @@ pub struct BadWords(Vec<String>);
 /// Selects what the question asks for. What could not be resolved is among the findings.
 pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, Vec<Finding>), BadWords> {
     let available = parents_packages(set, question);
-    let request = request(question, available)?;
+    let request = request(question.arch, available)?;
     let closure = closure::close(set, &request);
     let mut findings = findings::of_closure(set, &closure, question);
 
@@ -106,8 +106,7 @@ fn parents_packages(set: &PackageSet, question: &Question<'_>) -> Vec<PackageId>
     set.ids().filter(|&id| wanted.contains(&set.package(id).sha256)).collect()
 }
 
-fn request(question: &Question<'_>, available: Vec<PackageId>) -> Result<Request, BadWords> {
-    let arch = question.arch;
+pub(super) fn request(arch: &VariantArch, available: Vec<PackageId>) -> Result<Request, BadWords> {
     let mut bad = Vec::new();
     let mut seeds = Vec::new();
     for text in &arch.seeds {

@@ -251,10 +251,10 @@ async fn write_repository(
             .map_err(|error| JobError::caused(&error))
     };
     let staged = context.blocking(stage).await?;
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
     let signatures = match &signer {
         None => None,
         Some(signer) => {
+            let time = signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs()));
             let clear_signed = signer.clear_sign(staged.release().as_bytes(), time, &context.runner).await?;
             let detached = signer.detach_sign(staged.release().as_bytes(), time, &context.runner).await?;
             Some(ReleaseSignatures { clear_signed, detached })

@@ -96,7 +96,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         layout: layout.clone(),
         older: Vec::new(),
         limits: limits(&request.config, options.run.jobs),
-        tools: super::preflight::tool_digests(graph.tools(), &surroundings.path)?,
+        tools: super::preflight::tool_versions(graph.tools(), &surroundings.path).await?,
         path: surroundings.path.clone(),
         cancel: lock.cancel,
     };

@@ -174,7 +174,7 @@ impl Session {
         reader: impl FnMut(&Entry) + Send + 'static,
     ) -> Result<Summary, StartError> {
         let graph = graph(&self.request, &self.source, &self.services)?;
-        let settings = self.settings(&graph, cancel)?;
+        let settings = self.settings(&graph, cancel).await?;
         fs_err::create_dir_all(self.layout.path("logs/global"))?;
         let (log, events) = EventLog::open(&self.layout.events(), reader)?;
         let finish = |outcome: &Outcome| finish::finish(&self.layout, &self.request, outcome);
@@ -183,7 +183,7 @@ impl Session {
         Ok(summary)
     }
 
-    fn settings(&self, graph: &Graph, cancel: CancellationToken) -> std::io::Result<Settings> {
+    async fn settings(&self, graph: &Graph, cancel: CancellationToken) -> std::io::Result<Settings> {
         let config = &self.request.config;
         Ok(Settings {
             compose_id: self.request.compose.id.clone(),
@@ -192,7 +192,7 @@ impl Session {
             layout: self.layout.clone(),
             older: folder::older_composes(&self.request.old_composes, &config.release.short, self.layout.root()),
             limits: limits(config, self.run.jobs),
-            tools: preflight::tool_digests(graph.tools(), &self.surroundings.path)?,
+            tools: preflight::tool_versions(graph.tools(), &self.surroundings.path).await?,
             path: self.surroundings.path.clone(),
             cancel,
         })

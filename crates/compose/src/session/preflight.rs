@@ -201,8 +201,24 @@ fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
     })
 }
 
-/// What stands for a program's version in digests: the program file itself, so that a local change counts too.
-pub(super) fn tool_digests(tools: BTreeSet<&'static str>, path: &OsStr) -> std::io::Result<BTreeMap<String, String>> {
+/// What stands for a program's version: that of the Debian package that owns it, where dpkg knows one, and the digest of the program
+/// itself, so that a local change counts too.
+pub(super) async fn tool_versions(tools: BTreeSet<&'static str>, path: &OsStr) -> std::io::Result<BTreeMap<String, String>> {
     let found = tools.into_iter().filter_map(|tool| Some((tool, find_program(tool.as_ref(), path)?)));
-    found.map(|(tool, file)| Ok((tool.to_owned(), Sha256::of_file(&file)?.0.short()))).collect()
+    let mut versions = BTreeMap::new();
+    for (tool, file) in found {
+        let digest = Sha256::of_file(&file)?.0.short();
+        let version = package_version(&file, path).await.map(|version| format!("{version} ")).unwrap_or_default();
+        versions.insert(tool.to_owned(), format!("{version}({digest})"));
+    }
+    Ok(versions)
+}
+
+async fn package_version(file: &Path, path: &OsStr) -> Option<String> {
+    let folder = tempfile::tempdir().ok()?;
+    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), path.to_owned(), CancellationToken::new());
+    let owner = runner.run(&Command::new("dpkg-query").arg("--search").arg(file)).await.ok()?.text();
+    let package = owner.split_once(": ")?.0.to_owned();
+    let version = runner.run(&Command::new("dpkg-query").args(["--show", "--showformat=${Version}", &package])).await.ok()?;
+    Some(version.text())
 }

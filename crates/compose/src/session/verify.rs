@@ -1,7 +1,7 @@
 //! `charmer verify`: reads a finished compose back: repositories as a client would, images against their checksums and the lock.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ use crate::digest::Sha256;
 use crate::engine::journal::recorded_output;
 use crate::engine::{Output as _, OutputFile};
 use crate::finding::{Finding, Severity};
-use crate::gather::plan::{ComposeDate, LockFile};
+use crate::gather::plan::LockFile;
 use crate::layout::Layout;
 use crate::metadata::plan::{MetadataFiles, ShippedFolder, image_folder_job};
 use crate::openpgp::{Keyring, verify_detached};
@@ -33,13 +33,11 @@ pub struct Verified {
 pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Verified, String> {
     let request = Request::read(layout).map_err(|error| error.to_string())?;
     let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
-    let date = recorded_output::<ComposeDate>(layout, "date").map_or(request.started, |date| date.0);
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(date.unsigned_abs() + 1);
     let lock = verify_lock(layout, &mut verified);
     let keyring = published_key(layout, &request);
     for variant in &request.config.variants {
         let Some(repository) = recorded_output::<Repository>(layout, &format!("createrepo:{}", variant.name)) else { continue };
-        let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at });
+        let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at: surroundings.now });
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut findings = verify_apt_repository(&layout.path(&repository.path), &repository.suite, keys, threads);
         for finding in &mut findings {
@@ -51,7 +49,7 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Veri
     }
     let folders: BTreeSet<String> = request.config.images.iter().map(image_folder_job).collect();
     for folder in folders.iter().filter_map(|job| recorded_output::<ShippedFolder>(layout, job)) {
-        verify_folder(layout, &folder, keyring.as_ref(), at, &mut verified);
+        verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, &mut verified);
         for shipped in &folder.images {
             verify_image(layout, shipped, lock.as_ref(), surroundings, &mut verified).await?;
         }

@@ -9,4 +9,5 @@ mod harbour_packages;
 mod images;
 mod metadata;
 mod openpgp;
+mod plan;
 mod repository;

@@ -18,7 +18,9 @@ impl Closure<'_, '_> {
         let mut roots = Vec::new();
         for seed in &self.request.seeds {
             match self.resolve_seed(seed, shipped) {
-                Ok(packages) => {
+                Ok(mut packages) => {
+                    // Not in the order of the index: the same packages out of a lock lead to the same choices.
+                    packages.sort_by_cached_key(|id| self.set().describe(*id));
                     for package in packages {
                         if self.states[package.index()] == State::Absent {
                             self.take(package, Reason::Seed(seed.to_string()));

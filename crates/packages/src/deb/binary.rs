@@ -1,35 +1,28 @@
 //! One stanza of a Packages index.
 
-use memchr::memchr_iter;
+use memchr::memchr;
 
-use crate::deb::control::Fields;
-use crate::deb::relation::{clauses, is_arch, is_package_name, read_clause};
+use crate::deb::control::{Field, Fields};
+use crate::deb::relation::{WrittenAtom, alternatives, clauses, has_alternatives, is_arch, is_package_name, read_atom};
 use crate::deb::version;
 use crate::ecosystem::{
-    ArchSet, Atom, MultiArch, Operator, OriginId, Package, Priority, Qualifier, Relation, RelationKind, RelationRange,
-    Requirement, Span,
+    Atom, MultiArch, Operator, Package, Priority, Qualifier, Relation, RelationKind, RelationRange, Requirement,
 };
-use crate::set::{Shard, ShardProblem, number};
+use crate::set::shard::{Place, Shard, ShardProblem};
 use crate::symbols::Symbols;
+use crate::texts::{Stanza, Texts, number};
 
-/// Adds the stanza's package to the shard, or says what is wrong with it and leaves the shard's packages as they were.
-pub(crate) fn read(shard: &mut Shard, stanza: &str, span: Span, origin: OriginId, arches: ArchSet) -> Result<(), String> {
-    let written = Written::read(stanza)?;
+/// Reads the stanza's package and puts its relations into the shard, or says what is wrong with it and leaves the shard's
+/// relations as they were.
+pub(crate) fn read(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
+    let written = Written::read(stanza.text)?;
     let first_relation = shard.relations.len();
-    let package = add_relations(shard, &written, span).and_then(|relations| {
-        let filename = place_of(stanza, span, file_path(required(written.filename, "Filename")?)?);
-        package(&mut shard.symbols, &written, span, filename, relations, origin, arches)
-    });
-    match package {
-        Ok(package) => {
-            shard.packages.push(package);
-            Ok(())
-        }
-        Err(message) => {
-            shard.relations.truncate(first_relation);
-            Err(message)
-        }
+    let package =
+        add_relations(shard, texts, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
+    if package.is_err() {
+        shard.relations.truncate(first_relation);
     }
+    package
 }
 
 const RELATION_KINDS: [RelationKind; 10] = [
@@ -68,12 +61,15 @@ struct Written<'t> {
 impl<'t> Written<'t> {
     fn read(stanza: &'t str) -> Result<Written<'t>, String> {
         let mut written = Written::default();
-        let mut seen = SeenNames { mask: 0, names: [""; SeenNames::LIMIT], count: 0 };
+        let mut other_names = OtherNames { names: [""; OtherNames::LIMIT], count: 0 };
         for field in Fields::of(stanza) {
-            let field = field?;
-            seen.insert(field.name)?;
-            if let Some(place) = written.place(field.name) {
-                *place = Some(field.value);
+            let Field { name, value } = field?;
+            let is_second = match written.place(name) {
+                Some(place) => place.replace(value).is_some(),
+                None => other_names.insert(name)?,
+            };
+            if is_second {
+                return Err(format!("the field {name} stands there twice"));
             }
         }
         Ok(written)
@@ -113,47 +109,43 @@ impl<'t> Written<'t> {
     }
 }
 
-/// The names of the fields so far. A mask says at once of most names that they are new.
+/// The names of the fields so far that a package is not made of. On the stack, as there are such for each of a hundred
+/// thousand stanzas.
 #[derive(Debug)]
-struct SeenNames<'t> {
-    mask: u64,
-    /// On the stack, as there is one for each of a hundred thousand stanzas.
-    names: [&'t str; SeenNames::LIMIT],
+struct OtherNames<'t> {
+    names: [&'t str; OtherNames::LIMIT],
     count: usize,
 }
 
-impl SeenNames<'_> {
-    /// Debian's longest stanzas have half as many fields.
-    const LIMIT: usize = 64;
+impl OtherNames<'_> {
+    /// Debian's stanzas have a quarter of it.
+    const LIMIT: usize = 32;
 }
 
-impl<'t> SeenNames<'t> {
-    fn insert(&mut self, name: &'t str) -> Result<(), String> {
-        let bytes = name.as_bytes();
-        let letter = |index: usize| usize::from(bytes[index] & 0x1f);
-        let bit = 1_u64 << ((bytes.len() * 5 + letter(0) + letter(bytes.len() / 2) * 3 + letter(bytes.len() - 1) * 7) % 64);
-        if self.mask & bit != 0 && self.names[..self.count].iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            return Err(format!("the field {name} stands there twice"));
+impl<'t> OtherNames<'t> {
+    /// Whether the name was among them.
+    fn insert(&mut self, name: &'t str) -> Result<bool, String> {
+        if self.names[..self.count].iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Ok(true);
         }
         let Some(place) = self.names.get_mut(self.count) else {
-            return Err(format!("the entry has more than {} fields", SeenNames::LIMIT));
+            return Err(format!("the entry has more than {} fields that are not known", OtherNames::LIMIT));
         };
         *place = name;
-        self.mask |= bit;
         self.count += 1;
-        Ok(())
+        Ok(false)
     }
 }
 
 fn package(
-    symbols: &mut Symbols,
+    shard: &mut Shard,
+    stanza: Stanza<'_>,
     written: &Written<'_>,
-    stanza: Span,
-    filename: Span,
+    place: Place,
     relations: RelationRange,
-    origin: OriginId,
-    arches: ArchSet,
 ) -> Result<Package, String> {
+    let symbols = &mut shard.symbols;
+    let filename = stanza.span_of(file_path(required(written.filename, "Filename")?)?);
     let name = required(written.name, "Package")?;
     if !is_package_name(name) {
         return Err(format!("`{}` is no package name", name.escape_debug()));
@@ -177,16 +169,16 @@ fn package(
         source: symbols.intern(source),
         source_version: symbols.intern(source_version),
         section: symbols.intern(written.section.unwrap_or("")),
-        origin,
+        origin: place.origin,
         multi_arch: multi_arch(written.multi_arch, arch),
         priority: written.priority.map_or(Priority::Optional, |name| Priority::from_name(name).unwrap_or(Priority::Extra)),
         essential: is_yes(written.essential),
         protected: is_yes(written.protected) || is_yes(written.important),
-        arches,
+        arches: place.arches,
         size: read_number(required(written.size, "Size")?, "Size")?,
         installed_size: written.installed_size.map_or(Ok(0), |size| read_number(size, "Installed-Size"))?,
         sha256: read_sha256(required(written.sha256, "SHA256")?)?,
-        stanza,
+        stanza: stanza.span,
         filename,
         relations,
     })
@@ -194,8 +186,8 @@ fn package(
 
 /// `name` or `name (version)`; the version is the binary's own where it is not said.
 fn read_source<'t>(text: &'t str, binary_version: &'t str) -> Result<(&'t str, &'t str), String> {
-    let (name, version) = match text.split_once('(') {
-        Some((name, rest)) => (name.trim_ascii(), rest.strip_suffix(')').map(str::trim_ascii)),
+    let (name, version) = match memchr(b'(', text.as_bytes()) {
+        Some(opening) => (text[..opening].trim_ascii(), text[opening + 1..].strip_suffix(')').map(str::trim_ascii)),
         None => (text, Some(binary_version)),
     };
     match version {
@@ -230,58 +222,54 @@ pub(super) fn read_number(text: &str, name: &str) -> Result<u64, String> {
 }
 
 pub(super) fn read_sha256(text: &str) -> Result<[u8; 32], String> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => byte - b'0',
-        b'a'..=b'f' => byte - b'a' + 10,
-        b'A'..=b'F' => byte - b'A' + 10,
-        _ => NO_DIGIT,
-    };
     let mut digest = [0; 32];
-    let bytes = text.as_bytes();
-    let is_digest = bytes.len() == 64
-        && digest.iter_mut().zip(bytes.chunks_exact(2)).all(|(byte, pair)| {
-            let (high, low) = (digit(pair[0]), digit(pair[1]));
-            *byte = high << 4 | low;
-            high != NO_DIGIT && low != NO_DIGIT
-        });
+    let mut digits = 0;
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+        let (high, low) = (HEXADECIMAL[usize::from(*high)], HEXADECIMAL[usize::from(*low)]);
+        *byte = high << 4 | low;
+        digits |= high | low;
+    }
+    let is_digest = pairs.len() == digest.len() && rest.is_empty() && digits < 16;
     if is_digest { Ok(digest) } else { Err(format!("`{}` is no SHA256", text.escape_debug())) }
 }
 
-const NO_DIGIT: u8 = u8::MAX;
+/// The value of each byte as a digit; 16 and more for what is none.
+const HEXADECIMAL: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut digit: u8 = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        values[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    values
+};
 
 /// The path inside the archive, without a `./` before it. It cannot leave the archive's folder.
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
-    let is_plain = path.bytes().all(|byte| !byte.is_ascii_control() && byte != b'\\');
-    let mut start = 0;
-    let is_safe = is_plain
-        && memchr_iter(b'/', path.as_bytes())
-            .chain(std::iter::once(path.len()))
-            .all(|end| !matches!(&path[std::mem::replace(&mut start, end + 1)..end], "" | "." | ".."));
+    let bytes = path.as_bytes();
+    let is_plain = bytes.iter().fold(true, |plain, byte| plain & !byte.is_ascii_control() & (*byte != b'\\'));
+    let is_safe = is_plain && bytes.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."));
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
-}
-
-/// Where a piece of the stanza lies in the index's text.
-fn place_of(stanza: &str, span: Span, piece: &str) -> Span {
-    let offset = piece.as_ptr() as usize - stanza.as_ptr() as usize;
-    Span { text: span.text, start: span.start + number(offset), length: number(piece.len()) }
 }
 
 /// What a package needs must be understood; of its sources, an entry that is not is left out and reported, as Debian's own
 /// indexes have such.
-fn add_relations(shard: &mut Shard, written: &Written<'_>, span: Span) -> Result<RelationRange, String> {
+fn add_relations(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, written: &Written<'_>) -> Result<RelationRange, String> {
     let start = number(shard.relations.len());
     for (kind, field) in RELATION_KINDS.into_iter().zip(written.relations) {
         for clause in clauses(field.unwrap_or("")) {
             let requirement = shard
-                .requirement(clause, read_requirement)
-                .and_then(|id| check_form(kind, shard.requirement_of(id), clause).map(|()| id))
+                .requirement(texts, stanza, clause, read_requirement)
+                .and_then(|id| check_form(kind, shard.requirements.requirements().value(id), clause).map(|()| id))
                 .map_err(|message| format!("in the field {kind}, {message}"));
             match requirement {
                 Ok(requirement) => shard.relations.push(Relation { kind, requirement }),
                 Err(message) if kind.is_source() => shard.problems.push(ShardProblem {
-                    index: span.text,
-                    offset: span.start as usize,
+                    index: stanza.span.text,
+                    offset: stanza.span.start as usize,
                     package: written.name.unwrap_or("").to_owned(),
                     message,
                 }),
@@ -293,12 +281,11 @@ fn add_relations(shard: &mut Shard, written: &Written<'_>, span: Span) -> Result
 }
 
 fn read_requirement(symbols: &mut Symbols, clause: &str) -> Result<Requirement, String> {
-    let mut atoms = Vec::with_capacity(1);
-    for written in read_clause(clause)? {
+    let mut intern = |written: WrittenAtom<'_>| {
         if written.arches.is_some() || written.profiles.is_some() {
             return Err(format!("`{clause}` has an arch list or a build profile, which only source packages have"));
         }
-        atoms.push(Atom {
+        Ok(Atom {
             name: symbols.intern(written.name),
             qualifier: match written.qualifier {
                 None => Qualifier::Unqualified,
@@ -308,11 +295,13 @@ fn read_requirement(symbols: &mut Symbols, clause: &str) -> Result<Requirement, 
             },
             operator: written.operator,
             version: symbols.intern(written.version),
-        });
-    }
-    match atoms[..] {
-        [atom] => Ok(Requirement::One(atom)),
-        _ => Ok(Requirement::Any(atoms.into())),
+        })
+    };
+    if has_alternatives(clause) {
+        let atoms: Result<_, String> = alternatives(clause).map(|written| intern(written?)).collect();
+        Ok(Requirement::Any(atoms?))
+    } else {
+        Ok(Requirement::One(intern(read_atom(clause)?)?))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must not know: which fields there are.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memmem};
 
 /// The stanzas of a text, each with the place where it starts. A stanza's bytes end with its last line's line end.
 pub(crate) fn stanzas(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
@@ -42,9 +42,8 @@ impl<'t> Fields<'t> {
 
     fn read_field(&mut self) -> Result<Field<'t>, String> {
         let text = std::mem::take(&mut self.rest);
-        let name = match memchr(b':', text.as_bytes()) {
-            Some(colon) if is_field_name(&text[..colon]) => &text[..colon],
-            _ => return Err(format!("the line `{}` is no field", shorten(text.lines().next().unwrap_or("")))),
+        let Some(name) = field_name(text) else {
+            return Err(format!("the line `{}` is no field", shorten(text.lines().next().unwrap_or(""))));
         };
         let end = end_of_field(text, name.len());
         let value = &text[name.len() + 1..end];
@@ -67,14 +66,22 @@ impl<'t> Iterator for Fields<'t> {
 /// Behind the last line of the field that the text starts with: the first line end with no space or tab after it.
 fn end_of_field(text: &str, name_length: usize) -> usize {
     let bytes = text.as_bytes();
-    memchr_iter(b'\n', &bytes[name_length..])
-        .map(|line_end| name_length + line_end + 1)
-        .find(|next| !matches!(bytes.get(*next), Some(b' ' | b'\t')))
-        .unwrap_or(bytes.len())
+    let mut end = name_length;
+    while let Some(line_end) = memchr(b'\n', &bytes[end..]) {
+        end += line_end + 1;
+        if !matches!(bytes.get(end), Some(b' ' | b'\t')) {
+            return end;
+        }
+    }
+    bytes.len()
 }
 
-fn is_field_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with(['#', '-']) && name.bytes().all(|byte| byte.is_ascii_graphic())
+/// What stands before the colon of a text's first line. Names are too short for a search to be faster than this.
+fn field_name(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let end = bytes.iter().position(|byte| *byte == b':' || !byte.is_ascii_graphic())?;
+    let is_name = bytes[end] == b':' && end > 0 && !matches!(bytes[0], b'#' | b'-');
+    is_name.then(|| &text[..end])
 }
 
 /// Enough of a line to find it again.

@@ -8,8 +8,11 @@ use memchr::memmem;
 
 use crate::deb::control::{Fields, stanzas};
 use crate::deb::{binary, source};
-use crate::ecosystem::{ArchSet, Ecosystem, IndexError, IndexFile, IndexKind, IndexProblem, OriginId, Span};
-use crate::set::{Index, PackageSet, Shard, ShardProblem, number};
+use crate::ecosystem::{ArchSet, Ecosystem, IndexError, IndexFile, IndexKind, IndexProblem, OriginId};
+use crate::set::PackageSet;
+use crate::set::assembly::assemble;
+use crate::set::shard::{Place, Shard, ShardProblem};
+use crate::texts::{IndexText, Span, Stanza, Texts, number};
 
 /// All of Debian's nine arches are 0.6 GB. What is interned from this much text has less than 4 GiB.
 const TEXT_LIMIT: u64 = 1 << 30;
@@ -26,13 +29,14 @@ pub(crate) fn read(
     check_limits(&files, &arches)?;
     let targets: Vec<Target> = files.iter().map(|file| Target::of(&file.kind, &arches)).collect();
     let mut origins = Vec::with_capacity(files.len());
-    let mut indexes = Vec::with_capacity(files.len());
+    let mut texts = Vec::with_capacity(files.len());
     for file in files {
         origins.push(file.origin);
-        indexes.push(Index { name: file.name, text: end_last_line(file.text) });
+        texts.push(IndexText { name: file.name, bytes: end_last_line(file.text) });
     }
-    let shards = read_shards(&indexes, &targets);
-    Ok(PackageSet::assemble(ecosystem, indexes, origins, arches, shards))
+    let texts = Texts::new(texts);
+    let shards = read_shards(&texts, &targets);
+    Ok(assemble(ecosystem, texts, origins, arches, shards))
 }
 
 fn arches_of(files: &[IndexFile]) -> Vec<String> {
@@ -95,41 +99,27 @@ struct Piece {
     range: Range<usize>,
 }
 
-fn read_shards(indexes: &[Index], targets: &[Target]) -> Vec<Shard> {
-    let bytes: usize = indexes.iter().map(|index| index.text.len()).sum();
+fn read_shards(texts: &Texts, targets: &[Target]) -> Vec<Shard> {
+    let bytes: usize = texts.all().iter().map(|text| text.bytes.len()).sum();
     let available = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = available.min(THREAD_LIMIT).min(bytes / TEXT_PER_THREAD).max(1);
-    let shares = share_out(indexes, threads);
     thread::scope(|scope| {
-        let readers: Vec<_> =
-            shares.into_iter().map(|pieces| scope.spawn(move || read_pieces(&pieces, indexes, targets))).collect();
+        let readers: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || read_pieces(&share_of(texts, thread, threads), texts, targets)))
+            .collect();
         readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 
-/// Cuts the indexes, one after the other, into shares of about the same size, at the borders of stanzas.
-fn share_out(indexes: &[Index], shares: usize) -> Vec<Vec<Piece>> {
-    let bytes: usize = indexes.iter().map(|index| index.text.len()).sum();
-    let share = bytes.div_ceil(shares).max(1);
-    let mut pieces = vec![Vec::new()];
-    let mut room = share;
-    for (index, Index { text, .. }) in indexes.iter().enumerate() {
-        let mut start = 0;
-        while start < text.len() {
-            let end = border_after(text, start + room);
-            if let Some(last) = pieces.last_mut() {
-                last.push(Piece { index, range: start..end });
-            }
-            room = room.saturating_sub(end - start);
-            if room == 0 {
-                pieces.push(Vec::new());
-                room = share;
-            }
-            start = end;
-        }
-    }
-    pieces.retain(|share| !share.is_empty());
-    pieces
+/// What one of the threads reads: the same part of every index. Indexes are sorted by name, so what several arches have in
+/// common meets in one thread, which reads it once.
+fn share_of(texts: &Texts, thread: usize, threads: usize) -> Vec<Piece> {
+    let pieces = texts.all().iter().enumerate().map(|(index, IndexText { bytes, .. })| {
+        let border = |part: usize| if part == 0 { 0 } else { border_after(bytes, bytes.len() / threads * part) };
+        let end = if thread + 1 == threads { bytes.len() } else { border(thread + 1) };
+        Piece { index, range: border(thread)..end }
+    });
+    pieces.filter(|piece| !piece.range.is_empty()).collect()
 }
 
 /// The first place from here on where a stanza may start.
@@ -140,14 +130,21 @@ fn border_after(text: &[u8], position: usize) -> usize {
     memmem::find(&text[position..], b"\n\n").map_or(text.len(), |found| position + found + 2)
 }
 
-fn read_pieces(pieces: &[Piece], indexes: &[Index], targets: &[Target]) -> Shard {
+fn read_pieces(pieces: &[Piece], texts: &Texts, targets: &[Target]) -> Shard {
     let mut shard = Shard::for_text(pieces.iter().map(|piece| piece.range.len()).sum());
     for Piece { index, range } in pieces {
         let id = u16::try_from(*index).expect("the number of files is limited");
-        for (start, stanza) in stanzas(&indexes[*index].text[range.clone()]) {
+        for (start, stanza) in stanzas(&texts.all()[*index].bytes[range.clone()]) {
             let offset = range.start + start;
             let span = Span { text: id, start: number(offset), length: number(stanza.len()) };
-            if let Err(message) = read_stanza(&mut shard, targets[*index], OriginId(id), stanza, span) {
+            let read = match targets[*index] {
+                Target::Binaries(arches) => {
+                    let place = Place { stanza: span, origin: OriginId(id), arches };
+                    shard.add_package(texts, place, |shard| binary::read(shard, texts, utf8(stanza, span)?, place))
+                }
+                Target::Sources => utf8(stanza, span).and_then(|stanza| source::read(&mut shard, stanza, OriginId(id))),
+            };
+            if let Err(message) = read {
                 shard.problems.push(ShardProblem { index: id, offset, package: name_of(stanza), message });
             }
         }
@@ -155,12 +152,10 @@ fn read_pieces(pieces: &[Piece], indexes: &[Index], targets: &[Target]) -> Shard
     shard
 }
 
-fn read_stanza(shard: &mut Shard, target: Target, origin: OriginId, stanza: &[u8], span: Span) -> Result<(), String> {
-    let text =
-        std::str::from_utf8(stanza).map_err(|error| format!("the entry is not UTF-8 at its byte {}", error.valid_up_to()))?;
-    match target {
-        Target::Binaries(arches) => binary::read(shard, text, span, origin, arches),
-        Target::Sources => source::read(shard, text, span, origin),
+fn utf8(stanza: &[u8], span: Span) -> Result<Stanza<'_>, String> {
+    match std::str::from_utf8(stanza) {
+        Ok(text) => Ok(Stanza { text, span }),
+        Err(error) => Err(format!("the entry is not UTF-8 at its byte {}", error.valid_up_to())),
     }
 }
 

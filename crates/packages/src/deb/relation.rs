@@ -2,7 +2,7 @@
 //!
 //! Must not know: symbols, which field the text is from.
 
-use memchr::memchr_iter;
+use memchr::memchr;
 
 use crate::deb::control::shorten;
 use crate::ecosystem::Operator;
@@ -23,47 +23,64 @@ pub(crate) struct WrittenAtom<'t> {
 
 /// The clauses of a field, trimmed, with their alternatives still unread. A comma too many is let through, as dpkg does.
 pub(crate) fn clauses(field: &str) -> impl Iterator<Item = &str> {
-    let mut start = 0;
-    memchr_iter(b',', field.as_bytes())
-        .chain(std::iter::once(field.len()))
-        .map(move |end| field[std::mem::replace(&mut start, end + 1)..end].trim_ascii())
-        .filter(|clause| !clause.is_empty())
+    split(field, b',').filter(|clause| !clause.is_empty())
 }
 
-/// The alternatives of one clause.
-pub(crate) fn read_clause(clause: &str) -> Result<Vec<WrittenAtom<'_>>, String> {
-    clause.split('|').map(|alternative| read_atom(alternative.trim_ascii())).collect()
+/// Whether a clause has more than one alternative.
+pub(crate) fn has_alternatives(clause: &str) -> bool {
+    memchr(b'|', clause.as_bytes()).is_some()
 }
 
-fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
+pub(crate) fn alternatives(clause: &str) -> impl Iterator<Item = Result<WrittenAtom<'_>, String>> {
+    split(clause, b'|').map(read_atom)
+}
+
+/// The trimmed parts between separators, at least one.
+fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let part = match memchr(separator, text.as_bytes()) {
+            Some(end) => {
+                rest = Some(&text[end + 1..]);
+                &text[..end]
+            }
+            None => text,
+        };
+        Some(part.trim_ascii())
+    })
+}
+
+/// A clause, or one of its alternatives, trimmed.
+pub(crate) fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
     let fail = |what: &str| {
         let what = if text.contains("${") { "has a substitution variable that nobody replaced" } else { what };
         Err(format!("`{}` {what}", shorten(text)))
     };
-    let ends_name = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b'[' | b'<');
-    let end = text.as_bytes().iter().position(ends_name).unwrap_or(text.len());
-    let (word, mut rest) = (&text[..end], text[end..].trim_ascii_start());
-    let (name, qualifier) = match word.split_once(':') {
-        Some((name, qualifier)) => (name, Some(qualifier)),
-        None => (word, None),
-    };
+    let (name, mut rest) = split_word(text, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b'[' | b'<' | b':'));
     if !is_package_name(name) {
         return fail("does not start with a package name");
     }
-    if qualifier.is_some_and(|qualifier| !is_arch(qualifier)) {
-        return fail("has no arch after its colon");
+    let mut atom = WrittenAtom { name, qualifier: None, operator: Operator::Always, version: "", arches: None, profiles: None };
+    if let Some(behind) = rest.strip_prefix(':') {
+        let (qualifier, behind) = split_word(behind, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b'[' | b'<'));
+        if !is_arch(qualifier) {
+            return fail("has no arch after its colon");
+        }
+        atom.qualifier = Some(qualifier);
+        rest = behind;
     }
-    let mut atom = WrittenAtom { name, qualifier, operator: Operator::Always, version: "", arches: None, profiles: None };
-    if rest.starts_with('(') {
-        let Some((inside, behind)) = rest[1..].split_once(')') else { return fail("has no closing parenthesis") };
+    rest = rest.trim_ascii_start();
+    if let Some(behind) = rest.strip_prefix('(') {
+        let Some((inside, behind)) = split_at_byte(behind, b')') else { return fail("has no closing parenthesis") };
         let Some((operator, version)) = read_version_limit(inside) else {
             return fail("has no version limit in its parentheses");
         };
         (atom.operator, atom.version) = (operator, version);
         rest = behind.trim_ascii_start();
     }
-    if rest.starts_with('[') {
-        let Some((inside, behind)) = rest[1..].split_once(']') else { return fail("has no closing bracket") };
+    if let Some(behind) = rest.strip_prefix('[') {
+        let Some((inside, behind)) = split_at_byte(behind, b']') else { return fail("has no closing bracket") };
         atom.arches = Some(inside.trim_ascii());
         rest = behind.trim_ascii_start();
     }
@@ -76,9 +93,8 @@ fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
 
 /// `>= 1.0`. A lone `<` or `>` means "or equal", as it did when dpkg still wrote it.
 fn read_version_limit(text: &str) -> Option<(Operator, &str)> {
-    let text = text.trim_ascii();
-    let end = text.find(|c| !"<=>".contains(c))?;
-    let operator = match &text[..end] {
+    let (operator, version) = split_word(text.trim_ascii(), |byte| matches!(byte, b'<' | b'=' | b'>'));
+    let operator = match operator {
         "<<" => Operator::Less,
         "<=" | "<" => Operator::LessEqual,
         "=" => Operator::Equal,
@@ -86,9 +102,20 @@ fn read_version_limit(text: &str) -> Option<(Operator, &str)> {
         ">>" => Operator::Greater,
         _ => return None,
     };
-    let version = text[end..].trim_ascii();
+    let version = version.trim_ascii();
     let is_word = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'$');
     is_word.then_some((operator, version))
+}
+
+/// Splits before the first byte that does not belong to the word. Either all bytes beyond ASCII belong, or none.
+fn split_word(text: &str, belongs: impl Fn(u8) -> bool) -> (&str, &str) {
+    text.split_at(text.bytes().position(|byte| !belongs(byte)).unwrap_or(text.len()))
+}
+
+/// What stands before and behind the first such byte.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let place = memchr(byte, text.as_bytes())?;
+    Some((&text[..place], &text[place + 1..]))
 }
 
 /// What dpkg takes as a package's name. Such a name is safe as a part of a path.
@@ -106,6 +133,10 @@ pub(crate) fn is_arch(arch: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn clause_of(text: &str) -> Result<Vec<WrittenAtom<'_>>, String> {
+        alternatives(text).collect()
+    }
+
     fn plain(name: &str) -> WrittenAtom<'_> {
         WrittenAtom { name, qualifier: None, operator: Operator::Always, version: "", arches: None, profiles: None }
     }
@@ -113,7 +144,7 @@ mod tests {
     #[test]
     fn reads_what_policy_allows() {
         assert_eq!(
-            read_clause("libc6 (>= 2.34)|libc6.1:any(>>2.35-1) | libc0.3 [hurd-any !amd64] <!nocheck> <cross>").unwrap(),
+            clause_of("libc6 (>= 2.34)|libc6.1:any(>>2.35-1) | libc0.3 [hurd-any !amd64] <!nocheck> <cross>").unwrap(),
             [
                 WrittenAtom { operator: Operator::GreaterEqual, version: "2.34", ..plain("libc6") },
                 WrittenAtom { qualifier: Some("any"), operator: Operator::Greater, version: "2.35-1", ..plain("libc6.1") },
@@ -122,7 +153,7 @@ mod tests {
         );
         let versions: Vec<_> = ["a (<< 1)", "a (<= 1)", "a (= 1)", "a (< 1)", "a (> 1)"]
             .iter()
-            .map(|text| read_clause(text).unwrap()[0].operator)
+            .map(|text| clause_of(text).unwrap()[0].operator)
             .collect();
         use Operator::{Equal, GreaterEqual, Less, LessEqual};
         assert_eq!(versions, [Less, LessEqual, Equal, LessEqual, GreaterEqual]);
@@ -145,7 +176,7 @@ mod tests {
             ("a | ", "`` does not start with a package name"),
             ("../a", "`../a` does not start with a package name"),
         ] {
-            assert_eq!(read_clause(text).unwrap_err(), message, "{text}");
+            assert_eq!(clause_of(text).unwrap_err(), message, "{text}");
         }
     }
 
@@ -153,7 +184,7 @@ mod tests {
         #[test]
         fn never_panics(text in "[a-c:(<>=|,!\\[\\]$ {}é]{0,16}") {
             for clause in clauses(&text) {
-                let _ = read_clause(clause);
+                let _ = clause_of(clause);
             }
         }
     }

@@ -4,14 +4,15 @@ use crate::deb::binary::{file_path, read_number, read_sha256, required};
 use crate::deb::control::Fields;
 use crate::deb::relation::{clauses, is_package_name};
 use crate::deb::version;
-use crate::ecosystem::{OriginId, Source, SourceFile, Span};
-use crate::set::Shard;
+use crate::ecosystem::{OriginId, Source, SourceFile};
+use crate::set::shard::Shard;
 use crate::symbols::Symbol;
+use crate::texts::Stanza;
 
 /// Adds the stanza's source package to the shard, or says what is wrong with it.
-pub(crate) fn read(shard: &mut Shard, stanza: &str, span: Span, origin: OriginId) -> Result<(), String> {
+pub(crate) fn read(shard: &mut Shard, stanza: Stanza<'_>, origin: OriginId) -> Result<(), String> {
     let (mut name, mut source_version, mut directory, mut binaries, mut checksums) = (None, None, None, None, None);
-    for field in Fields::of(stanza) {
+    for field in Fields::of(stanza.text) {
         let field = field?;
         let place = match field.name.to_ascii_lowercase().as_str() {
             "package" => &mut name,
@@ -43,7 +44,7 @@ pub(crate) fn read(shard: &mut Shard, stanza: &str, span: Span, origin: OriginId
         binaries,
         directory: directory.to_owned(),
         files,
-        stanza: span,
+        stanza: stanza.span,
     });
     Ok(())
 }

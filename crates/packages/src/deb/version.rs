@@ -16,14 +16,20 @@ pub fn compare(left: &str, right: &str) -> Ordering {
 
 /// Whether dpkg takes this as a version.
 pub fn is_valid(version: &str) -> bool {
-    let Parts { epoch, upstream, revision } = Parts::of(version.as_bytes());
-    let has_epoch = version.contains(':');
-    let epoch_is_number = epoch.iter().all(u8::is_ascii_digit) && (!has_epoch || !epoch.is_empty()) && epoch.len() <= 9;
-    let upstream_is_valid = upstream.first().is_some_and(u8::is_ascii_digit)
-        && upstream.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'~' | b':'));
-    let has_revision = version.contains('-');
-    let revision_is_valid = revision.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'~'));
-    epoch_is_number && upstream_is_valid && revision_is_valid && (!has_revision || !revision.is_empty())
+    let bytes = version.as_bytes();
+    let Parts { epoch, upstream, revision } = Parts::of(bytes);
+    // What is left out of a version takes its separator with it.
+    let has_all_parts = bytes.first() != Some(&b':') && bytes.last() != Some(&b'-');
+    has_all_parts
+        && epoch.len() <= 9
+        && epoch.iter().all(u8::is_ascii_digit)
+        && upstream.first().is_some_and(u8::is_ascii_digit)
+        && upstream.iter().all(|byte| is_revision_byte(*byte) || matches!(byte, b'-' | b':'))
+        && revision.iter().all(|byte| is_revision_byte(*byte))
+}
+
+fn is_revision_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'~')
 }
 
 struct Parts<'a> {

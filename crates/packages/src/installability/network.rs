@@ -8,8 +8,9 @@ use hashbrown::HashMap;
 use crate::ecosystem::{PackageId, RelationKind, RequirementId};
 use crate::index::Index;
 use crate::rows::Rows;
-use crate::set::{PackageSet, number};
+use crate::set::PackageSet;
 use crate::symbols::Symbol;
+use crate::texts::number;
 
 /// Clauses that every package of an arch writes alike are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -259,8 +259,8 @@ fn seeds_name_classes_patterns_and_sources() {
         "essential priority:standard task-* source:s",
         "base_1_amd64: seed essential
          mail_1_amd64: seed priority:standard
-         task-web_1_all: seed task-*
          task-print_1_all: seed task-*
+         task-web_1_all: seed task-*
          x_1_amd64: seed source:s
          y_1_amd64: seed source:s",
     );
