@@ -208,13 +208,13 @@ impl RootfsSpec {
 }
 
 /// An absolute path as it may stand in apt's sources and in mmdebstrap's arguments, which have no way to quote.
-fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<'a, str>, ImageError> {
+pub(crate) fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<'a, str>, ImageError> {
     let plain = |c: char| c.is_alphanumeric() || "/._-+~,=@".contains(c);
     let text = path.to_string_lossy();
     if path.is_absolute() && path.to_str().is_some_and(|text| text.chars().all(plain)) {
         return Ok(text);
     }
-    let reason = "apt needs an absolute path of letters, digits and /._-+~,=@; choose another folder";
+    let reason = "apt needs an absolute path of letters, digits and /._-+~,=@";
     Err(ImageError::Invalid { what, value: text.into_owned(), reason })
 }
 

@@ -12,6 +12,7 @@ use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
 use crate::images::RequiredProgram;
+use crate::images::path_text;
 use crate::images::plan::required_programs;
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
@@ -54,6 +55,7 @@ pub async fn check(
     if phases.contains(&Phase::Rootfs) {
         lacks.extend(missing_programs(required_programs(config), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
+        lacks.extend(unfit_for_images(target));
     }
     if matches!(source, PackageSource::Archives { .. }) {
         lacks.extend(missing_archives(config, services));
@@ -170,6 +172,13 @@ async fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Opt
             }
         }
     }
+}
+
+/// Root file systems are made from repositories in the compose's folder, by a tool that has no way to quote.
+fn unfit_for_images(target: &Path) -> Option<Lack> {
+    let absolute = fs_err::canonicalize(target).ok()?;
+    let error = path_text("target folder", &absolute).err()?;
+    Some(lack(error.to_string(), "choose another one with --target-dir, or leave out images with --skip rootfs"))
 }
 
 fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
