@@ -29,7 +29,7 @@ pub(super) fn reused(workshop: &Workshop, first: &Compose) {
 }
 
 pub(super) fn same_bytes(workshop: &Workshop, first: &Compose) {
-    let target = workshop.new_folder("elsewhere/in a folder");
+    let target = workshop.new_folder("elsewhere");
     // As another user would on another day: without the network, with other settings of language, time and permissions.
     let mut command = Command::new("sh");
     command.args(["-c", "umask 077 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_charmer")]);

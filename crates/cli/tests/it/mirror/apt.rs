@@ -25,7 +25,7 @@ impl Apt {
              Dir::Cache \"{root}/cache\";\nDir::Etc::SourceList \"{root}/sources.list\";\nDir::Etc::SourceParts \"/dev/null\";\n\
              Dir::Etc::Preferences \"/dev/null\";\nDir::Etc::PreferencesParts \"/dev/null\";\nDir::Etc::Trusted \"/dev/null\";\n\
              Dir::Etc::TrustedParts \"/dev/null\";\nAPT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; \"arm64\"; }};\n\
-             APT::Sandbox::User \"root\";\nAcquire::By-Hash \"force\";\nAcquire::Languages \"en\";\nDebug::NoLocking \"1\";\n"
+             APT::Sandbox::User \"root\";\nAcquire::By-Hash \"force\";\nDebug::NoLocking \"1\";\n"
         );
         fs_err::write(folder.join("apt.conf"), configuration).unwrap();
         Self { folder }
@@ -33,7 +33,8 @@ impl Apt {
 
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).env("APT_CONFIG", self.folder.join("apt.conf")).current_dir(self.folder.join("downloads"));
+        // On the command line, because images of Debian for containers have settings that leave descriptions out.
+        command.args(["-o", "Acquire::Languages=en"]).args(&words[1..]).env("APT_CONFIG", self.folder.join("apt.conf")).current_dir(self.folder.join("downloads"));
         command
     }
 
@@ -119,16 +120,15 @@ pub(super) fn descriptions_and_contents(workshop: &Workshop, compose: &Compose) 
 pub(super) fn mmdebstrap(workshop: &Workshop, compose: &Compose) {
     let server = serve(compose, "Base");
     let tree = workshop.path("mmdebstrap");
-    let source = entry("deb", &compose.public_key(), &server);
-    run(Command::new("mmdebstrap").args(["--mode=root", "--variant=apt", "--arch=amd64", "quay"]).arg(&tree).arg(&source));
+    let mut command = Command::new("mmdebstrap");
+    command.args(["--mode=root", "--variant=apt", "--arch=amd64", "--include=harbour-release", "quay"]).arg(&tree);
+    run(command.arg(entry("deb", &compose.public_key(), &server)));
 
-    // The suite's own apt, which verifies with other code than this machine's, by the key that a package brings.
-    let keyring = "/usr/share/keyrings/harbour-archive-keyring.asc";
     let chroot = |words: &[&str]| run(Command::new("chroot").arg(&tree).args(words).env("DEBIAN_FRONTEND", "noninteractive"));
-    chroot(&["apt-get", "install", "--yes", "harbour-release"]);
     assert_eq!(chroot(&["cat", "/etc/harbour-release"]), "Harbour Linux 13.1 (quay)\n");
+    // The suite's own apt, which verifies with other code than this machine's, by the key that a package has brought.
+    let keyring = "/usr/share/keyrings/harbour-archive-keyring.asc";
     fs_err::write(tree.join("etc/apt/sources.list"), entry("deb", Path::new(keyring), &server)).unwrap();
-    fs_err::remove_dir_all(tree.join("var/lib/apt/lists")).unwrap();
     chroot(&["apt-get", "update", "--error-on=any", "-o", "Acquire::By-Hash=force"]);
     chroot(&["apt-get", "install", "--yes", "fping", "ca-certificates"]);
     assert!(chroot(&["apt-cache", "policy", "fping"]).contains(&server.url()));

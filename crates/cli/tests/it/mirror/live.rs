@@ -47,18 +47,14 @@ pub(super) fn squashfs(iso: &Path, to: &Path) -> PathBuf {
     to.to_owned()
 }
 
-/// By BIOS from a disc and by EFI from a stick, to the login, which on live images is a shell.
+/// By BIOS from a disc and by EFI from a stick, both at once, to the login, which on live images is a shell.
 pub(super) fn starts(compose: &Compose) {
-    for (firmware, medium) in [(Firmware::Bios, Medium::Disc), (Firmware::Uefi, Medium::Disk)] {
-        let mut boot = Boot::start(&compose.iso(), firmware, medium).unwrap();
-        let menu = boot.wait_for("Harbour Linux 13.1 Server", BOOT_LIMIT).unwrap();
-        let login = boot.wait_for("harbour login:", BOOT_LIMIT).unwrap();
-        boot.wait_for("root@harbour:", BOOT_LIMIT).unwrap();
-        eprintln!(
-            "{firmware:?} from {medium:?}: menu after {:.1} s, login after {:.1} s",
-            menu.as_secs_f64(),
-            login.as_secs_f64()
-        );
+    let start = |firmware, medium| (firmware, medium, Boot::start(&compose.iso(), firmware, medium).unwrap());
+    for (firmware, medium, mut boot) in [start(Firmware::Bios, Medium::Disc), start(Firmware::Uefi, Medium::Disk)] {
+        boot.wait_for("Harbour Linux 13.1 Server", BOOT_LIMIT).unwrap();
+        boot.wait_for("harbour login:", BOOT_LIMIT).unwrap();
+        let shell = boot.wait_for("root@harbour:", BOOT_LIMIT).unwrap();
+        eprintln!("{firmware:?} from {medium:?}: a shell after {:.1} s", shell.as_secs_f64());
         boot.type_line("systemctl is-system-running --wait; systemctl is-active ssh; passwd -S root; cat /etc/harbour-release")
             .unwrap();
         boot.wait_for("running\r\nactive\r\nroot P", BOOT_LIMIT).unwrap();

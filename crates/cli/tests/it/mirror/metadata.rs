@@ -61,6 +61,6 @@ pub(super) fn verify_and_why(compose: &Compose) {
     let root = compose.root.to_str().unwrap();
     let verified = charmer(&["verify", root]);
     assert_eq!(verified.code, 0, "{}\n{}", verified.stdout, verified.stderr);
-    let why = charmer(&["why", root, "libssl3t64", "--variant", "Server"]);
-    assert!(why.code == 0 && why.stdout.contains("openssh-server"), "{}\n{}", why.stdout, why.stderr);
+    let why = charmer(&["why", root, "openssh-client", "--variant", "Server"]);
+    assert!(why.code == 0 && why.stdout.contains("the seed openssh-server"), "{}\n{}", why.stdout, why.stderr);
 }
