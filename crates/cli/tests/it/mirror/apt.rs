@@ -34,7 +34,11 @@ impl Apt {
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(words[0]);
         // On the command line, because images of Debian for containers have settings that leave descriptions out.
-        command.args(["-o", "Acquire::Languages=en"]).args(&words[1..]).env("APT_CONFIG", self.folder.join("apt.conf")).current_dir(self.folder.join("downloads"));
+        command
+            .args(["-o", "Acquire::Languages=en"])
+            .args(&words[1..])
+            .env("APT_CONFIG", self.folder.join("apt.conf"))
+            .current_dir(self.folder.join("downloads"));
         command
     }
 
