@@ -1,6 +1,7 @@
 //! `charmer compose`, when all goes well.
 
-use super::harbour::{Harbour, wait_until};
+use super::Ran;
+use super::harbour::{Compose, Harbour, composes, wait_until};
 
 #[test]
 fn the_tree_is_the_one_that_was_promised() {
@@ -168,6 +169,59 @@ fn phases_can_be_left_out() {
         "{:?}",
         only.done()
     );
+}
+
+#[test]
+fn the_same_in_other_circumstances_is_the_same_bytes() {
+    let harbour = Harbour::new();
+    let shipped = |target: &str, more: &[&str]| {
+        fs_err::create_dir(harbour.path(target)).unwrap();
+        let mut command = harbour.command(&[&["compose", "harbour.toml", "--target-dir", target], more].concat());
+        let ran = Ran::of(command.env("SOURCE_DATE_EPOCH", "1710000000").output().unwrap());
+        assert_eq!(ran.code, 0, "{ran}");
+        let roots = composes(&harbour.path(target));
+        Compose { root: roots[0].clone() }
+    };
+    let (one, other) = (shipped("one", &[]), shipped("other", &["--jobs", "1", "--cache-dir", "other-cache"]));
+    assert_eq!(one.tree("compose").keys().collect::<Vec<_>>(), other.tree("compose").keys().collect::<Vec<_>>());
+    for (name, content) in one.tree("compose") {
+        assert!(fs_err::read(other.path(&name)).unwrap() == content, "{name} differs");
+    }
+    assert!(one.read("compose/Base/repository/dists/quay/Release").contains("\nDate: Sat, 09 Mar 2024 16:00:00 UTC\n"));
+    assert!(one.read("logs/jobs/rootfs_Base.amd64.container.log").starts_with("$ SOURCE_DATE_EPOCH=1710000000 "));
+}
+
+#[test]
+fn composes_at_once_share_the_cache_and_have_names_of_their_own() {
+    let harbour = Harbour::new();
+    let start = || harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    let ran: Vec<_> = [start(), start(), start()].map(super::harbour::Running::finish).into();
+    assert!(ran.iter().all(|ran| ran.code == 0), "{ran:?}");
+    let mut ids: Vec<_> = composes(&harbour.path("composes")).into_iter().map(|root| Compose { root }.id()).collect();
+    ids.sort();
+    assert_eq!(ids.iter().map(|id| id.rsplit_once('.').unwrap().1).collect::<Vec<_>>(), ["0", "1", "2"]);
+}
+
+#[test]
+fn a_choice_that_only_the_order_of_names_made_is_told() {
+    let harbour = Harbour::new();
+    harbour.add(
+        "Package: exim4\nProvides: mail-transport-agent\n\nPackage: postfix\nProvides: mail-transport-agent\n\n\
+         Package: mailer\nDepends: mail-transport-agent\n",
+    );
+    harbour.publish("2024-06-02");
+    let seeds = ("seeds = [\"openssh-server\"]", "seeds = [\"mailer\"]");
+    harbour.configure(&[seeds]);
+    let (ran, compose) = harbour.compose(&[]);
+    assert!(ran.stdout.contains("2 warnings\n  warning Server.amd64: ambiguous-provider: mailer"), "{ran}");
+    assert!(ran.stdout.contains("hint: name the one to take for `mail-transport-agent` under `providers`\n"), "{ran}");
+    assert!(compose.read("compose/metadata/findings.json").contains("\"ambiguous-provider\""));
+    assert!(compose.packages("Server", "amd64").contains(&"exim4_1.0_all".to_owned()));
+    harbour.configure(&[seeds, ("[limits]", "[gather]\nproviders = { mail-transport-agent = \"postfix\" }\n\n[limits]")]);
+    let (ran, compose) = harbour.compose(&[]);
+    assert!(!ran.stdout.contains("warning"), "{ran}");
+    let packages = compose.packages("Server", "amd64");
+    assert!(packages.contains(&"postfix_1.0_all".to_owned()) && !packages.contains(&"exim4_1.0_all".to_owned()), "{packages:?}");
 }
 
 #[test]

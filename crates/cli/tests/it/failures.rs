@@ -1,6 +1,7 @@
 //! What goes wrong, and what people are told about it.
 
 use charmer_testkit::archive::{Archive, Key};
+use charmer_testkit::dsc::Dsc;
 use charmer_testkit::http_server::Fault;
 
 use super::Ran;
@@ -64,6 +65,25 @@ fn a_failure_that_is_allowed_leaves_the_rest() {
     assert_eq!((ran.code, compose.status().as_str()), (0, "FINISHED"), "{ran}");
     assert!(compose.json("compose/metadata/deliverables.json")["failed"].as_object().unwrap().is_empty());
     assert!(compose.read("compose/metadata/images.json").contains("-Base-amd64-container.oci.tar"));
+}
+
+#[test]
+fn an_arch_that_may_fail_leaves_the_others() {
+    let harbour = Harbour::new();
+    let failable = "[[failable]]\narches = [\"arm64\"]\nkinds = [\"repository\"]\n\n[limits]";
+    harbour.configure(&[("[limits]", failable), ("\"openssh-server\"", "\"openssh-server\", \"grub-pc\"")]);
+    harbour.add("Package: grub-pc\nArchitecture: amd64\n");
+    harbour.publish("2024-06-02");
+    let (ran, compose) = harbour.compose_into("composes", &[], 3);
+    assert_tells(
+        &ran,
+        &["gather:Server.arm64 (allowed to fail)\n    grub-pc: the seed `grub-pc` selects nothing: it is there only for amd64"],
+    );
+    assert!(compose.packages("Server", "amd64").contains(&"grub-pc_1.0_amd64".to_owned()));
+    assert!(!compose.path("compose/Server/repository/dists/quay/main/binary-arm64").exists());
+    assert!(compose.path("compose/Base/repository/dists/quay/main/binary-arm64/Packages.xz").is_file());
+    let deliverables = compose.json("compose/metadata/deliverables.json");
+    assert_eq!(deliverables["failed"]["repository"], serde_json::json!([["Server", "arm64", null]]), "{deliverables}");
 }
 
 #[test]
@@ -209,6 +229,26 @@ fn sources_that_are_missing_are_named_and_may_fail() {
         &["sources:Base (allowed to fail)", "sources:Server (allowed to fail)", "openssh-server 1:10.0, wanted by "],
     );
     assert!(compose.path("compose/Base/repository/pool/main/h/harbour/harbour_1.0.dsc").is_file(), "what is there is shipped");
+
+    let sources = [
+        ("libc6", "2.41"),
+        ("base-files", "1.0"),
+        ("dash", "1.0"),
+        ("apt", "1.0"),
+        ("libssl3", "3.5.0"),
+        ("openssh-server", "1:10.0"),
+        ("htop", "1.0"),
+    ];
+    for (name, version) in sources {
+        harbour.archive.add_source(&Dsc::new(name, version).binary(name, "any"));
+    }
+    harbour.publish("2024-06-02");
+    let (_, compose) = harbour.compose(&[]);
+    let index = compose.path("compose/Server/repository/dists/quay/main/source/Sources.xz");
+    assert!(
+        index.is_file() && compose.path("compose/Server/repository/pool/main/o/openssh-server/openssh-server_10.0.dsc").is_file()
+    );
+    assert_eq!(harbour.charmer(&["verify", compose.root()]).code, 0);
 }
 
 #[test]
@@ -248,47 +288,36 @@ fn all_that_the_machine_lacks_is_said_before_anything_begins() {
 #[test]
 fn a_signing_command_is_told_and_stopped_like_any_tool() {
     let harbour = Harbour::new();
-    let script = format!(
-        "#!/bin/sh\n[ -e {here}/lost ] || case $3 in certificate) exec cat {public} ;; esac\nif [ -e {here}/hang ]; then touch {here}/hangs; exec sleep 1000; fi\n\
-         echo the card is not there >&2; exit 5\n",
-        public = harbour.text("signing/public.asc"),
-        here = harbour.text("signing"),
-    );
-    let program = harbour.path("tools/sign-with-a-card");
-    fs_err::write(&program, script).unwrap();
-    fs_err::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    harbour.configure(&[("key = \"signing/secret.asc\"", "command = [\"sign-with-a-card\", \"--slot\", \"1\"]")]);
+    harbour.sign_with("echo the card is not there >&2; exit 5");
     let ran = harbour.doomed();
     assert_tells(
         &ran,
         &[
             "'sign-with-a-card' ended with exit status 5\n",
-            "sign-with-a-card --slot 1 clearsign",
+            "sign-with-a-card --slot 1 clearsign\n",
             "the card is not there\n",
             "logs/jobs/createrepo_Base.log",
         ],
     );
 
-    fs_err::write(harbour.path("signing/lost"), "").unwrap();
-    let before = composes(&harbour.path("composes"));
-    let refused = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
-    assert_eq!(refused.code, 2, "{refused}");
-    assert!(
-        refused
-            .stderr
-            .contains("the signing command failed: 'sign-with-a-card' ended with exit status 5: the card is not there\n"),
-        "{refused}"
-    );
-    assert_eq!(composes(&harbour.path("composes")), before, "a key that cannot be reached is seen before anything begins");
-
-    fs_err::remove_file(harbour.path("signing/lost")).unwrap();
-    fs_err::write(harbour.path("signing/hang"), "").unwrap();
+    harbour.sign_with(&format!("touch {}; exec sleep 1000", harbour.text("signs")));
     let running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
-    wait_until("the signature is being made", || harbour.path("signing/hangs").exists());
+    wait_until("the signature is being made", || harbour.path("signs").exists());
     running.signal(rustix::process::Signal::INT);
     let ran = running.finish();
     assert_eq!(ran.code, 130, "{ran}");
     assert!(!ran.stdout.contains("failed") && ran.stdout.contains(" is TERMINATED after "), "{ran}");
+}
+
+#[test]
+fn a_key_that_cannot_be_reached_is_seen_before_anything_begins() {
+    let harbour = Harbour::new();
+    harbour.sign_with("exit 1");
+    let program = harbour.path("tools/sign-with-a-card");
+    fs_err::write(&program, "#!/bin/sh\necho the card is not there >&2\nexit 5\n").unwrap();
+    let ran = harbour.refused();
+    let told = "the signing command failed: 'sign-with-a-card' ended with exit status 5: the card is not there\n";
+    assert!(ran.stderr.contains(told), "{ran}");
 }
 
 #[test]
@@ -297,6 +326,19 @@ fn a_target_folder_that_is_not_there_is_said_to_be_missing() {
     let ran = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "nowhere"]);
     assert_eq!(ran.code, 2, "{ran}");
     assert!(ran.stderr.contains("the target folder nowhere ") && ran.stderr.contains("--target-dir"), "{ran}");
+}
+
+#[test]
+fn a_folder_that_apt_cannot_name_is_refused_before_anything_begins() {
+    let harbour = Harbour::new();
+    fs_err::create_dir(harbour.path("my composes")).unwrap();
+    let compose = ["compose", "harbour.toml", "--target-dir", "my composes"];
+    let ran = harbour.charmer(&compose);
+    assert_eq!(ran.code, 2, "{ran}");
+    assert!(ran.stderr.contains("/my composes' cannot be used: apt needs an absolute path of letters, digits and "), "{ran}");
+    assert!(composes(&harbour.path("my composes")).is_empty());
+    let without_images = harbour.charmer(&[&compose[..], &["--skip", "rootfs"]].concat());
+    assert_eq!(without_images.code, 0, "{without_images}");
 }
 
 #[test]

@@ -165,6 +165,15 @@ impl Harbour {
         fs_err::write(self.path("harbour.toml"), config).unwrap();
     }
 
+    /// Lets a shell script sign, which has the public key already; its third argument says what is asked of it.
+    pub(super) fn sign_with(&self, script: &str) {
+        let program = self.path("tools/sign-with-a-card");
+        let certificate = format!("case $3 in certificate) exec cat {} ;; esac", self.text("signing/public.asc"));
+        fs_err::write(&program, format!("#!/bin/sh\n{certificate}\n{script}\n")).unwrap();
+        fs_err::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        self.configure(&[("key = \"signing/secret.asc\"", "command = [\"sign-with-a-card\", \"--slot\", \"1\"]")]);
+    }
+
     /// A command line that runs in the fixture's folder, with its cache and its tools.
     #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
     pub(super) fn command(&self, arguments: &[&str]) -> std::process::Command {
@@ -254,7 +263,11 @@ impl Running {
         Ran::of(self.0.take().unwrap().wait_with_output().unwrap())
     }
 
-    /// Sends a signal: `KILL`, `INT`, `TERM`.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.0.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    /// Sends a signal.
     pub(super) fn signal(&self, signal: rustix::process::Signal) {
         let child = self.0.as_ref().unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();

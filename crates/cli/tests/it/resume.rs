@@ -1,6 +1,7 @@
 //! `charmer resume` after every kind of end: killed, stopped, failed.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use charmer_compose::engine::event::{Event, Finish};
 use rustix::process::Signal;
@@ -128,6 +129,42 @@ fn a_signal_stops_the_compose_cleanly_and_resume_goes_on() {
         assert_eq!((ran.code, compose.status().as_str()), (0, "FINISHED"), "{ran}");
         assert!(ran.stdout.contains("container Base.amd64 "), "{ran}");
     }
+}
+
+#[test]
+fn a_second_signal_ends_what_does_not_listen_to_the_first() {
+    let harbour = Harbour::new();
+    // It ignores SIGTERM, and so does what it starts.
+    harbour.sign_with(&format!("trap '' TERM; touch {}; sleep 1000", harbour.text("signs")));
+    let mut running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    wait_until("the signature is being made", || harbour.path("signs").exists());
+    let started = Instant::now();
+    wait_until("it has ended", || {
+        running.signal(Signal::INT);
+        std::thread::sleep(Duration::from_millis(50));
+        running.has_ended()
+    });
+    assert!(started.elapsed() < Duration::from_secs(4), "the patience with a tool that does not listen is longer");
+    assert_eq!(running.finish().code, 130);
+    wait_until("all that it had started is gone", || harbour.processes().is_empty());
+    let compose = only_compose(&harbour, "composes");
+    let status = harbour.charmer(&["status", compose.root()]).stdout;
+    assert!(status.contains(" died: "), "{status}");
+}
+
+#[test]
+fn a_compose_goes_on_with_what_it_began_with() {
+    let harbour = Harbour::new();
+    assert_eq!(harbour.charmer(&["lock", "harbour.toml", "--quiet"]).code, 0);
+    harbour.tools.fail().unwrap();
+    let (_, compose) = harbour.compose_into("composes", &["--locked"], 1);
+    // Neither the lock nor the configuration is read again.
+    fs_err::remove_file(harbour.path("charmer.lock")).unwrap();
+    fs_err::write(harbour.path("harbour.toml"), "nothing that could be read").unwrap();
+    harbour.tools.work().unwrap();
+    let ran = harbour.charmer(&["resume", compose.root()]);
+    assert_eq!((ran.code, compose.status().as_str()), (0, "FINISHED"), "{ran}");
+    assert_eq!(harbour.charmer(&["verify", compose.root()]).code, 0);
 }
 
 #[test]

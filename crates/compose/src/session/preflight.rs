@@ -11,8 +11,9 @@ use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
+use crate::images::RequiredProgram;
+use crate::images::path_text;
 use crate::images::plan::required_programs;
-use crate::images::{RequiredProgram, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
@@ -54,7 +55,7 @@ pub async fn check(
     if phases.contains(&Phase::Rootfs) {
         lacks.extend(missing_programs(required_programs(config), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
-        lacks.extend(unusable_folder(target));
+        lacks.extend(unfit_for_images(target));
     }
     if matches!(source, PackageSource::Archives { .. }) {
         lacks.extend(missing_archives(config, services));
@@ -117,13 +118,6 @@ fn in_short(error: &ToolError) -> String {
     format!("{}{said}", error.cause)
 }
 
-/// mmdebstrap and apt, which make root file systems in the target folder, cannot take every name.
-fn unusable_folder(target: &Path) -> Option<Lack> {
-    let target = std::path::absolute(target).ok()?;
-    let error = check_folder(&target).err()?;
-    Some(lack(error.to_string(), "choose another folder with --target-dir, or leave out images with --skip rootfs"))
-}
-
 fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
     let mut lacks = Vec::new();
     for (name, archive) in &config.archives {
@@ -178,6 +172,13 @@ async fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Opt
             }
         }
     }
+}
+
+/// Root file systems are made from repositories in the compose's folder, by a tool that has no way to quote.
+fn unfit_for_images(target: &Path) -> Option<Lack> {
+    let absolute = fs_err::canonicalize(target).ok()?;
+    let error = path_text("target folder", &absolute).err()?;
+    Some(lack(error.to_string(), "choose another one with --target-dir, or leave out images with --skip rootfs"))
 }
 
 fn missing_space(config: &Config, target: &Path) -> Option<Lack> {

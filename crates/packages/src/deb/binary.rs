@@ -17,8 +17,7 @@ use crate::texts::{Stanza, number};
 pub(crate) fn read(shard: &mut Shard, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
     let written = Written::read(stanza.text)?;
     let first_relation = shard.relations.len();
-    let package =
-        add_relations(shard, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
+    let package = add_relations(shard, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
     if package.is_err() {
         shard.relations.truncate(first_relation);
     }
@@ -250,7 +249,7 @@ const HEXADECIMAL: [u8; 256] = {
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
     let bytes = path.as_bytes();
-    let is_plain = bytes.iter().fold(true, |plain, byte| plain & !byte.is_ascii_control() & (*byte != b'\\'));
+    let is_plain = bytes.iter().all(|byte| !byte.is_ascii_control() && *byte != b'\\');
     let is_safe = is_plain && bytes.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."));
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }

@@ -169,12 +169,11 @@ impl<'t> Union<'t> {
             (known.name, known.version, known.arch) == file
                 && same_archive(self.origin(known.origin), self.origin(package.origin))
         };
-        match self.known_packages.find(hash, is_same) {
-            Some(known) => self.merge_package(known as usize, &package),
-            None => {
-                self.known_packages.insert(hash, number(self.packages.len()));
-                self.packages.push(package);
-            }
+        if let Some(known) = self.known_packages.find(hash, is_same) {
+            self.merge_package(known as usize, &package);
+        } else {
+            self.known_packages.insert(hash, number(self.packages.len()));
+            self.packages.push(package);
         }
     }
 

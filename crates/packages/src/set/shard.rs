@@ -38,7 +38,7 @@ impl Package {
         let Place { stanza, origin, arches } = place;
         let start = stanza.start + (self.filename.start - self.stanza.start);
         let filename = Span { text: stanza.text, start, length: self.filename.length };
-        Package { stanza, filename, origin, arches, ..self.clone() }
+        Package { origin, arches, stanza, filename, ..self.clone() }
     }
 }
 
