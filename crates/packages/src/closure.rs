@@ -28,6 +28,8 @@ pub use problem::{Problem, Unmet};
 pub struct Request {
     pub arch: String,
     pub seeds: Vec<Seed>,
+    /// What is taken as it is, without what it depends on.
+    pub include: Vec<Seed>,
     /// Names that are never taken, whoever asks for them.
     pub exclude: Vec<Glob>,
     pub recommends: Recommends,
@@ -78,6 +80,8 @@ pub struct Selected {
 pub enum Reason {
     /// The seed, as it is written.
     Seed(String),
+    /// What the request includes, as it is written.
+    Include(String),
     Required(Requirer),
 }
 
@@ -127,7 +131,7 @@ impl Selection {
         while let Some(package) = next {
             let Some(reason) = self.reasons.get(&package) else { break };
             next = match reason {
-                Reason::Seed(_) => None,
+                Reason::Seed(_) | Reason::Include(_) => None,
                 Reason::Required(requirer) => Some(requirer.package),
             };
             chain.push(Selected { package, reason: reason.clone() });
@@ -139,7 +143,8 @@ impl Selection {
 
 /// Selects what the request asks for. Whatever cannot be resolved is among the selection's problems.
 pub fn close(set: &PackageSet, request: &Request) -> Selection {
-    let foreign: Vec<&str> = request.seeds.iter().filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
+    let seeds = request.seeds.iter().chain(&request.include);
+    let foreign: Vec<&str> = seeds.filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
     let is_included = |id: PackageId| !request.exclude.iter().any(|pattern| pattern.matches(set.name(id)));
     let taken = candidates(set, &request.arch, &foreign, is_included);
     let shipped = candidates(set, &request.arch, &foreign, |id| is_included(id) && !set.origin(id).lookaside);
@@ -157,12 +162,15 @@ pub fn close(set: &PackageSet, request: &Request) -> Selection {
     for id in &request.available {
         closure.states[id.index()] = State::Available;
     }
-    let roots = closure.select_seeds(&Index::new(set, &request.arch, shipped));
+    let shipped = Index::new(set, &request.arch, shipped);
+    let roots = closure.take_seeds(&request.seeds, Reason::Seed, &shipped);
     closure.prefer(&roots);
     for root in roots {
         closure.frames.push(Frame { package: root, next_relation: 0 });
         closure.follow_relations();
     }
+    // Last, so that what others depend on has been followed.
+    closure.take_seeds(&request.include, Reason::Include, &shipped);
     closure.compare_arches();
     closure.selection
 }

@@ -17,6 +17,7 @@ mod rows;
 pub mod seed;
 pub mod set;
 pub mod sources;
+mod strings;
 pub mod symbols;
 mod texts;
 

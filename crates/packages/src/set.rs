@@ -145,7 +145,7 @@ impl PackageSet {
 
     /// The requirement as its package's index has it.
     pub fn requirement_text(&self, id: RequirementId) -> &str {
-        self.texts.str(self.requirements.text(id))
+        self.requirements.text(id)
     }
 
     pub fn source_ids(&self) -> impl ExactSizeIterator<Item = SourceId> + use<> {

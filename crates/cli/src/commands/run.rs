@@ -28,6 +28,8 @@ pub(super) fn run<F>(start: F, messages: &MessageArguments, environment: &Enviro
 where
     F: Future<Output = Result<Session, StartError>>,
 {
+    // What is made is to be published, and is the same whoever makes it.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     runtime()?.block_on(async {
         let signals = Signals::watch()?;
         let session = start.await?;

@@ -7,6 +7,7 @@ mod existing;
 mod failures;
 mod harbour;
 mod lock;
+mod mirror;
 mod plan;
 mod resume;
 mod reuse;

@@ -18,7 +18,7 @@ pub(super) fn seed_places(text: &Text<'_>, root: &DeTable<'_>) -> SeedPlaces {
         }
     }
     if let Some(DeValue::Array(overrides)) = root.get("overrides").map(toml::Spanned::get_ref) {
-        for change in overrides.iter() {
+        for change in overrides {
             add(&mut places, "", change.get_ref(), text);
         }
     }
@@ -30,7 +30,7 @@ fn add(places: &mut SeedPlaces, variant: &str, table: &DeValue<'_>, text: &Text<
     let lists = ["seeds", "include"].into_iter().filter_map(|key| table.get(key));
     for list in lists {
         let DeValue::Array(items) = list.get_ref() else { continue };
-        for item in items.iter() {
+        for item in items {
             let seed = match item.get_ref() {
                 DeValue::String(seed) => Some((seed.as_ref(), item.span())),
                 DeValue::Table(table) => table.get("seed").and_then(|seed| Some((seed.get_ref().as_str()?, seed.span()))),

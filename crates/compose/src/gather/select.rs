@@ -108,13 +108,9 @@ fn parents_packages(set: &PackageSet, question: &Question<'_>) -> Vec<PackageId>
 
 pub(super) fn request(arch: &VariantArch, available: Vec<PackageId>) -> Result<Request, BadWords> {
     let mut bad = Vec::new();
-    let mut seeds = Vec::new();
-    for text in &arch.seeds {
-        match Seed::parse(text) {
-            Ok(seed) => seeds.push(seed),
-            Err(error) => bad.push(format!("seed '{text}': {error}")),
-        }
-    }
+    let mut seed = |text: &String| Seed::parse(text).map_err(|error| bad.push(format!("seed '{text}': {error}"))).ok();
+    let seeds = arch.seeds.iter().filter_map(&mut seed).collect();
+    let include = arch.include.iter().filter_map(&mut seed).collect();
     let mut glob = |text: &String| Glob::parse(text).map_err(|error| bad.push(format!("'{text}': {error}"))).ok();
     let exclude = arch.exclude.iter().filter_map(&mut glob).collect();
     let overrides = arch.recommends_of.iter().filter_map(|(name, &follow)| Some((glob(name)?, follow))).collect();
@@ -124,6 +120,7 @@ pub(super) fn request(arch: &VariantArch, available: Vec<PackageId>) -> Result<R
     Ok(Request {
         arch: arch.arch.clone(),
         seeds,
+        include,
         exclude,
         recommends: Recommends { default: arch.recommends, overrides },
         providers: arch.providers.clone(),
@@ -143,6 +140,7 @@ fn wants_source(set: &PackageSet, id: PackageId, question: &Question<'_>) -> boo
 fn reason(set: &PackageSet, reason: &closure::Reason) -> Reason {
     match reason {
         closure::Reason::Seed(seed) => Reason::Seed(seed.clone()),
+        closure::Reason::Include(word) => Reason::Include(word.clone()),
         closure::Reason::Required(requirer) => Reason::Dependency {
             of: package_id(set, requirer.package),
             field: requirer.field.to_string(),

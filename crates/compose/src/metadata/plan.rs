@@ -1,6 +1,7 @@
 //! Jobs of the phases image-checksum and metadata: images get their final names and checksums, the compose its description.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +20,7 @@ use crate::gather::plan::{ComposeDate, LockFile, Selections};
 use crate::images::Image;
 use crate::images::plan::PlannedImage;
 use crate::layout::Layout;
-use crate::package_set::lock::{LockedPackage, LockedSource};
+use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
 use crate::repositories::{Repository, RepositoryError, package_path, source_folder};
 use crate::services::Services;
@@ -346,7 +347,8 @@ fn binary_record(selection: &Selection, package: &LockedPackage) -> Result<(DebP
 }
 
 fn source_record(selection: &Selection, source: &LockedSource) -> Result<Option<(DebPlace, DebRecord)>, RepositoryError> {
-    let Some(description) = source.files.iter().find(|file| file.path.ends_with(".dsc")) else { return Ok(None) };
+    let is_description = |file: &&LockedFile| Path::new(&file.path).extension().is_some_and(|extension| extension == "dsc");
+    let Some(description) = source.files.iter().find(is_description) else { return Ok(None) };
     let id = format!("{}_{}", source.name, source.version);
     let place =
         DebPlace { variant: selection.variant.clone(), arch: "source".to_owned(), package: format!("{id}_source"), source: id };

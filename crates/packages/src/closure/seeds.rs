@@ -14,28 +14,28 @@ const SUGGESTIONS: usize = 3;
 
 impl Closure<'_, '_> {
     /// Takes the packages that the seeds ask for, out of those that may be shipped, and returns them in order.
-    pub(super) fn select_seeds(&mut self, shipped: &Index<'_>) -> Vec<PackageId> {
+    pub(super) fn take_seeds(&mut self, seeds: &[Seed], reason: fn(String) -> Reason, shipped: &Index<'_>) -> Vec<PackageId> {
         let mut roots = Vec::new();
-        for seed in &self.request.seeds {
+        for seed in seeds {
             match self.resolve_seed(seed, shipped) {
                 Ok(mut packages) => {
                     // Not in the order of the index: the same packages out of a lock lead to the same choices.
                     packages.sort_by_cached_key(|id| self.set().describe(*id));
                     for package in packages {
                         if self.states[package.index()] == State::Absent {
-                            self.take(package, Reason::Seed(seed.to_string()));
+                            self.take(package, reason(seed.to_string()));
                             roots.push(package);
                         }
                     }
                 }
-                Err(reason) => {
-                    let suggestions = match (&seed.wish, &reason) {
+                Err(unmet) => {
+                    let suggestions = match (&seed.wish, &unmet) {
                         (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => {
                             self.nearest_names(seed, name, shipped)
                         }
                         _ => Vec::new(),
                     };
-                    self.selection.problems.push(Problem::UnresolvedSeed { seed: seed.to_string(), reason, suggestions });
+                    self.selection.problems.push(Problem::UnresolvedSeed { seed: seed.to_string(), reason: unmet, suggestions });
                 }
             }
         }

@@ -10,15 +10,14 @@ use crate::ecosystem::{
 };
 use crate::set::shard::{Place, Shard, ShardProblem};
 use crate::symbols::Symbols;
-use crate::texts::{Stanza, Texts, number};
+use crate::texts::{Stanza, number};
 
 /// Reads the stanza's package and puts its relations into the shard, or says what is wrong with it and leaves the shard's
 /// relations as they were.
-pub(crate) fn read(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
+pub(crate) fn read(shard: &mut Shard, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
     let written = Written::read(stanza.text)?;
     let first_relation = shard.relations.len();
-    let package =
-        add_relations(shard, texts, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
+    let package = add_relations(shard, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
     if package.is_err() {
         shard.relations.truncate(first_relation);
     }
@@ -77,7 +76,7 @@ impl<'t> Written<'t> {
 
     /// Where the field's value belongs. Looking at the length first leaves one or two names to compare.
     fn place(&mut self, name: &str) -> Option<&mut Option<&'t str>> {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let is = |known: &str| name == known || name.eq_ignore_ascii_case(known);
         let place = match name.len() {
             4 if is("Size") => &mut self.size,
             6 if is("Source") => &mut self.source,
@@ -250,20 +249,20 @@ const HEXADECIMAL: [u8; 256] = {
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
     let bytes = path.as_bytes();
-    let is_plain = bytes.iter().fold(true, |plain, byte| plain & !byte.is_ascii_control() & (*byte != b'\\'));
+    let is_plain = bytes.iter().all(|byte| !byte.is_ascii_control() && *byte != b'\\');
     let is_safe = is_plain && bytes.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."));
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }
 
 /// What a package needs must be understood; of its sources, an entry that is not is left out and reported, as Debian's own
 /// indexes have such.
-fn add_relations(shard: &mut Shard, texts: &Texts, stanza: Stanza<'_>, written: &Written<'_>) -> Result<RelationRange, String> {
+fn add_relations(shard: &mut Shard, stanza: Stanza<'_>, written: &Written<'_>) -> Result<RelationRange, String> {
     let start = number(shard.relations.len());
     for (kind, field) in RELATION_KINDS.into_iter().zip(written.relations) {
         for clause in clauses(field.unwrap_or("")) {
             let requirement = shard
-                .requirement(texts, stanza, clause, read_requirement)
-                .and_then(|id| check_form(kind, shard.requirements.requirements().value(id), clause).map(|()| id))
+                .requirement(clause, read_requirement)
+                .and_then(|id| check_form(kind, shard.requirements.value(id), clause).map(|()| id))
                 .map_err(|message| format!("in the field {kind}, {message}"));
             match requirement {
                 Ok(requirement) => shard.relations.push(Relation { kind, requirement }),

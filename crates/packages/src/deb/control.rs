@@ -4,6 +4,8 @@
 
 use memchr::{memchr, memmem};
 
+use crate::deb::byte_set::ByteSet;
+
 /// The stanzas of a text, each with the place where it starts. A stanza's bytes end with its last line's line end.
 pub(crate) fn stanzas(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let blank_line = memmem::Finder::new(b"\n\n");
@@ -78,11 +80,12 @@ fn end_of_field(text: &str, name_length: usize) -> usize {
 
 /// What stands before the colon of a text's first line. Names are too short for a search to be faster than this.
 fn field_name(text: &str) -> Option<&str> {
-    let bytes = text.as_bytes();
-    let end = bytes.iter().position(|byte| *byte == b':' || !byte.is_ascii_graphic())?;
-    let is_name = bytes[end] == b':' && end > 0 && !matches!(bytes[0], b'#' | b'-');
-    is_name.then(|| &text[..end])
+    let (name, rest) = FIELD_NAME_BYTES.split(text);
+    (rest.starts_with(':') && !name.is_empty() && !name.starts_with(['#', '-'])).then_some(name)
 }
+
+/// All visible ASCII but the colon.
+static FIELD_NAME_BYTES: ByteSet = ByteSet::alphanumeric_and(b"!\"#$%&'()*+,-./;<=>?@[\\]^_`{|}~");
 
 /// Enough of a line to find it again.
 pub(crate) fn shorten(text: &str) -> String {

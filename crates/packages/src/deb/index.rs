@@ -140,7 +140,7 @@ fn read_pieces(pieces: &[Piece], texts: &Texts, targets: &[Target]) -> Shard {
             let read = match targets[*index] {
                 Target::Binaries(arches) => {
                     let place = Place { stanza: span, origin: OriginId(id), arches };
-                    shard.add_package(texts, place, |shard| binary::read(shard, texts, utf8(stanza, span)?, place))
+                    shard.add_package(texts, place, |shard| binary::read(shard, utf8(stanza, span)?, place))
                 }
                 Target::Sources => utf8(stanza, span).and_then(|stanza| source::read(&mut shard, stanza, OriginId(id))),
             };

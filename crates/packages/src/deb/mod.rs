@@ -1,6 +1,7 @@
 //! Debian packages: the version order, the index formats and the Multi-Arch rules of dpkg and apt.
 
 mod binary;
+mod byte_set;
 mod control;
 mod index;
 mod relation;

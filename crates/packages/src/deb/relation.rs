@@ -4,6 +4,7 @@
 
 use memchr::memchr;
 
+use crate::deb::byte_set::ByteSet;
 use crate::deb::control::shorten;
 use crate::ecosystem::Operator;
 
@@ -57,14 +58,14 @@ pub(crate) fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
         let what = if text.contains("${") { "has a substitution variable that nobody replaced" } else { what };
         Err(format!("`{}` {what}", shorten(text)))
     };
-    let (name, mut rest) = split_word(text, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b'[' | b'<' | b':'));
-    if !is_package_name(name) {
+    let (name, mut rest) = NAME_BYTES.split(text);
+    if !starts_alphanumeric(name) {
         return fail("does not start with a package name");
     }
     let mut atom = WrittenAtom { name, qualifier: None, operator: Operator::Always, version: "", arches: None, profiles: None };
     if let Some(behind) = rest.strip_prefix(':') {
-        let (qualifier, behind) = split_word(behind, |byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b'[' | b'<'));
-        if !is_arch(qualifier) {
+        let (qualifier, behind) = ARCH_BYTES.split(behind);
+        if !starts_alphanumeric(qualifier) {
             return fail("has no arch after its colon");
         }
         atom.qualifier = Some(qualifier);
@@ -93,7 +94,7 @@ pub(crate) fn read_atom(text: &str) -> Result<WrittenAtom<'_>, String> {
 
 /// `>= 1.0`. A lone `<` or `>` means "or equal", as it did when dpkg still wrote it.
 fn read_version_limit(text: &str) -> Option<(Operator, &str)> {
-    let (operator, version) = split_word(text.trim_ascii(), |byte| matches!(byte, b'<' | b'=' | b'>'));
+    let (operator, version) = OPERATOR_BYTES.split(text.trim_ascii());
     let operator = match operator {
         "<<" => Operator::Less,
         "<=" | "<" => Operator::LessEqual,
@@ -107,26 +108,27 @@ fn read_version_limit(text: &str) -> Option<(Operator, &str)> {
     is_word.then_some((operator, version))
 }
 
-/// Splits before the first byte that does not belong to the word. Either all bytes beyond ASCII belong, or none.
-fn split_word(text: &str, belongs: impl Fn(u8) -> bool) -> (&str, &str) {
-    text.split_at(text.bytes().position(|byte| !belongs(byte)).unwrap_or(text.len()))
-}
-
 /// What stands before and behind the first such byte.
 fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
     let place = memchr(byte, text.as_bytes())?;
     Some((&text[..place], &text[place + 1..]))
 }
 
+static NAME_BYTES: ByteSet = ByteSet::alphanumeric_and(b"+-._");
+static ARCH_BYTES: ByteSet = ByteSet::alphanumeric_and(b"-");
+static OPERATOR_BYTES: ByteSet = ByteSet::of(b"<=>");
+
 /// What dpkg takes as a package's name. Such a name is safe as a part of a path.
 pub(crate) fn is_package_name(name: &str) -> bool {
-    name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_'))
+    starts_alphanumeric(name) && NAME_BYTES.contains_all(name)
 }
 
 pub(crate) fn is_arch(arch: &str) -> bool {
-    arch.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-        && arch.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    starts_alphanumeric(arch) && ARCH_BYTES.contains_all(arch)
+}
+
+fn starts_alphanumeric(word: &str) -> bool {
+    word.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
 }
 
 #[cfg(test)]

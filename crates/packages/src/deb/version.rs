@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::deb::byte_set::ByteSet;
+
 /// Compares two versions as `dpkg --compare-versions` does. Any two strings can be compared: what dpkg would refuse as a
 /// version has a place in the order as well, so that one bad version cannot stop a compose.
 pub fn compare(left: &str, right: &str) -> Ordering {
@@ -24,13 +26,12 @@ pub fn is_valid(version: &str) -> bool {
         && epoch.len() <= 9
         && epoch.iter().all(u8::is_ascii_digit)
         && upstream.first().is_some_and(u8::is_ascii_digit)
-        && upstream.iter().all(|byte| is_revision_byte(*byte) || matches!(byte, b'-' | b':'))
-        && revision.iter().all(|byte| is_revision_byte(*byte))
+        && upstream.iter().all(|byte| UPSTREAM_BYTES.contains(*byte))
+        && revision.iter().all(|byte| REVISION_BYTES.contains(*byte))
 }
 
-fn is_revision_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'~')
-}
+static UPSTREAM_BYTES: ByteSet = ByteSet::alphanumeric_and(b".+~-:");
+static REVISION_BYTES: ByteSet = ByteSet::alphanumeric_and(b".+~");
 
 struct Parts<'a> {
     epoch: &'a [u8],

@@ -1,5 +1,6 @@
 //! Joins what the threads have read into one set.
 
+use std::convert::Infallible;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -9,7 +10,7 @@ use crate::ecosystem::{
 };
 use crate::number_table::NumberTable;
 use crate::set::PackageSet;
-use crate::set::requirements::RequirementTable;
+use crate::set::requirements::Requirements;
 use crate::set::shard::{Shard, ShardProblem};
 use crate::symbols::{Symbol, Symbols};
 use crate::texts::{Texts, number};
@@ -29,7 +30,7 @@ pub(crate) fn assemble(
     let mut tables = Tables { symbols, requirements, relations };
     let (mut packages, mut sources, mut problems) = (vec![packages], vec![sources], problems);
     for shard in shards {
-        let mut shard = tables.take_over(shard, &texts);
+        let mut shard = tables.take_over(shard);
         packages.push(std::mem::take(&mut shard.packages));
         sources.push(std::mem::take(&mut shard.sources));
         problems.append(&mut shard.problems);
@@ -42,10 +43,10 @@ pub(crate) fn assemble(
     packages.shrink_to_fit();
     sources.shrink_to_fit();
     let problems = count_lines(problems, &texts);
-    let Tables { mut symbols, requirements, mut relations } = tables;
+    let Tables { mut symbols, mut requirements, mut relations } = tables;
     symbols.shrink();
     relations.shrink_to_fit();
-    let requirements = requirements.finish();
+    requirements.shrink();
     (PackageSet { ecosystem, symbols, texts, origins, arches, packages, relations, requirements, sources }, problems)
 }
 
@@ -65,20 +66,22 @@ fn in_order_of_texts<T>(shards: Vec<Vec<T>>, texts: usize, text_of: impl Fn(&T) 
 #[derive(Debug)]
 struct Tables {
     symbols: Symbols,
-    requirements: RequirementTable,
+    requirements: Requirements,
     relations: Vec<Relation>,
 }
 
 impl Tables {
     /// Adds a shard's tables to these, and gives the shard with its packages and sources numbered anew.
-    fn take_over(&mut self, mut shard: Shard, texts: &Texts) -> Shard {
+    fn take_over(&mut self, mut shard: Shard) -> Shard {
         let symbols: Vec<Symbol> = shard.symbols.iter().map(|text| self.symbols.intern(text)).collect();
         let symbol = |symbol: Symbol| symbols[symbol.index()];
         let requirements: Vec<RequirementId> = shard
             .requirements
-            .requirements()
             .iter()
-            .map(|(requirement, text)| self.requirements.find_or_insert(texts, text, || renumber(requirement, symbol)))
+            .map(|(requirement, text)| {
+                let Ok(id) = self.requirements.find_or_read(text, || Ok::<_, Infallible>(renumber(requirement, symbol)));
+                id
+            })
             .collect();
         let first_relation = number(self.relations.len());
         self.relations.extend(
@@ -166,12 +169,11 @@ impl<'t> Union<'t> {
             (known.name, known.version, known.arch) == file
                 && same_archive(self.origin(known.origin), self.origin(package.origin))
         };
-        match self.known_packages.find(hash, is_same) {
-            Some(known) => self.merge_package(known as usize, &package),
-            None => {
-                self.known_packages.insert(hash, number(self.packages.len()));
-                self.packages.push(package);
-            }
+        if let Some(known) = self.known_packages.find(hash, is_same) {
+            self.merge_package(known as usize, &package);
+        } else {
+            self.known_packages.insert(hash, number(self.packages.len()));
+            self.packages.push(package);
         }
     }
 

@@ -6,9 +6,9 @@ use foldhash::fast::FixedState;
 
 use crate::ecosystem::{ArchSet, OriginId, Package, Relation, Requirement, RequirementId, Source};
 use crate::number_table::NumberTable;
-use crate::set::requirements::RequirementTable;
+use crate::set::requirements::Requirements;
 use crate::symbols::Symbols;
-use crate::texts::{Span, Stanza, Texts, number};
+use crate::texts::{Span, Texts, number};
 
 /// What one thread has read. Its symbols and ids are its own.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Shard {
     /// In the order of the indexes, as are the sources.
     pub(crate) packages: Vec<Package>,
     pub(crate) relations: Vec<Relation>,
-    pub(crate) requirements: RequirementTable,
+    pub(crate) requirements: Requirements,
     pub(crate) sources: Vec<Source>,
     pub(crate) problems: Vec<ShardProblem>,
     packages_by_stanza: NumberTable,
@@ -38,7 +38,7 @@ impl Package {
         let Place { stanza, origin, arches } = place;
         let start = stanza.start + (self.filename.start - self.stanza.start);
         let filename = Span { text: stanza.text, start, length: self.filename.length };
-        Package { stanza, filename, origin, arches, ..self.clone() }
+        Package { origin, arches, stanza, filename, ..self.clone() }
     }
 }
 
@@ -58,7 +58,7 @@ impl Shard {
             symbols: Symbols::with_capacity(bytes / 800, bytes / 40),
             packages: Vec::with_capacity(bytes / 800),
             relations: Vec::with_capacity(bytes / 100),
-            requirements: RequirementTable::with_capacity(bytes / 550),
+            requirements: Requirements::with_capacity(bytes / 550, bytes / 16),
             sources: Vec::new(),
             problems: Vec::new(),
             packages_by_stanza: NumberTable::with_capacity(bytes / 800),
@@ -91,14 +91,12 @@ impl Shard {
         Ok(())
     }
 
-    /// The requirement that this piece of a stanza asks for. Each way of writing one is read once.
+    /// The requirement that is written so. Each way of writing one is read once.
     pub(crate) fn requirement(
         &mut self,
-        texts: &Texts,
-        stanza: Stanza<'_>,
         clause: &str,
         read: impl FnOnce(&mut Symbols, &str) -> Result<Requirement, String>,
     ) -> Result<RequirementId, String> {
-        self.requirements.find_or_read(texts, stanza.span_of(clause), || read(&mut self.symbols, clause))
+        self.requirements.find_or_read(clause, || read(&mut self.symbols, clause))
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use charmer_packages::Glob;
 use charmer_packages::closure::{Reason, Request, close};
+use charmer_packages::{Glob, Seed};
 
 use crate::fixture::{check, check_request, id, request, set};
 
@@ -27,6 +27,29 @@ fn dependencies_follow_in_the_order_of_apt() {
          b_1_amd64: a Depends: b
          e_1_amd64: b Depends: e
          c_1_amd64: a Depends: c (>= 1)",
+    );
+}
+
+#[test]
+fn what_is_included_is_taken_as_it_is() {
+    let fixture = "a 1
+                     Depends: b
+                   b 1
+                     Depends: c
+                   c 1
+                   d 1
+                     Depends: e
+                   e 1";
+    let include = ["b", "d", "f"].map(|word| Seed::parse(word).unwrap()).into();
+    check_request(
+        fixture,
+        &Request { include, ..request("a") },
+        "a_1_amd64: seed a
+         b_1_amd64: a Depends: b
+         c_1_amd64: b Depends: c
+         d_1_amd64: include d
+         unresolved-seed f: the seed `f` selects nothing: no archive has a package of this name
+         hint: did you mean `a`, `b` or `c`?",
     );
 }
 

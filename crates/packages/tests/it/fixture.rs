@@ -147,6 +147,7 @@ pub(crate) fn describe(set: &PackageSet, selection: &Selection) -> Vec<String> {
 fn reason(set: &PackageSet, reason: &Reason) -> String {
     match reason {
         Reason::Seed(seed) => format!("seed {seed}"),
+        Reason::Include(word) => format!("include {word}"),
         Reason::Required(requirer) => {
             let clause = set.requirement_text(requirer.requirement);
             format!("{} {}: {clause}", set.name(requirer.package), requirer.field)
