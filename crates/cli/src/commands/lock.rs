@@ -27,7 +27,7 @@ pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Resul
     let options = ProgressOptions::new(&arguments.messages, environment);
     let made = runtime()?.block_on(async {
         let signals = Signals::watch()?;
-        let request = LockRequest { config, old: old.clone(), update, run, cancel: signals.cancel.clone() };
+        let request = LockRequest { config, old: old.clone(), update, run, stop: signals.stop.clone() };
         let made = make_lock(request, &surroundings(environment), |log| reader(options, log)).await;
         made.map_err(|error| failure(error, &signals))
     });

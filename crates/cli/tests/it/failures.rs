@@ -362,18 +362,23 @@ fn a_wrong_configuration_is_told_with_line_and_column() {
 }
 
 #[test]
-fn unknown_seeds_are_all_told_with_what_was_meant() {
+fn unknown_seeds_are_all_told_with_place_and_what_was_meant() {
     let harbour = Harbour::new();
-    harbour.configure(&[("\"apt\", \"harbour-release\"", "\"atp\", \"harbor-release\", \"nothing-like-it\"")]);
+    harbour.configure(&[
+        ("\"apt\", \"harbour-release\"", "\"atp\", \"nothing-like-it\""),
+        ("seeds = [\"openssh-server\"]", "seeds = [\"openssh-servr\"]"),
+    ]);
     let ran = harbour.doomed();
-    assert_tells(
-        &ran,
-        &[
-            "atp: the seed `atp` selects nothing: no package has or provides this name (did you mean apt?)\n",
-            "harbor-release: the seed `harbor-release` selects nothing: no package has or provides this name (did you mean harbour-release?)\n",
-            "nothing-like-it: the seed `nothing-like-it` selects nothing: no package has or provides this name\n",
-        ],
-    );
+    let text = fs_err::read_to_string(harbour.path("harbour.toml")).unwrap();
+    for (seed, meant) in
+        [("atp", " (did you mean apt?)"), ("openssh-servr", " (did you mean openssh-server?)"), ("nothing-like-it", "")]
+    {
+        let line = text.lines().position(|line| line.contains(&format!("\"{seed}\""))).unwrap();
+        let column = text.lines().nth(line).unwrap().find(&format!("\"{seed}\"")).unwrap();
+        let place = format!("    harbour.toml:{}:{}: ", line + 1, column + 1);
+        let told = format!("{place}the seed `{seed}` selects nothing: no package has or provides this name{meant}\n");
+        assert_eq!(ran.stdout.matches(&told).count(), 1, "{told} is to stand once in {ran}");
+    }
 }
 
 #[test]

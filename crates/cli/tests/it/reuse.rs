@@ -57,7 +57,7 @@ fn a_changed_package_changes_only_what_holds_it() {
     // The date stays as it was: it stands in the Release file of every repository.
     harbour.publish("2024-06-01");
     let (ran, second) = harbour.compose(&REUSING);
-    let mut expected = vec!["lock".to_owned()];
+    let mut expected = vec!["lock".to_owned(), "seeds".to_owned()];
     // Who has what is asked again everywhere, since every selection depends on the whole package set.
     expected.extend(
         ["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("gather:{scope}")),
@@ -103,7 +103,7 @@ fn a_newer_date_of_the_archive_dates_repositories_and_makes_no_image_again() {
     expected.extend(
         ["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("gather:{scope}")),
     );
-    expected.push("lock".to_owned());
+    expected.extend(["lock", "seeds"].map(str::to_owned));
     expected
         .extend(["Base.amd64", "Base.arm64", "Extra.amd64", "Server.amd64", "Server.arm64"].map(|scope| format!("tree:{scope}")));
     expected.sort();

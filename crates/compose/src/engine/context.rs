@@ -1,5 +1,6 @@
 //! What a running job may touch: its log, its own work folder, its findings and progress, and the sign that the compose stops.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,7 +47,9 @@ impl JobContext {
             format!("{}: {}{hint}", finding.subject, finding.message)
         };
         let fatal = findings.iter().filter(|finding| finding.severity == Severity::Fatal);
-        let mut lines: Vec<_> = fatal.map(line).collect();
+        // What holds for several arches is said once.
+        let mut said = BTreeSet::new();
+        let mut lines: Vec<_> = fatal.map(line).filter(|line| said.insert(line.clone())).collect();
         for finding in findings {
             self.finding(finding);
         }

@@ -50,8 +50,16 @@ pub struct Settings {
     pub tools: BTreeMap<String, String>,
     /// `PATH` for commands.
     pub path: OsString,
-    /// Stops the run.
+    pub stop: Stop,
+}
+
+/// How a run is stopped from outside.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Nothing new begins, and what runs is asked to end.
     pub cancel: CancellationToken,
+    /// What does not end when it is asked is killed at once.
+    pub kill: CancellationToken,
 }
 
 /// How a run ended.
@@ -246,7 +254,7 @@ impl Scheduler {
     }
 
     fn start_ready_jobs(&mut self) {
-        if self.doomed || self.settings.cancel.is_cancelled() {
+        if self.doomed || self.settings.stop.cancel.is_cancelled() {
             return;
         }
         self.ready.sort_by(|&left, &right| self.tails[right].total_cmp(&self.tails[left]).then(left.cmp(&right)));
@@ -322,7 +330,7 @@ impl Scheduler {
     fn fail(&mut self, id: NodeId, Failed { error, findings, duration }: Failed) {
         let node = &self.graph.nodes[id];
         let job = node.job.id.clone();
-        if error.cancelled && self.settings.cancel.is_cancelled() {
+        if error.cancelled && self.settings.stop.cancel.is_cancelled() {
             self.started[id] = false;
             return;
         }
@@ -483,7 +491,7 @@ impl Attempt {
             retried.retried(attempt, error.report.message, delay);
             tokio::select! {
                 () = tokio::time::sleep(delay) => attempt += 1,
-                () = self.settings.cancel.cancelled() => return (Err(JobError::cancelled()), findings),
+                () = self.settings.stop.cancel.cancelled() => return (Err(JobError::cancelled()), findings),
             }
         }
     }
@@ -498,8 +506,9 @@ impl Attempt {
         }
         fs_err::create_dir_all(&work)?;
         fs_err::create_dir_all(log.parent().expect("logs lie in a folder"))?;
-        let cancel = self.settings.cancel.clone();
+        let cancel = self.settings.stop.cancel.clone();
         let mut runner = Runner::new(log, work.clone(), self.settings.path.clone(), cancel.clone());
+        runner.kill = self.settings.stop.kill.clone();
         runner.timeout = self.settings.limits.command_timeout;
         Ok(JobContext {
             job: job.clone(),

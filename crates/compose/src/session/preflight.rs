@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
@@ -205,20 +205,27 @@ fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
 /// itself, so that a local change counts too.
 pub(super) async fn tool_versions(tools: BTreeSet<&'static str>, path: &OsStr) -> std::io::Result<BTreeMap<String, String>> {
     let found = tools.into_iter().filter_map(|tool| Some((tool, find_program(tool.as_ref(), path)?)));
-    let mut versions = BTreeMap::new();
-    for (tool, file) in found {
+    let found: BTreeMap<_, _> = found.collect();
+    let packages = package_versions(found.values(), path).await.unwrap_or_default();
+    let described = found.into_iter().map(|(tool, file)| {
         let digest = Sha256::of_file(&file)?.0.short();
-        let version = package_version(&file, path).await.map(|version| format!("{version} ")).unwrap_or_default();
-        versions.insert(tool.to_owned(), format!("{version}({digest})"));
-    }
-    Ok(versions)
+        let version = packages.get(&file).map(|version| format!("{version} ")).unwrap_or_default();
+        Ok((tool.to_owned(), format!("{version}({digest})")))
+    });
+    described.collect()
 }
 
-async fn package_version(file: &Path, path: &OsStr) -> Option<String> {
+/// The version of the Debian package that each file belongs to, for those that belong to one. All are asked for at once, since dpkg
+/// reads the lists of all packages for each question.
+async fn package_versions(files: impl Iterator<Item = &PathBuf>, path: &OsStr) -> Option<BTreeMap<PathBuf, String>> {
     let folder = tempfile::tempdir().ok()?;
-    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), path.to_owned(), CancellationToken::new());
-    let owner = runner.run(&Command::new("dpkg-query").arg("--search").arg(file)).await.ok()?.text();
-    let package = owner.split_once(": ")?.0.to_owned();
-    let version = runner.run(&Command::new("dpkg-query").args(["--show", "--showformat=${Version}", &package])).await.ok()?;
-    Some(version.text())
+    let runner = trial_runner(folder.path(), path);
+    let owners = runner.run(&Command::new("dpkg-query").arg("--search").args(files).success(&[0, 1])).await.ok()?.text();
+    let owners: Vec<(&str, &str)> = owners.lines().filter_map(|line| line.split_once(": ")).collect();
+    let packages = owners.iter().map(|(package, _)| package);
+    let show = Command::new("dpkg-query").args(["--show", "--showformat=${binary:Package} ${Version}\\n"]).args(packages);
+    let shown = runner.run(&show).await.ok()?.text();
+    let versions: BTreeMap<&str, &str> = shown.lines().filter_map(|line| line.split_once(' ')).collect();
+    let versions = owners.iter().filter_map(|(package, file)| Some((PathBuf::from(file), (*versions.get(package)?).to_owned())));
+    Some(versions.collect())
 }
