@@ -45,6 +45,8 @@ pub struct Image {
     pub size: u64,
     pub sha256: Sha256,
     pub volume_id: Option<String>,
+    /// The checksum that is implanted in an ISO.
+    pub implanted_md5: Option<String>,
     pub bootable: bool,
     /// `name=version` would not do for several arches: each is `name_version_arch`, sorted.
     pub installed: Vec<String>,
@@ -89,6 +91,14 @@ impl ImageKind {
         match self {
             Self::Container(_) => None,
             Self::Live(live) => Some(&live.volume_id),
+        }
+    }
+
+    /// The checksum by which a medium of the image can be checked, once the image is made.
+    pub fn implanted_md5(&self, image: &Path) -> std::io::Result<Option<String>> {
+        match self {
+            Self::Container(_) => Ok(None),
+            Self::Live(_) => medium::implanted_md5(image),
         }
     }
 

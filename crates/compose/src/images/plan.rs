@@ -196,6 +196,7 @@ async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, r
         size: built.size,
         sha256: built.sha256,
         volume_id: kind.volume_id().map(str::to_owned),
+        implanted_md5: kind.implanted_md5(&built.path)?,
         bootable: kind.bootable(),
         installed: input.installed,
     })

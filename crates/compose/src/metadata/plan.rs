@@ -296,7 +296,7 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
         disc_count: 1,
         disc_number: 1,
         format: format.to_owned(),
-        implant_md5: None,
+        implant_md5: image.implanted_md5.clone(),
         mtime: date,
         path: shipped.path.trim_start_matches("compose/").to_owned(),
         size: image.size,

@@ -32,7 +32,7 @@ for variant, arches in compose.images.images.items():
     for arch, images in arches.items():
         for image in images:
             assert os.path.getsize(os.path.join(root, 'compose', image.path)) == image.size, image.path
-            print(variant, image.type, image.format, arch, image.bootable)
+            print(variant, image.type, image.format, arch, image.bootable, image.implant_md5)
 ";
 
 pub(super) fn productmd(workshop: &Workshop, compose: &Compose) {
@@ -45,13 +45,15 @@ pub(super) fn productmd(workshop: &Workshop, compose: &Compose) {
         return;
     }
     let read = run(Command::new(environment.join("bin/python")).args(["-c", READER]).arg(&compose.root));
+    let listed = run(Command::new("checkisomd5").arg("--md5sumonly").arg(compose.iso()));
+    let md5 = listed.lines().next().and_then(|line| line.split_whitespace().last()).unwrap();
     for line in [
         "Base repository amd64 Base/repository",
         "Base repository arm64 Base/repository",
         "Server packages arm64 Server/repository/pool",
         "Server isos amd64 Server/amd64/iso",
-        "Base container ociarchive amd64 False",
-        "Server live iso amd64 True",
+        "Base container ociarchive amd64 False None",
+        &format!("Server live iso amd64 True {md5}"),
     ] {
         assert!(read.lines().any(|read| read == line), "no `{line}` in\n{read}");
     }
