@@ -8,7 +8,7 @@ use charmer_testkit::boot::{Boot, Firmware, Medium};
 
 use super::{Compose, Workshop, run};
 
-const BOOT_LIMIT: Duration = Duration::from_secs(300);
+const BOOT_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the live image of the test has besides the example's; the password is `quay`.
 pub(super) const SETTINGS: &str = r#"hostname = "harbour"
