@@ -28,8 +28,7 @@ pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
-pub(crate) use rootfs::path_text;
-pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs};
+pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, check_folder};
 
 /// A finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -209,11 +209,11 @@ impl RootfsSpec {
 
 /// Whether root file systems can be made in this folder.
 pub fn check_folder(folder: &Path) -> Result<(), ImageError> {
-    path_text("the folder", folder).map(drop)
+    path_text("folder", folder).map(drop)
 }
 
 /// An absolute path as it may stand in apt's sources and in mmdebstrap's arguments, which have no way to quote.
-pub(crate) fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<'a, str>, ImageError> {
+fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<'a, str>, ImageError> {
     let plain = |c: char| c.is_alphanumeric() || "/._-+~,=@".contains(c);
     let text = path.to_string_lossy();
     if path.is_absolute() && path.to_str().is_some_and(|text| text.chars().all(plain)) {

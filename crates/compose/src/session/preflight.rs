@@ -11,9 +11,8 @@ use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
-use crate::images::RequiredProgram;
-use crate::images::path_text;
 use crate::images::plan::required_programs;
+use crate::images::{RequiredProgram, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
@@ -177,7 +176,7 @@ async fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Opt
 /// Root file systems are made from repositories in the compose's folder, by a tool that has no way to quote.
 fn unfit_for_images(target: &Path) -> Option<Lack> {
     let absolute = fs_err::canonicalize(target).ok()?;
-    let error = path_text("target folder", &absolute).err()?;
+    let error = check_folder(&absolute).err()?;
     Some(lack(error.to_string(), "choose another one with --target-dir, or leave out images with --skip rootfs"))
 }
 
