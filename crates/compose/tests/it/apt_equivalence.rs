@@ -180,6 +180,9 @@ impl Apt {
             "Acquire::Languages=none",
             "Acquire::GzipIndexes=false",
             "Debug::NoLocking=true",
+            // Images of Debian for containers have settings that make apt read all of the index each time.
+            "Dir::Cache::pkgcache=pkgcache.bin",
+            "Dir::Cache::srcpkgcache=srcpkgcache.bin",
         ];
         let options =
             options.iter().map(|(name, path)| format!("{name}={}", path.display())).chain(settings.map(str::to_owned)).collect();
