@@ -31,6 +31,8 @@ pub struct Verified {
 
 /// Verifies everything that the compose's records say it ships.
 pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Verified, String> {
+    // The programs that read images run in folders of their own.
+    let layout = &Layout::new(fs_err::canonicalize(layout.root()).map_err(|error| error.to_string())?);
     let request = Request::read(layout).map_err(|error| error.to_string())?;
     let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
     let lock = verify_lock(layout, &mut verified);

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::super::charmer;
-use super::{Compose, Workshop, outcome, run};
+use super::super::Charmer;
+use super::{Compose, PATH, Workshop, outcome, run};
 
 pub(super) fn checksums(workshop: &Workshop, compose: &Compose) {
     let keyring = workshop.path("checksums.gpg");
@@ -59,10 +59,11 @@ pub(super) fn productmd(workshop: &Workshop, compose: &Compose) {
     }
 }
 
-pub(super) fn verify_and_why(compose: &Compose) {
-    let root = compose.root.to_str().unwrap();
-    let verified = charmer(&["verify", root]);
-    assert_eq!(verified.code, 0, "{}\n{}", verified.stdout, verified.stderr);
-    let why = charmer(&["why", root, "openssh-client", "--variant", "Server"]);
-    assert!(why.code == 0 && why.stdout.contains("the seed openssh-server"), "{}\n{}", why.stdout, why.stderr);
+/// As users type it: with paths from where they are.
+pub(super) fn verify_and_why(workshop: &Workshop) {
+    let in_workshop = Charmer { folder: Some(workshop.folder.path()), variables: &[("PATH", PATH)] };
+    let verified = in_workshop.run(&["verify", "first/latest-harbour-13"]);
+    assert_eq!(verified.code, 0, "{verified}");
+    let why = in_workshop.run(&["why", "first/latest-harbour-13", "openssh-client", "--variant", "Server"]);
+    assert!(why.code == 0 && why.stdout.contains("the seed openssh-server"), "{why}");
 }
