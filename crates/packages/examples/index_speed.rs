@@ -75,11 +75,9 @@ fn read(indexes: &[(String, String)], times: &mut Times) -> Result<PackageSet, B
 }
 
 fn measure_closures(set: &PackageSet, seed: &str, arch: &str, times: &mut Times) -> Result<(), Box<dyn Error>> {
-    for (name, recommends) in [
-        ("first closure of the arch", false),
-        ("closure without Recommends", false),
-        ("closure with Recommends", true),
-    ] {
+    for (name, recommends) in
+        [("first closure of the arch", false), ("closure without Recommends", false), ("closure with Recommends", true)]
+    {
         let mut request = Request { arch: arch.to_owned(), seeds: vec![Seed::parse(seed)?], ..Request::default() };
         request.recommends.default = recommends;
         let selection = times.measure(name, || close(set, &request));

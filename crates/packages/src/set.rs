@@ -20,7 +20,6 @@ pub struct PackageSet {
     ecosystem: &'static dyn Ecosystem,
     symbols: Symbols,
     texts: Texts,
-    origins: Vec<Origin>,
     arches: Vec<String>,
     packages: Vec<Package>,
     relations: Vec<Relation>,
@@ -97,7 +96,7 @@ impl PackageSet {
     }
 
     pub fn origin_of(&self, id: OriginId) -> &Origin {
-        &self.origins[usize::from(id.0)]
+        self.texts.origin(id)
     }
 
     /// The index entry, byte for byte, without the empty line behind it.

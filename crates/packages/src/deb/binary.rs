@@ -17,8 +17,7 @@ use crate::texts::{Stanza, number};
 pub(crate) fn read(shard: &mut Shard, stanza: Stanza<'_>, place: Place) -> Result<Package, String> {
     let written = Written::read(stanza.text)?;
     let first_relation = shard.relations.len();
-    let package =
-        add_relations(shard, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
+    let package = add_relations(shard, stanza, &written).and_then(|relations| package(shard, stanza, &written, place, relations));
     if package.is_err() {
         shard.relations.truncate(first_relation);
     }
