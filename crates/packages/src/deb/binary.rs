@@ -171,6 +171,7 @@ fn package(
         origin: place.origin,
         multi_arch: multi_arch(written.multi_arch, arch),
         priority: written.priority.map_or(Priority::Optional, |name| Priority::from_name(name).unwrap_or(Priority::Extra)),
+        independent: arch == "all",
         essential: is_yes(written.essential),
         protected: is_yes(written.protected) || is_yes(written.important),
         arches: place.arches,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::hash::BuildHasher;
+use std::sync::OnceLock;
 use std::thread;
 
 use foldhash::fast::FixedState;
@@ -58,7 +59,8 @@ pub(crate) fn assemble(
     });
     let Union { packages, sources, problems, .. } = union;
     let problems = count_lines(problems, &texts);
-    (PackageSet { ecosystem, symbols, texts, arches, packages, relations, requirements, sources }, problems)
+    let trees = arches.iter().map(|_| OnceLock::new()).collect();
+    (PackageSet { ecosystem, symbols, texts, arches, packages, relations, requirements, sources, trees }, problems)
 }
 
 /// Hands on what the threads have read, each with the number of its shard, in the order in which it stands in the texts.
