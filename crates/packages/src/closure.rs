@@ -174,7 +174,7 @@ struct Closure<'s, 'r> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Taken for nothing but a seed: another version answers, or the request excludes it.
+    /// No dependency takes it: another version answers, or the request excludes it.
     Hidden,
     Absent,
     Selected,

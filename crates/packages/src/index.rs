@@ -44,9 +44,9 @@ impl<'s> Index<'s> {
     /// An index of these packages, in the order of their ids, for a tree of this arch.
     pub fn new(set: &'s PackageSet, arch: &str, ids: Vec<PackageId>) -> Index<'s> {
         let rows = set.symbols().len();
-        let names: Vec<_> = ids.iter().map(|id| (name_row(set.package(*id).name), *id)).collect();
+        let by_name = Rows::from_pairs(rows, ids.iter().map(|id| (name_row(set.package(*id).name), *id)));
         let provided: Vec<_> = ids.iter().flat_map(|id| provides(set, *id)).collect();
-        let (by_name, providers) = (Rows::from_pairs(rows, &names), Rows::from_pairs(rows, &provided));
+        let providers = Rows::from_pairs(rows, provided.into_iter());
         Index::of_rows(set, arch, Cow::Owned(IndexRows { ids, by_name, providers }))
     }
 
