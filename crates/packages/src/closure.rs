@@ -29,6 +29,8 @@ pub use problem::{Problem, Unmet};
 pub struct Request {
     pub arch: String,
     pub seeds: Vec<Seed>,
+    /// Packages to take as they are: what they depend on is taken only if something else that is followed depends on them.
+    pub include: Vec<Seed>,
     /// Names that are never taken, whoever asks for them.
     pub exclude: Vec<Glob>,
     pub recommends: Recommends,
@@ -79,6 +81,8 @@ pub struct Selected {
 pub enum Reason {
     /// The seed, as it is written.
     Seed(String),
+    /// The word of the request's `include`, as it is written.
+    Included(String),
     Required(Requirer),
 }
 
@@ -128,7 +132,7 @@ impl Selection {
         while let Some(package) = next {
             let Some(reason) = self.reasons.get(&package) else { break };
             next = match reason {
-                Reason::Seed(_) => None,
+                Reason::Seed(_) | Reason::Included(_) => None,
                 Reason::Required(requirer) => Some(requirer.package),
             };
             chain.push(Selected { package, reason: reason.clone() });
@@ -143,8 +147,11 @@ pub fn close(set: &PackageSet, request: &Request) -> Selection {
     let mut closure = Closure::new(set, request);
     closure.exclude();
     closure.mark_available();
-    let roots = closure.select_seeds();
+    let roots = closure.select_words(&request.seeds, Reason::Seed);
+    let included = closure.select_words(&request.include, Reason::Included);
     closure.prefer(&roots);
+    closure.prefer(&included);
+    closure.leave_alone(&included);
     for root in roots {
         closure.frames.push(Frame { package: root, next_relation: 0 });
         closure.follow_relations();
@@ -177,6 +184,8 @@ enum State {
     /// No dependency takes it: another version answers, or the request excludes it.
     Hidden,
     Absent,
+    /// Selected, but nothing that is followed has needed it so far.
+    Included,
     Selected,
     /// Somebody else ships it.
     Available,
@@ -185,7 +194,8 @@ enum State {
 }
 
 impl State {
-    fn is_there(self) -> bool {
+    /// It answers dependencies, and its own are followed or somebody else's business.
+    fn is_settled(self) -> bool {
         matches!(self, State::Selected | State::Available | State::Lookaside)
     }
 }
@@ -198,7 +208,8 @@ struct Frame {
 
 impl<'s, 'r> Closure<'s, 'r> {
     fn new(set: &'s PackageSet, request: &'r Request) -> Closure<'s, 'r> {
-        let foreign: Vec<&str> = request.seeds.iter().filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
+        let words = request.seeds.iter().chain(&request.include);
+        let foreign: Vec<&str> = words.filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
         let tree = set.tree(&request.arch, &foreign, &request.available);
         let state = |taken| if taken { State::Absent } else { State::Hidden };
         Closure {
@@ -289,7 +300,7 @@ impl<'s, 'r> Closure<'s, 'r> {
         let atoms = self.set().requirement(relation.requirement).atoms();
         let is_answered = atoms.iter().any(|atom| {
             let answers = self.answers(atom, requirer);
-            answers.iter().any(|answer| self.states[answer.package.index()].is_there())
+            answers.iter().any(|answer| self.states[answer.package.index()].is_settled())
         });
         if is_native {
             self.answered[relation.requirement.index()] = is_answered;
@@ -297,8 +308,19 @@ impl<'s, 'r> Closure<'s, 'r> {
         is_answered
     }
 
+    fn leave_alone(&mut self, included: &[PackageId]) {
+        for id in included {
+            self.states[id.index()] = State::Included;
+        }
+    }
+
     /// Takes the package that answers best, and follows its relations next.
     fn satisfy(&mut self, requirer: Requirer) {
+        if let Some(included) = self.included_answer(requirer) {
+            self.states[included.index()] = State::Selected;
+            self.frames.push(Frame { package: included, next_relation: 0 });
+            return;
+        }
         match self.choose(requirer) {
             Some(chosen) => {
                 self.take(chosen, Reason::Required(requirer));

@@ -12,31 +12,29 @@ use crate::symbols::Symbol;
 const SUGGESTIONS: usize = 3;
 
 impl Closure<'_, '_> {
-    /// Takes the packages that the seeds ask for, out of those that may be shipped, and returns them in order.
-    pub(super) fn select_seeds(&mut self) -> Vec<PackageId> {
-        let mut roots = Vec::new();
-        for seed in &self.request.seeds {
-            match self.resolve_seed(seed) {
+    /// Takes the packages that the words ask for, out of those that may be shipped, and returns them in order.
+    pub(super) fn select_words(&mut self, words: &[Seed], reason: impl Fn(String) -> Reason) -> Vec<PackageId> {
+        let mut selected = Vec::new();
+        for word in words {
+            match self.resolve_seed(word) {
                 Ok(packages) => {
                     for package in packages {
-                        if !self.states[package.index()].is_there() {
-                            self.take(package, Reason::Seed(seed.to_string()));
-                            roots.push(package);
+                        if !self.states[package.index()].is_settled() {
+                            self.take(package, reason(word.to_string()));
+                            selected.push(package);
                         }
                     }
                 }
                 Err(reason) => {
-                    let suggestions = match (&seed.wish, &reason) {
-                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => {
-                            self.nearest_names(seed, name)
-                        }
+                    let suggestions = match (&word.wish, &reason) {
+                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => self.nearest_names(word, name),
                         _ => Vec::new(),
                     };
-                    self.selection.problems.push(Problem::UnresolvedSeed { seed: seed.to_string(), reason, suggestions });
+                    self.selection.problems.push(Problem::UnresolvedSeed { seed: word.to_string(), reason, suggestions });
                 }
             }
         }
-        roots
+        selected
     }
 
     fn resolve_seed(&self, seed: &Seed) -> Result<Vec<PackageId>, Unmet> {

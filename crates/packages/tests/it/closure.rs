@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use charmer_packages::Glob;
 use charmer_packages::closure::{Reason, Request, close};
 
-use crate::fixture::{check, check_request, id, request, set};
+use crate::fixture::{check, check_request, id, request, set, words};
 
 #[test]
 fn dependencies_follow_in_the_order_of_apt() {
@@ -309,6 +309,43 @@ fn excluded_packages_are_never_taken() {
          y_1_amd64: a Depends: x1 | y
          unresolved-seed x1: the seed `x1` selects nothing: the configuration excludes it
          unresolved-dependency a_1_amd64: nothing answers Depends: x2 (x2: the configuration excludes it)",
+    );
+}
+
+#[test]
+fn included_packages_are_taken_as_they_are() {
+    let request = Request { include: words("tool firmware* nothing"), ..request("a") };
+    check_request(
+        "a 1
+           Depends: b | tool
+         b 1
+         tool 1
+           Depends: lib
+         lib 1
+         firmware-x 1
+           Depends: loader, missing
+         loader 1",
+        &request,
+        "a_1_amd64: seed a
+         tool_1_amd64: included tool
+         firmware-x_1_amd64: included firmware*
+         lib_1_amd64: tool Depends: lib
+         unresolved-seed nothing: the seed `nothing` selects nothing: no package has or provides this name",
+    );
+}
+
+#[test]
+fn what_is_a_seed_or_excluded_is_not_included() {
+    let request = Request { include: words("a b"), exclude: vec![Glob::parse("b").unwrap()], ..request("a") };
+    check_request(
+        "a 1
+           Depends: c
+         b 1
+         c 1",
+        &request,
+        "a_1_amd64: seed a
+         c_1_amd64: a Depends: c
+         unresolved-seed b: the seed `b` selects nothing: the configuration excludes it",
     );
 }
 
