@@ -32,7 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let broken = measure_verdicts(&set, &indexes[0].0, &mut times);
     times.print();
     if list {
-        broken.iter().for_each(|line| println!("{line}"));
+        for line in broken {
+            println!("{line}");
+        }
     }
     Ok(())
 }

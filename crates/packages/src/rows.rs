@@ -80,7 +80,9 @@ mod tests {
         assert_eq!([rows.row(0), rows.row(1), rows.row(2)], [&['b'][..], &[], &['x', 'a']]);
 
         let mut rows = RowsInOrder::with_capacity(4, 3);
-        [(0, 'b'), (2, 'x'), (2, 'a')].into_iter().for_each(|(row, value)| rows.push(row, value));
+        for (row, value) in [(0, 'b'), (2, 'x'), (2, 'a')] {
+            rows.push(row, value);
+        }
         let rows = rows.finish(4);
         assert_eq!([rows.row(0), rows.row(1), rows.row(2), rows.row(3)], [&['b'][..], &[], &['x', 'a'], &[]]);
     }

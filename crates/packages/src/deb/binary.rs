@@ -250,7 +250,7 @@ const HEXADECIMAL: [u8; 256] = {
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
     let bytes = path.as_bytes();
-    let is_plain = bytes.iter().fold(true, |plain, byte| plain & !byte.is_ascii_control() & (*byte != b'\\'));
+    let is_plain = !bytes.iter().any(|byte| byte.is_ascii_control() || *byte == b'\\');
     let is_safe = is_plain && bytes.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."));
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }

@@ -148,7 +148,9 @@ fn resolve_needs(index: &Index<'_>) -> (Rows<Need>, Rows<PackageId>) {
         for relation in set.relations(*package).iter().filter(|relation| relation.kind.is_mandatory()) {
             let clause = *clauses[relation.requirement.index()].get_or_insert_with(|| {
                 let clause = ClauseId(clause_count);
-                clause_answers(index, relation.requirement, arch).into_iter().for_each(|id| answers.push(clause.0, id));
+                for id in clause_answers(index, relation.requirement, arch) {
+                    answers.push(clause.0, id);
+                }
                 clause_count += 1;
                 clause
             });

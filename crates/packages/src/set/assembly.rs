@@ -39,22 +39,12 @@ pub(crate) fn assemble(
     let ((requirements, relations), union) = thread::scope(|scope| {
         let clauses = scope.spawn(|| join_clauses(clauses, &renumberings));
         let mut union = Union::new(&texts, &symbols, problems, packages.iter().map(Vec::len).sum());
-        in_order_of_texts(
-            packages,
-            &texts,
-            |package| package.stanza.text,
-            |shard, package| {
-                union.add_package(renumberings[shard].package(package));
-            },
-        );
-        in_order_of_texts(
-            sources,
-            &texts,
-            |source| source.stanza.text,
-            |shard, source| {
-                union.add_source(renumberings[shard].source(source));
-            },
-        );
+        for (shard, package) in in_order_of_texts(packages, &texts, |package| package.stanza.text) {
+            union.add_package(renumberings[shard].package(package));
+        }
+        for (shard, source) in in_order_of_texts(sources, &texts, |source| source.stanza.text) {
+            union.add_source(renumberings[shard].source(source));
+        }
         (clauses.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), union)
     });
     let Union { packages, sources, problems, .. } = union;
@@ -63,16 +53,24 @@ pub(crate) fn assemble(
     (PackageSet { ecosystem, symbols, texts, arches, packages, relations, requirements, sources, trees }, problems)
 }
 
-/// Hands on what the threads have read, each with the number of its shard, in the order in which it stands in the texts.
-fn in_order_of_texts<T>(shards: Vec<Vec<T>>, texts: &Texts, text_of: impl Fn(&T) -> u16, mut take: impl FnMut(usize, T)) {
+/// What the threads have read, each with the number of its shard, in the order in which it stands in the texts: each text goes
+/// through all shards.
+fn in_order_of_texts<T>(shards: Vec<Vec<T>>, texts: &Texts, text_of: impl Fn(&T) -> u16) -> impl Iterator<Item = (usize, T)> {
     let mut shards: Vec<_> = shards.into_iter().map(|shard| shard.into_iter().peekable()).collect();
-    for text in 0..texts.all().len() {
-        for (number, shard) in shards.iter_mut().enumerate() {
-            while let Some(item) = shard.next_if(|item| usize::from(text_of(item)) == text) {
-                take(number, item);
+    let mut turns = (0..texts.all().len()).flat_map({
+        let count = shards.len();
+        move |text| (0..count).map(move |shard| (text, shard))
+    });
+    let mut turn = turns.next();
+    std::iter::from_fn(move || {
+        while let Some((text, shard)) = turn {
+            match shards[shard].next_if(|item| usize::from(text_of(item)) == text) {
+                Some(item) => return Some((shard, item)),
+                None => turn = turns.next(),
             }
         }
-    }
+        None
+    })
 }
 
 /// The first shard's symbols are taken as they are.
@@ -194,12 +192,11 @@ impl<'t> Union<'t> {
             let known: &Package = &self.packages[number as usize];
             (known.name, known.version, known.arch) == file && self.texts.are_of_one_archive(known.origin, package.origin)
         };
-        match self.known_packages.find(hash, is_same) {
-            Some(known) => self.merge_package(known as usize, &package),
-            None => {
-                self.known_packages.insert(hash, number(self.packages.len()));
-                self.packages.push(package);
-            }
+        if let Some(known) = self.known_packages.find(hash, is_same) {
+            self.merge_package(known as usize, &package);
+        } else {
+            self.known_packages.insert(hash, number(self.packages.len()));
+            self.packages.push(package);
         }
     }
 

@@ -38,7 +38,7 @@ impl Package {
         let Place { stanza, origin, arches } = place;
         let start = stanza.start + (self.filename.start - self.stanza.start);
         let filename = Span { text: stanza.text, start, length: self.filename.length };
-        Package { stanza, filename, origin, arches, ..self.clone() }
+        Package { origin, arches, stanza, filename, ..self.clone() }
     }
 
     /// Its archive lists the package again, for another arch or in another suite. The suite with the higher priority decides.
@@ -74,7 +74,7 @@ impl Shard {
         }
     }
 
-    /// Adds the package that `read` makes of a stanza. Packages for all arches stand in each arch's index: what was read
+    /// Adds the package that `read` makes of a stanza. Packages for all arches stand in the index of each arch: what was read
     /// before, byte for byte, is not read again.
     pub(crate) fn add_package(
         &mut self,
