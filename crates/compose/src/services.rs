@@ -11,7 +11,7 @@ use crate::config::resolved::{DebMirror, MirrorUrl, Signing};
 use crate::config::schema::quantity::Size;
 use crate::engine::event::Unit;
 use crate::engine::{JobContext, JobError};
-use crate::openpgp::Signer;
+use crate::openpgp::{Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::download::{Downloader, FetchError, Limits, Options};
 use crate::package_set::progress::Progress;
@@ -105,17 +105,23 @@ impl Services {
 
     /// Who signs, if anybody does.
     pub async fn signer(&self, context: &JobContext) -> Result<Option<Signer>, JobError> {
-        let unusable = |error: crate::openpgp::SigningError| JobError::caused(&error);
         match &self.signing {
             None => Ok(None),
             Some(Signing::Key { key, passphrase_file }) => {
                 let passphrase = passphrase_file.as_ref().map(fs_err::read_to_string).transpose()?;
                 let first_line = passphrase.as_deref().and_then(|text| text.lines().next());
-                Signer::from_key_file(key, first_line).map(Some).map_err(unusable)
+                Ok(Some(Signer::from_key_file(key, first_line)?))
             }
-            Some(Signing::Command { command }) => {
-                Signer::from_command(command.clone(), &context.runner).await.map(Some).map_err(unusable)
-            }
+            Some(Signing::Command { command }) => Ok(Some(Signer::from_command(command.clone(), &context.runner).await?)),
+        }
+    }
+}
+
+impl From<SigningError> for JobError {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Command(error) => error.into(),
+            error => Self::caused(&error),
         }
     }
 }

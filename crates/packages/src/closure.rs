@@ -29,7 +29,7 @@ pub use problem::{Problem, Unmet};
 pub struct Request {
     pub arch: String,
     pub seeds: Vec<Seed>,
-    /// Packages to take as they are: what they depend on is taken only if something else that is followed depends on them.
+    /// What is taken as it is, without what it depends on.
     pub include: Vec<Seed>,
     /// Names that are never taken, whoever asks for them.
     pub exclude: Vec<Glob>,
@@ -81,8 +81,8 @@ pub struct Selected {
 pub enum Reason {
     /// The seed, as it is written.
     Seed(String),
-    /// The word of the request's `include`, as it is written.
-    Included(String),
+    /// What the request includes, as it is written.
+    Include(String),
     Required(Requirer),
 }
 
@@ -132,7 +132,7 @@ impl Selection {
         while let Some(package) = next {
             let Some(reason) = self.reasons.get(&package) else { break };
             next = match reason {
-                Reason::Seed(_) | Reason::Included(_) => None,
+                Reason::Seed(_) | Reason::Include(_) => None,
                 Reason::Required(requirer) => Some(requirer.package),
             };
             chain.push(Selected { package, reason: reason.clone() });
@@ -147,15 +147,14 @@ pub fn close(set: &PackageSet, request: &Request) -> Selection {
     let mut closure = Closure::new(set, request);
     closure.exclude();
     closure.mark_available();
-    let roots = closure.select_words(&request.seeds, Reason::Seed);
-    let included = closure.select_words(&request.include, Reason::Included);
+    let roots = closure.take_seeds(&request.seeds, Reason::Seed);
     closure.prefer(&roots);
-    closure.prefer(&included);
-    closure.leave_alone(&included);
     for root in roots {
         closure.frames.push(Frame { package: root, next_relation: 0 });
         closure.follow_relations();
     }
+    // Last, so that what others depend on has been followed.
+    closure.take_seeds(&request.include, Reason::Include);
     closure.compare_arches();
     closure.selection
 }
@@ -184,8 +183,6 @@ enum State {
     /// No dependency takes it: another version answers, or the request excludes it.
     Hidden,
     Absent,
-    /// Selected, but nothing that is followed has needed it so far.
-    Included,
     Selected,
     /// Somebody else ships it.
     Available,
@@ -194,8 +191,7 @@ enum State {
 }
 
 impl State {
-    /// It answers dependencies, and its own are followed or somebody else's business.
-    fn is_settled(self) -> bool {
+    fn is_there(self) -> bool {
         matches!(self, State::Selected | State::Available | State::Lookaside)
     }
 }
@@ -208,8 +204,8 @@ struct Frame {
 
 impl<'s, 'r> Closure<'s, 'r> {
     fn new(set: &'s PackageSet, request: &'r Request) -> Closure<'s, 'r> {
-        let words = request.seeds.iter().chain(&request.include);
-        let foreign: Vec<&str> = words.filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
+        let seeds = request.seeds.iter().chain(&request.include);
+        let foreign: Vec<&str> = seeds.filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
         let tree = set.tree(&request.arch, &foreign, &request.available);
         let state = |taken| if taken { State::Absent } else { State::Hidden };
         Closure {
@@ -300,7 +296,7 @@ impl<'s, 'r> Closure<'s, 'r> {
         let atoms = self.set().requirement(relation.requirement).atoms();
         let is_answered = atoms.iter().any(|atom| {
             let answers = self.answers(atom, requirer);
-            answers.iter().any(|answer| self.states[answer.package.index()].is_settled())
+            answers.iter().any(|answer| self.states[answer.package.index()].is_there())
         });
         if is_native {
             self.answered[relation.requirement.index()] = is_answered;
@@ -308,19 +304,8 @@ impl<'s, 'r> Closure<'s, 'r> {
         is_answered
     }
 
-    fn leave_alone(&mut self, included: &[PackageId]) {
-        for id in included {
-            self.states[id.index()] = State::Included;
-        }
-    }
-
     /// Takes the package that answers best, and follows its relations next.
     fn satisfy(&mut self, requirer: Requirer) {
-        if let Some(included) = self.included_answer(requirer) {
-            self.states[included.index()] = State::Selected;
-            self.frames.push(Frame { package: included, next_relation: 0 });
-            return;
-        }
         match self.choose(requirer) {
             Some(chosen) => {
                 self.take(chosen, Reason::Required(requirer));

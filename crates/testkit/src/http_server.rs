@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -27,6 +28,7 @@ pub enum Fault {
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// Without the escapes of URLs.
     pub path: String,
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
@@ -77,6 +79,30 @@ impl HttpServer {
     /// Serves bytes under a path that begins with a slash, from now on.
     pub fn serve(&self, path: &str, bytes: impl Into<Vec<u8>>) {
         self.shared.state().files.insert(path.to_owned(), bytes.into());
+    }
+
+    /// From now on nothing is found.
+    pub fn clear(&self) {
+        self.shared.state().files.clear();
+    }
+
+    /// From now on no path that begins so is found.
+    pub fn remove_all(&self, prefix: &str) {
+        self.shared.state().files.retain(|path, _| !path.starts_with(prefix));
+    }
+
+    /// Serves all files below a folder as they are now, under a path that begins and ends with a slash.
+    pub fn serve_folder(&self, path: &str, folder: &Path) -> io::Result<()> {
+        for entry in fs_err::read_dir(folder)? {
+            let entry = entry?;
+            let name = format!("{path}{}", entry.file_name().to_string_lossy());
+            if fs_err::metadata(entry.path())?.is_dir() {
+                self.serve_folder(&format!("{name}/"), &entry.path())?;
+            } else {
+                self.serve(&name, fs_err::read(entry.path())?);
+            }
+        }
+        Ok(())
     }
 
     /// From now on the path is not found.
@@ -183,10 +209,23 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Received>> {
             line => lines.push(line.to_owned()),
         }
     }
-    let path = lines.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let path = unescaped(lines.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default());
     let headers = lines.iter().skip(1).filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
     Ok(Some(Received { path, headers }))
+}
+
+/// A URL's path with `%2b` and the like as the characters that they stand for.
+fn unescaped(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => bytes.extend([&[byte], &part.as_bytes()[2..]].concat()),
+            None => bytes.extend([b"%", part.as_bytes()].concat()),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Writes the head of an answer and gives the part of the file that is its body.

@@ -3,9 +3,11 @@
 //! Nothing here uses charmer's own code: what charmer reads in a test must not have been written by charmer. Tests may start
 //! processes; everything here ends only what it started itself.
 
+pub mod archive;
 pub mod boot;
 pub mod deb;
 pub mod dsc;
+pub mod fake_tools;
 pub mod http_server;
 pub mod mirror;
 mod tarball;

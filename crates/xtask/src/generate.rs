@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
-use charmer_cli::arguments::Arguments;
+use charmer_cli::arguments::{Arguments, PlanFormat};
 use charmer_cli::exit::Exit;
+use charmer_cli::paint::Paint;
+use charmer_cli::plan_view::Plan;
 use charmer_compose::config;
 use charmer_compose::engine::event::Entry;
+use charmer_compose::session::{Surroundings, preview};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 
@@ -84,11 +88,13 @@ fn generated_files() -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
         ("events.md", json_reference::events(&events)),
         ("events.schema.json", format!("{events:#}\n")),
         ("json.md", json_reference::documents()),
+        ("metadata.md", json_reference::metadata()),
         ("exit-codes.md", exit_codes()),
     ];
     for (name, content) in references {
         files.insert(Path::new("docs/reference").join(name), content.into_bytes());
     }
+    files.insert(PathBuf::from("docs/images/harbour-plan.svg"), harbour_plan()?);
     add_man_pages(&mut files, &command)?;
     for (shell, name) in [(Shell::Bash, "charmer.bash"), (Shell::Zsh, "_charmer"), (Shell::Fish, "charmer.fish")] {
         let mut completions = Vec::new();
@@ -96,6 +102,16 @@ fn generated_files() -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
         files.insert(Path::new("completions").join(name), completions);
     }
     Ok(files)
+}
+
+/// The picture in the README.
+fn harbour_plan() -> io::Result<Vec<u8>> {
+    let config = config::load(&root().join("examples/harbour.toml")).map_err(io::Error::other)?;
+    // The plan looks at nothing of the machine; see the test of that name.
+    let nowhere = Surroundings { path: "".into(), now: SystemTime::UNIX_EPOCH, apt_folder: PathBuf::new() };
+    let graph = preview(&config, &[], &[], &nowhere).map_err(io::Error::other)?;
+    let plan = Plan::of_graph(format!("{} {}", config.release.name, config.release.version), &graph);
+    Ok(plan.show(PlanFormat::Svg, Paint { colour: false }).into_bytes())
 }
 
 /// A page for charmer, and one for each of its commands: `charmer-config-check.1`.

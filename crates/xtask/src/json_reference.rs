@@ -5,6 +5,11 @@ use std::fmt::Write as _;
 
 use charmer_cli::commands::StatusDocument;
 use charmer_cli::plan_view::json::PlanDocument;
+use charmer_compose::finding::Finding;
+use charmer_compose::metadata::ComposeRecord;
+use charmer_compose::metadata::composeinfo::{ReleaseRecord, VariantRecord};
+use charmer_compose::metadata::debs::DebRecord;
+use charmer_compose::metadata::images::ImageRecord;
 use serde_json::Value;
 
 /// The event stream: the fields that all entries have, each event, and the types of their fields.
@@ -38,6 +43,43 @@ pub(crate) fn documents() -> String {
     let status = schemars::schema_for!(StatusDocument<'static>).to_value();
     for (title, schema) in [("charmer plan --format json", &plan), ("charmer status --format json", &status)] {
         page.section(2, &format!("`{title}`"), "");
+        page.fields(schema, &[]);
+        types.extend(definitions(schema));
+    }
+    page.types(types);
+    page.text
+}
+
+/// The files of `compose/metadata`.
+pub(crate) fn metadata() -> String {
+    let mut page = Page::new(
+        "# Metadata\n\n\
+         The files of `compose/metadata`. All JSON files have a `header` with `type` and `version`, and a `payload` whose `compose` is the \
+         compose record. `composeinfo.json` and `images.json` are in productmd's forms (1.2) and are loaded by productmd, with arches as \
+         Debian names them; productmd's `images.json` refuses the arches armel, armhf, ppc64el and loong64, which it does not know. \
+         `debs.json`, `deliverables.json` and `findings.json` are charmer's own, in the same style.\n\n\
+         | file | payload |\n|---|---|\n\
+         | `composeinfo.json` | `release`, and `variants` by uid |\n\
+         | `images.json` | `images`: variant, arch, list of images |\n\
+         | `debs.json` | `debs`: variant, arch, source package, package |\n\
+         | `deliverables.json` | in Pungi's form: `required`, `attempted` (may fail) and `failed`, each by kind; `reasons` of failures |\n\
+         | `findings.json` | `findings` of all checks |\n\
+         | `charmer.lock` | the lock: see [the guide](../guides/locks.md) |\n\
+         | `signing-key.asc` | the public key that repositories and checksums are signed with |\n\n\
+         Beside images lie `SHA256SUMS` (and others by `publish.checksums`) and their detached signatures, `SHA256SUMS.sign`.\n\n\
+         Generated from the types by `cargo xtask generate`.\n",
+    );
+    let records = [
+        ("Compose", schemars::schema_for!(ComposeRecord).to_value()),
+        ("Release", schemars::schema_for!(ReleaseRecord).to_value()),
+        ("Variant", schemars::schema_for!(VariantRecord).to_value()),
+        ("Image", schemars::schema_for!(ImageRecord).to_value()),
+        ("Package", schemars::schema_for!(DebRecord).to_value()),
+        ("Finding", schemars::schema_for!(Finding).to_value()),
+    ];
+    let mut types = BTreeMap::new();
+    for (title, schema) in &records {
+        page.section(2, title, description(schema));
         page.fields(schema, &[]);
         types.extend(definitions(schema));
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use charmer_compose::package_set::lock::Lock;
-use charmer_compose::session::locking::{LockRequest, Update, make_lock};
+use charmer_compose::session::locking::{LockRequest, LockingError, Update, make_lock};
 
 use crate::arguments::LockArguments;
 use crate::environment::Environment;
@@ -12,25 +12,26 @@ use crate::output;
 use crate::progress::{ProgressOptions, reader};
 use crate::text::{count, harmless};
 
-use super::run::{load, run_options, runtime, surroundings};
+use super::run::{Signals, load, run_options, runtime, surroundings};
 
 pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Result<Exit, Failure> {
     let config = load(&arguments.config)?;
     let path = arguments.output.clone().unwrap_or_else(|| lock_beside(&arguments.config));
     let old = read_lock(&path)?;
-    let request = LockRequest {
-        config,
-        old: old.clone(),
-        update: match arguments.update {
-            None => Update::Nothing,
-            Some(names) if names.is_empty() => Update::Everything,
-            Some(names) => Update::Packages(names),
-        },
-        run: run_options(environment, arguments.cache_dir, arguments.offline, None)?,
+    let update = match arguments.update {
+        None => Update::Nothing,
+        Some(names) if names.is_empty() => Update::Everything,
+        Some(names) => Update::Packages(names),
     };
+    let run = run_options(environment, arguments.cache_dir, arguments.offline, None)?;
     let options = ProgressOptions::new(&arguments.messages, environment);
-    let made = runtime()?.block_on(make_lock(request, &surroundings(environment), |log| reader(options, log)));
-    let text = made.map_err(|error| Failure::doomed(error.to_string()))?;
+    let made = runtime()?.block_on(async {
+        let signals = Signals::watch()?;
+        let request = LockRequest { config, old: old.clone(), update, run, stop: signals.stop.clone() };
+        let made = make_lock(request, &surroundings(environment), |log| reader(options, log)).await;
+        made.map_err(|error| failure(error, &signals))
+    });
+    let text = made?;
     let new = Lock::read(&text, &path.to_string_lossy()).map_err(|error| Failure::doomed(error.to_string()))?;
     charmer_compose::files::write_whole(&path, text.as_bytes())?;
     output::print(&changes(old.as_ref(), &new, &path))?;
@@ -47,6 +48,15 @@ fn read_lock(path: &Path) -> Result<Option<Lock>, Failure> {
         Ok(text) => Lock::read(&text, &path.to_string_lossy()).map(Some).map_err(|error| Failure::usage(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::usage(error.to_string())),
+    }
+}
+
+fn failure(error: LockingError, signals: &Signals) -> Failure {
+    match error {
+        LockingError::UnknownName(_) => Failure::usage(error.to_string()),
+        LockingError::Start(error) => error.into(),
+        LockingError::Io(_) | LockingError::Failed(_) => Failure::doomed(error.to_string()),
+        LockingError::Stopped => Failure { exit: signals.exit(), ..Failure::doomed("stopped; no lock was written") },
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use charmer_compose::config::{self, Config, LoadError};
 use charmer_compose::engine::event::Status;
+use charmer_compose::engine::scheduler::Stop;
 use charmer_compose::finding::Finding;
 use charmer_compose::session::request::RequestError;
 use charmer_compose::session::{self, RunOptions, Session, StartError, Surroundings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{MessageArguments, MessageFormat};
 use crate::environment::Environment;
@@ -28,11 +28,13 @@ pub(super) fn run<F>(start: F, messages: &MessageArguments, environment: &Enviro
 where
     F: Future<Output = Result<Session, StartError>>,
 {
+    // What is made is to be published, and is the same whoever makes it.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     runtime()?.block_on(async {
         let signals = Signals::watch()?;
         let session = start.await?;
         let reader = reader(ProgressOptions::new(messages, environment), &session.layout().global_log())?;
-        let summary = session.run(signals.cancel.clone(), reader).await?;
+        let summary = session.run(signals.stop.clone(), reader).await?;
         show(&summary, messages, environment)?;
         Ok(exit(&summary, &signals))
     })
@@ -64,42 +66,50 @@ pub(super) fn load(path: &std::path::Path) -> Result<Config, Failure> {
     })
 }
 
-/// The signals that stop a run: the first one asks it to stop, the second ends the process.
-struct Signals {
-    cancel: CancellationToken,
+/// Between a second signal and the end of the process, whatever it does.
+const LAST_GRACE: Duration = Duration::from_secs(2);
+
+/// The signals that stop a run: the first one asks it to stop, the second kills what still runs, and soon after the process itself.
+pub(super) struct Signals {
+    pub(super) stop: Stop,
     /// The number of the first signal that came; 0 while none has.
     first: Arc<AtomicU8>,
 }
 
 impl Signals {
-    fn watch() -> Result<Self, Failure> {
-        let signals = Self { cancel: CancellationToken::new(), first: Arc::default() };
+    pub(super) fn watch() -> Result<Self, Failure> {
+        let signals = Self { stop: Stop::default(), first: Arc::default() };
         for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)] {
-            let (signal, cancel, first) = (signal(kind)?, signals.cancel.clone(), signals.first.clone());
-            tokio::spawn(watch_one(signal, number, cancel, first));
+            tokio::spawn(watch_one(signal(kind)?, number, signals.stop.clone(), signals.first.clone()));
         }
         Ok(signals)
     }
+
+    /// How to exit after a stop.
+    pub(super) fn exit(&self) -> Exit {
+        if self.first.load(Ordering::Relaxed) == 2 { Exit::Interrupted } else { Exit::Terminated }
+    }
 }
 
-async fn watch_one(mut signal: Signal, number: u8, cancel: CancellationToken, first: Arc<AtomicU8>) {
+async fn watch_one(mut signal: Signal, number: u8, stop: Stop, first: Arc<AtomicU8>) {
     while signal.recv().await.is_some() {
         if first.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            cancel.cancel();
+            stop.cancel.cancel();
         } else if number != 1 {
-            // The programs that still run die with this process; the compose can be resumed.
+            stop.kill.cancel();
+            tokio::time::sleep(LAST_GRACE).await;
+            // The compose can be resumed.
             std::process::exit(128 + i32::from(number));
         }
     }
 }
 
 fn exit(summary: &session::Summary, signals: &Signals) -> Exit {
-    match (summary.status, signals.first.load(Ordering::Relaxed)) {
-        (Status::Terminated, 2) => Exit::Interrupted,
-        (Status::Terminated, _) => Exit::Terminated,
-        (Status::Finished, _) => Exit::Finished,
-        (Status::FinishedIncomplete, _) => Exit::Incomplete,
-        (Status::Started | Status::Doomed, _) => Exit::Doomed,
+    match summary.status {
+        Status::Terminated => signals.exit(),
+        Status::Finished => Exit::Finished,
+        Status::FinishedIncomplete => Exit::Incomplete,
+        Status::Started | Status::Doomed => Exit::Doomed,
     }
 }
 

@@ -78,10 +78,16 @@ impl Narrator {
         let mut lines = match &entry.event {
             Event::JobFailed { job, failable, failure, duration } => failure_lines(job, *failable, failure, *duration),
             _ if self.detail.only_failures => Vec::new(),
-            Event::RunStarted { compose_id, version, resumed, jobs } if self.detail.course => {
+            Event::RunStarted { compose_id, version, resumed, jobs, programs } if self.detail.course => {
                 let verb = if *resumed { "resuming" } else { "composing" };
                 let text = format!("{}: {}, charmer {}", harmless(compose_id), count(jobs.len(), "job"), harmless(version));
-                vec![Line::new(Tone::Strong, verb, text)]
+                let mut lines = vec![Line::new(Tone::Strong, verb, text)];
+                if self.detail.messages && !programs.is_empty() {
+                    let programs: Vec<_> =
+                        programs.iter().map(|(name, version)| format!("{} {}", harmless(name), harmless(version))).collect();
+                    lines.push(Line::new(Tone::Dim, "with", programs.join(", ")));
+                }
+                lines
             }
             Event::StatusChanged { status } if self.detail.course => vec![Line::new(Tone::Dim, "status", status.word())],
             Event::RunFinished { status, duration: seconds } if self.detail.course => {

@@ -59,7 +59,13 @@ fn recorded() -> Vec<Entry> {
         plan("container:Base.amd64", Phase::Container, &["rootfs:Base.amd64.container"], 15.0, true),
         plan("metadata", Phase::Metadata, &["container:Base.amd64", "createrepo:Base"], 0.5, false),
     ];
-    let run = Event::RunStarted { compose_id: "harbour-13.1-20261123.t.0".into(), version: "0.1.0".into(), resumed: false, jobs };
+    let run = Event::RunStarted {
+        compose_id: "harbour-13.1-20261123.t.0".into(),
+        version: "0.1.0".into(),
+        resumed: false,
+        programs: [("xorriso".to_owned(), "1.5.6-1 (e3b0c44298fc)".to_owned())].into(),
+        jobs,
+    };
     let failure = FailureReport {
         message: "mmdebstrap exited with status 25".into(),
         command: Some("mmdebstrap --mode=unshare --variant=custom trixie rootfs.tar copy:///srv/repository".into()),
@@ -187,7 +193,11 @@ fn many_running_jobs_do_not_fill_the_terminal() {
     let names: Vec<String> = (0..50).map(|number| format!("gather:V{number}.amd64")).collect();
     let jobs = names.iter().map(|name| plan(name, Phase::Gather, &[], 5.0, false)).collect();
     let mut run = Run::default();
-    run.apply(&entry(1, 0.0, Event::RunStarted { compose_id: "x".into(), version: "0".into(), resumed: false, jobs }));
+    run.apply(&entry(
+        1,
+        0.0,
+        Event::RunStarted { compose_id: "x".into(), version: "0".into(), resumed: false, programs: [].into(), jobs },
+    ));
     for name in &names {
         run.apply(&entry(2, 0.0, started(name, MissReason::New)));
     }

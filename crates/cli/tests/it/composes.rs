@@ -28,6 +28,7 @@ fn compose(target: &Path, name: &str, status: Status) -> Layout {
         compose_id: name.into(),
         version: "0.1.0".into(),
         resumed: false,
+        programs: [].into(),
         jobs: vec![
             plan("lock", Phase::Lock, &[]),
             plan("createrepo:Base", Phase::Createrepo, &["lock"]),

@@ -1,8 +1,16 @@
 //! The real binary as users meet it: what it prints, where, and how it exits.
 
+mod compose;
 mod composes;
 mod configuration;
+mod existing;
+mod failures;
+mod harbour;
+mod lock;
+mod mirror;
 mod plan;
+mod resume;
+mod reuse;
 mod usage;
 
 use std::path::Path;
@@ -30,9 +38,22 @@ impl Charmer<'_> {
         if let Some(folder) = self.folder {
             command.current_dir(folder);
         }
-        let output = command.output().unwrap();
+        Ran::of(command.output().unwrap())
+    }
+}
+
+impl Ran {
+    /// What a program left that ended by itself.
+    fn of(output: std::process::Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// For messages of assertions.
+impl std::fmt::Display for Ran {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "exit {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }
 

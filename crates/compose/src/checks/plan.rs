@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::gather::Selection;
-use crate::gather::plan::{ComposeDate, Selections, report};
+use crate::gather::plan::{ComposeDate, Selections};
 use crate::images::Image;
 use crate::images::plan::{PlannedImage, variants_below};
 use crate::openpgp::Keyring;
@@ -32,7 +32,7 @@ impl Output for Passed {}
 /// The findings are reported; the fatal ones end the job.
 fn pass(context: &JobContext, findings: Vec<Finding>) -> Result<Passed, JobError> {
     let count = findings.len() as u64;
-    report(context, findings)?;
+    context.report(findings)?;
     Ok(Passed { findings: count })
 }
 
@@ -82,11 +82,10 @@ pub fn plan_repositories(
         graph.add(job, (planned.repository, date), move |context, (repository, date)| {
             let services = services.clone();
             async move {
-                let keyring = signing_keyring(&context, &services).await?;
+                let keyring = signing_keyring(&context, &services, *date).await?;
                 let root = context.layout.path(&repository.path);
                 let verify = move || {
-                    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs() + 1);
-                    let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at });
+                    let keys = keyring.as_ref().map(|(keyring, at)| TrustedKeys { keyring, at: *at });
                     let threads = std::thread::available_parallelism().map_or(1, usize::from);
                     Ok(verify_apt_repository(&root, &repository.suite, keys, threads))
                 };
@@ -102,10 +101,15 @@ pub fn plan_repositories(
     }
 }
 
-/// The key by which this compose's signatures are verified; none when it signs nothing.
-async fn signing_keyring(context: &JobContext, services: &Services) -> Result<Option<Keyring>, JobError> {
+/// The key by which this compose's signatures are verified, and the time that they bear; none when it signs nothing.
+async fn signing_keyring(
+    context: &JobContext,
+    services: &Services,
+    date: ComposeDate,
+) -> Result<Option<(Keyring, SystemTime)>, JobError> {
     let Some(signer) = services.signer(context).await? else { return Ok(None) };
-    Keyring::from_bytes(&signer.certificate()).map(Some).map_err(JobError::new)
+    let keyring = Keyring::from_bytes(&signer.certificate()).map_err(JobError::new)?;
+    Ok(Some((keyring, signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs())))))
 }
 
 /// Adds the jobs that look at images. What follows takes the images that these give: one that fails is absent there.
@@ -142,21 +146,37 @@ fn plan_image(
                 let scope = format!("{}.{}", made.variant, made.arch);
                 let mut findings = Vec::new();
                 if checks.image_equals_lock != Severity::Off {
-                    let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work)
-                        .await
-                        .map_err(|error| JobError::caused(&error))?;
+                    let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work).await?;
                     let locked = locked.iter().map(AsRef::as_ref);
                     findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
                 }
                 if made.format == "iso" && checks.iso_sanity != Severity::Off {
                     let volume_id = made.volume_id.as_deref().unwrap_or_default();
                     let expected = iso::ExpectedIso::live(volume_id);
-                    let checked = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await;
-                    findings.extend(checked.map_err(|error| JobError::caused(&error))?);
+                    findings
+                        .extend(iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await?);
                 }
-                report(&context, findings)?;
+                context.report(findings)?;
                 Ok(made)
             }
         });
     PlannedImage { spec, image: checked }
+}
+
+impl From<image::UnreadableImage> for JobError {
+    fn from(error: image::UnreadableImage) -> Self {
+        match error {
+            image::UnreadableImage::Tool(error) => error.into(),
+            error => Self::caused(&error),
+        }
+    }
+}
+
+impl From<iso::UncheckedIso> for JobError {
+    fn from(error: iso::UncheckedIso) -> Self {
+        match error {
+            iso::UncheckedIso::Tool(error) => error.into(),
+            iso::UncheckedIso::Io(error) => error.into(),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The default values as a file that explains them. The structs of [`super::schema`] hold the same values; a test compares.
+//! The default values as a file that explains them. The structs of [`mod@super::schema`] hold the same values; a test compares.
 
 /// Every key that has a default, with its value, as TOML for people to read.
 pub const DEFAULTS: &str = include_str!("default.toml");

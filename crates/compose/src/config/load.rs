@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
 use super::json_schema::schema;
+use super::places::{SeedPlaces, seed_places};
 use super::problem::{ConfigError, Problem, Report};
 use super::resolve::resolve;
 use super::resolved::Config;
@@ -44,21 +45,21 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 
 /// Reads a configuration from its text. `file` is its name in errors, `folder` where its relative paths start.
 pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, ConfigError> {
-    let document = parse_document(text, file)?;
-    Ok(resolve(document, folder))
+    let text = Text::new(file, text);
+    let (document, places) = parse_document(&text)?;
+    Ok(Config { seed_places: places, ..resolve(document, folder) })
 }
 
-fn parse_document(content: &str, file: &str) -> Result<Document, ConfigError> {
-    let text = Text::new(file, content);
-    let written = parse_toml(&text)?;
+fn parse_document(text: &Text<'_>) -> Result<(Document, SeedPlaces), ConfigError> {
+    let written = parse_toml(text)?;
     let mut mended = written.clone();
-    let mut report = Report::new(&text, written.get_ref());
+    let mut report = Report::new(text, written.get_ref());
     shape::check(schema(), mended.get_mut(), &mut report);
     match Document::deserialize(Deserializer::from(mended.clone())) {
         Ok(document) => {
             report.look_in(mended.get_ref());
             validate::check(&document, &mut report);
-            if report.is_empty() { Ok(document) } else { Err(report.into_error()) }
+            if report.is_empty() { Ok((document, seed_places(text, written.get_ref()))) } else { Err(report.into_error()) }
         }
         Err(error) => {
             // The check of the shape lets through only what serde takes; should they differ, serde is right.

@@ -1,4 +1,4 @@
-//! The configuration: what the user writes ([`schema`]), and what the rest of charmer sees ([`Config`]): one frozen value
+//! The configuration: what the user writes ([`mod@schema`]), and what the rest of charmer sees ([`Config`]): one frozen value
 //! without patterns, defaults or references that lead nowhere.
 //!
 //! ```text
@@ -22,6 +22,7 @@ mod suggest;
 mod deb;
 mod validate;
 
+mod places;
 mod resolve;
 pub mod resolved;
 
@@ -31,6 +32,7 @@ mod reference;
 pub use defaults::DEFAULTS;
 pub use json_schema::schema;
 pub use load::{LoadError, load, parse};
+pub use places::SeedPlaces;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 pub use resolved::Config;

@@ -34,6 +34,7 @@ pub(super) fn resolve(document: Document, folder: &Path) -> Config {
         checks: document.checks,
         limits: document.limits,
         publish: document.publish,
+        seed_places: BTreeMap::new(),
     }
 }
 

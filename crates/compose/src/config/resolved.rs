@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::places::SeedPlaces;
 use super::schema::Ecosystem;
 use super::schema::gather::Sources;
 use super::schema::images::ImageKind;
@@ -33,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     pub signing: Option<Signing>,
     pub publish: Publish,
+    /// Where the file asks for each seed.
+    pub seed_places: SeedPlaces,
 }
 
 /// Where packages come from.

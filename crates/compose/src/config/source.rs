@@ -25,6 +25,14 @@ impl<'text> Text<'text> {
         self.line_starts.partition_point(|start| *start <= position)
     }
 
+    /// `harbour.toml:52:5`; columns count characters.
+    pub(super) fn place(&self, position: usize) -> String {
+        let line = self.line(position);
+        let start = self.line_span(line).start;
+        let column = self.content[start..self.boundary(position)].chars().count() + 1;
+        format!("{}:{line}:{column}", self.file)
+    }
+
     /// The position itself or, within a character, where that begins.
     pub(super) fn boundary(&self, position: usize) -> usize {
         (0..=position).rev().find(|position| self.content.is_char_boundary(*position)).unwrap_or_default()

@@ -1,12 +1,13 @@
 //! What a running job may touch: its log, its own work folder, its findings and progress, and the sign that the compose stops.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::layout::Layout;
 use crate::tools::Runner;
 
@@ -35,6 +36,32 @@ impl JobContext {
     pub fn finding(&self, finding: Finding) {
         self.events.send(Event::Finding { job: self.job.clone(), finding: finding.clone() });
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+    }
+
+    /// Reports findings; the fatal ones are the job's failure.
+    pub fn report(&self, findings: Vec<Finding>) -> Result<(), JobError> {
+        /// More lines than these are not read; all findings are in the journal.
+        const SHOWN: usize = 20;
+        let line = |finding: &Finding| {
+            let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("{}: {}{hint}", finding.subject, finding.message)
+        };
+        let fatal = findings.iter().filter(|finding| finding.severity == Severity::Fatal);
+        // What holds for several arches is said once.
+        let mut said = BTreeSet::new();
+        let mut lines: Vec<_> = fatal.map(line).filter(|line| said.insert(line.clone())).collect();
+        for finding in findings {
+            self.finding(finding);
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let more = lines.len().saturating_sub(SHOWN);
+        lines.truncate(SHOWN);
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        Err(JobError::new(lines.join("\n")))
     }
 
     /// Says something that people may want to see while the job runs.

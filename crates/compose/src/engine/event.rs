@@ -34,6 +34,8 @@ pub enum Event {
         version: String,
         /// Whether an earlier run of this compose has left something.
         resumed: bool,
+        /// The version of each program that shapes outputs.
+        programs: std::collections::BTreeMap<String, String>,
         /// Every job of this run, each after those that it needs.
         jobs: Vec<JobPlan>,
     },
@@ -171,6 +173,8 @@ pub enum MissReason {
     Inputs { jobs: Vec<JobId> },
     /// Its part of the configuration has changed.
     Configuration,
+    /// It belongs to one compose: the name is part of it, or what archives have at that moment.
+    Compose,
     /// These programs have another version now.
     Tools { programs: Vec<String> },
     /// This version of charmer does it in another way.
@@ -188,6 +192,7 @@ impl std::fmt::Display for MissReason {
             Self::Volatile => formatter.write_str("held in memory only"),
             Self::Inputs { jobs } => write!(formatter, "changed input: {}", join(jobs)),
             Self::Configuration => formatter.write_str("its part of the configuration changed"),
+            Self::Compose => formatter.write_str("done anew for each compose"),
             Self::Tools { programs } => write!(formatter, "other version of {}", join(programs)),
             Self::Charmer => formatter.write_str("this charmer does it in another way"),
             Self::File { path } => write!(formatter, "{path} is missing or changed"),

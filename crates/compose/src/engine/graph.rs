@@ -66,8 +66,8 @@ pub trait Inputs: Send + Sync + 'static {
     fn values(&self, values: &Values) -> Self::Values;
     /// An input that is needed and absent.
     fn absent(&self, values: &Values) -> Option<usize>;
-    /// Whether one of them is [`Required`].
-    fn requires(&self) -> bool;
+    /// Those that are [`Required`].
+    fn required(&self) -> Vec<usize>;
 }
 
 impl Inputs for () {
@@ -79,8 +79,8 @@ impl Inputs for () {
     fn absent(&self, _: &Values) -> Option<usize> {
         None
     }
-    fn requires(&self) -> bool {
-        false
+    fn required(&self) -> Vec<usize> {
+        Vec::new()
     }
 }
 
@@ -96,8 +96,8 @@ impl<T: Send + Sync + 'static> Inputs for Handle<T> {
     fn absent(&self, _: &Values) -> Option<usize> {
         None
     }
-    fn requires(&self) -> bool {
-        false
+    fn required(&self) -> Vec<usize> {
+        Vec::new()
     }
 }
 
@@ -112,8 +112,8 @@ impl<T: Clone + Send + Sync + 'static> Inputs for Required<T> {
     fn absent(&self, values: &Values) -> Option<usize> {
         self.0.values(values).is_none().then_some(self.0.node)
     }
-    fn requires(&self) -> bool {
-        true
+    fn required(&self) -> Vec<usize> {
+        self.nodes()
     }
 }
 
@@ -128,8 +128,8 @@ impl<I: Inputs> Inputs for Vec<I> {
     fn absent(&self, values: &Values) -> Option<usize> {
         self.iter().find_map(|input| input.absent(values))
     }
-    fn requires(&self) -> bool {
-        self.iter().any(Inputs::requires)
+    fn required(&self) -> Vec<usize> {
+        self.iter().flat_map(Inputs::required).collect()
     }
 }
 
@@ -146,8 +146,8 @@ macro_rules! inputs_of_tuple {
             fn absent(&self, values: &Values) -> Option<usize> {
                 [$(self.$index.absent(values)),+].into_iter().flatten().next()
             }
-            fn requires(&self) -> bool {
-                [$(self.$index.requires()),+].contains(&true)
+            fn required(&self) -> Vec<usize> {
+                [$(self.$index.required()),+].concat()
             }
         }
     };
@@ -171,6 +171,8 @@ pub(super) struct Produced {
 pub(super) struct Node {
     pub(super) job: Job,
     pub(super) inputs: Vec<NodeId>,
+    /// Those of the inputs without which it makes no sense.
+    pub(super) required: Vec<NodeId>,
     pub(super) work: Work,
     /// Makes the output from the journal; `None` for values that are made anew in every run.
     pub(super) restore: Option<Restore>,
@@ -218,7 +220,7 @@ impl Graph {
         T: Output,
         F: Future<Output = Result<T, JobError>> + Send + 'static,
     {
-        assert!(!inputs.requires() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
+        assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
         self.insert(job, inputs, work, produced_output, Some(restore_output::<T>), None)
     }
 
@@ -251,7 +253,7 @@ impl Graph {
         T: Send + Sync + 'static,
         F: Future<Output = Result<T, JobError>> + Send + 'static,
     {
-        assert!(!inputs.requires() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
+        assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
         let produced = |value: T| Produced { value: Arc::new(value), json: None, digest: None, files: Vec::new() };
         self.insert(job, inputs, work, produced, None, None)
     }
@@ -273,6 +275,7 @@ impl Graph {
         assert!(self.nodes.iter().all(|node| node.job.id != job.id), "two jobs are named {}", job.id);
         let inputs = Arc::new(inputs);
         let nodes: BTreeSet<NodeId> = inputs.nodes().into_iter().collect();
+        let required = inputs.required();
         let checked = inputs.clone();
         let work: Work = Box::new(move |context, values| {
             let running = work(context, inputs.values(values));
@@ -281,6 +284,7 @@ impl Graph {
         self.nodes.push(Node {
             job,
             inputs: nodes.into_iter().collect(),
+            required,
             work,
             restore,
             absent,
@@ -307,10 +311,11 @@ impl Graph {
             self.nodes.iter_mut().zip(wanted).for_each(|(node, wanted)| node.pruned = !wanted);
         }
         for id in 0..self.nodes.len() {
-            let cannot_be =
-                self.nodes[id].inputs.iter().any(|&input| self.nodes[input].pruned && self.nodes[input].absent.is_none());
-            let node = &mut self.nodes[id];
-            node.pruned |= cannot_be || skip.contains(&node.job.phase);
+            let node = &self.nodes[id];
+            let needs = |input: &NodeId| self.nodes[*input].absent.is_none() || node.required.contains(input);
+            let cannot_be = node.inputs.iter().any(|input| self.nodes[*input].pruned && needs(input));
+            let skipped = skip.contains(&node.job.phase);
+            self.nodes[id].pruned |= cannot_be || skipped;
         }
         Ok(())
     }

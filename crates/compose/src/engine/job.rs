@@ -170,6 +170,7 @@ pub struct Job {
     pub estimate: f64,
     pub(super) version: u32,
     pub(super) spec: Sha256,
+    pub(super) compose: Option<Sha256>,
     pub(super) tools: Vec<&'static str>,
 }
 
@@ -194,6 +195,7 @@ impl Job {
             estimate: 1.0,
             version: 1,
             spec: Sha256::of(b""),
+            compose: None,
             tools: Vec::new(),
         }
     }
@@ -202,6 +204,13 @@ impl Job {
     #[must_use]
     pub fn spec<T: Serialize + ?Sized>(mut self, spec: &T) -> Self {
         self.spec = Sha256::of_value(spec);
+        self
+    }
+
+    /// What of the compose itself its output depends on, such as its name: each compose does the job anew, and can only resume it.
+    #[must_use]
+    pub fn of_compose<T: Serialize + ?Sized>(mut self, compose: &T) -> Self {
+        self.compose = Some(Sha256::of_value(compose));
         self
     }
 

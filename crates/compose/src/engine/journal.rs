@@ -36,6 +36,8 @@ pub(super) struct Record {
 pub(super) struct Ingredients {
     pub(super) version: u32,
     pub(super) spec: Sha256,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) compose: Option<Sha256>,
     pub(super) inputs: BTreeMap<String, Sha256>,
     pub(super) tools: BTreeMap<String, String>,
 }

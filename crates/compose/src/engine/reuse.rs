@@ -59,6 +59,9 @@ fn compare(old: &Ingredients, new: &Ingredients) -> Option<MissReason> {
         let jobs = names.filter(|name| old.inputs.get(*name) != new.inputs.get(*name)).map(|name| JobId::from(name.as_str()));
         return Some(MissReason::Inputs { jobs: jobs.collect() });
     }
+    if old.compose != new.compose {
+        return Some(MissReason::Compose);
+    }
     let programs = new.tools.iter().filter(|(name, version)| old.tools.get(*name) != Some(version));
     Some(MissReason::Tools { programs: programs.map(|(name, _)| name.clone()).collect() })
 }

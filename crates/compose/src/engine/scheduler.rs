@@ -50,8 +50,16 @@ pub struct Settings {
     pub tools: BTreeMap<String, String>,
     /// `PATH` for commands.
     pub path: OsString,
-    /// Stops the run.
+    pub stop: Stop,
+}
+
+/// How a run is stopped from outside.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Nothing new begins, and what runs is asked to end.
     pub cancel: CancellationToken,
+    /// What does not end when it is asked is killed at once.
+    pub kill: CancellationToken,
 }
 
 /// How a run ended.
@@ -67,6 +75,15 @@ pub struct Outcome {
     /// Jobs that were never started, because the run ended before.
     pub not_started: Vec<JobId>,
     pub duration: Duration,
+}
+
+impl Outcome {
+    /// Every job of the run, however it ended.
+    pub fn jobs(&self) -> impl Iterator<Item = &JobId> {
+        let failed = self.failures.iter().map(|failed| &failed.job);
+        let skipped = self.skipped.iter().map(|(job, _)| job);
+        self.timings.iter().map(|timing| &timing.job).chain(failed).chain(skipped).chain(&self.not_started)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -145,6 +162,7 @@ struct Completed {
 
 struct Failed {
     error: JobError,
+    findings: Vec<Finding>,
     duration: Duration,
 }
 
@@ -208,6 +226,7 @@ impl Scheduler {
             compose_id: self.settings.compose_id.clone(),
             version: self.settings.version.clone(),
             resumed: self.settings.resumed,
+            programs: self.settings.tools.clone(),
             jobs: jobs.collect(),
         });
     }
@@ -228,14 +247,14 @@ impl Scheduler {
                     let id = self.nodes_of_tasks.remove(&panic.id()).expect("every task belongs to a job");
                     let error = JobError::new(format!("internal error: {panic}"))
                         .hint("this is a bug in charmer; please report it with the job's log");
-                    self.fail(id, Failed { error, duration: Duration::ZERO });
+                    self.fail(id, Failed { error, findings: Vec::new(), duration: Duration::ZERO });
                 }
             }
         }
     }
 
     fn start_ready_jobs(&mut self) {
-        if self.doomed || self.settings.cancel.is_cancelled() {
+        if self.doomed || self.settings.stop.cancel.is_cancelled() {
             return;
         }
         self.ready.sort_by(|&left, &right| self.tails[right].total_cmp(&self.tails[left]).then(left.cmp(&right)));
@@ -278,6 +297,7 @@ impl Scheduler {
         let ingredients = Ingredients {
             version: node.job.version,
             spec: node.job.spec,
+            compose: node.job.compose,
             inputs: named.map(|(name, digest)| (name, digest.unwrap_or(absent))).collect(),
             tools: node.job.tools.iter().map(version).collect(),
         };
@@ -307,14 +327,15 @@ impl Scheduler {
         self.release_dependents(id);
     }
 
-    fn fail(&mut self, id: NodeId, Failed { error, duration }: Failed) {
+    fn fail(&mut self, id: NodeId, Failed { error, findings, duration }: Failed) {
         let node = &self.graph.nodes[id];
         let job = node.job.id.clone();
-        if error.cancelled && self.settings.cancel.is_cancelled() {
+        if error.cancelled && self.settings.stop.cancel.is_cancelled() {
             self.started[id] = false;
             return;
         }
         let failable = node.job.failable;
+        self.findings.extend(findings.into_iter().map(|finding| (job.clone(), finding)));
         let absent = node.absent.clone().filter(|_| failable);
         self.events.send(Event::JobFailed {
             job: job.clone(),
@@ -409,13 +430,18 @@ impl Attempt {
         let job = self.node().job.id.clone();
         self.events.send(Event::JobStarted { log: Layout::job_log(job.as_str()), job, reason });
         let started = Instant::now();
-        let worked = self.work_with_retries().await;
+        let (worked, findings) = self.work_with_retries().await;
         let duration = started.elapsed();
-        let failed = |error| Failed { error, duration };
-        let (produced, findings) = worked.map_err(failed)?;
+        let produced = match worked {
+            Ok(produced) => produced,
+            Err(error) => return Err(Failed { error, findings, duration }),
+        };
         let digest = produced.digest.unwrap_or_else(|| self.ingredients.digest());
         if let Some(output) = &produced.json {
-            self.record(output.clone(), digest, &produced, &findings, duration).await.map_err(|error| failed(error.into()))?;
+            let recorded = self.record(output.clone(), digest, &produced, &findings, duration).await;
+            if let Err(error) = recorded {
+                return Err(Failed { error: error.into(), findings, duration });
+            }
         }
         // What is left there serves nobody; the next run would empty it as well.
         let _ = fs_err::remove_dir_all(self.settings.layout.job_work(self.node().job.id.as_str()));
@@ -441,30 +467,31 @@ impl Attempt {
         Ok(Completed { digest: hit.record.digest, produced, how, findings: hit.record.findings, duration: Duration::ZERO })
     }
 
-    async fn work_with_retries(&self) -> Result<(Produced, Vec<Finding>), JobError> {
+    /// The work's result, and the findings of its last attempt.
+    async fn work_with_retries(&self) -> (Result<Produced, JobError>, Vec<Finding>) {
         let mut attempt = 1;
         loop {
-            let context = self.context()?;
+            let context = match self.context() {
+                Ok(context) => context,
+                Err(error) => return (Err(error.into()), Vec::new()),
+            };
             let findings = context.findings.clone();
             let retried = context.clone();
             let work = {
                 let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
                 (self.node().work)(context, &values)
             };
-            let error = match work.await {
-                Ok(produced) => {
-                    return Ok((produced, std::mem::take(&mut findings.lock().unwrap_or_else(PoisonError::into_inner))));
-                }
-                Err(error) => error,
+            let worked = work.await;
+            let findings = std::mem::take(&mut *findings.lock().unwrap_or_else(PoisonError::into_inner));
+            let error = match worked {
+                Err(error) if error.transient && attempt <= self.node().job.retries => error,
+                worked => return (worked, findings),
             };
-            if !error.transient || attempt > self.node().job.retries {
-                return Err(error);
-            }
             let delay = Duration::from_secs(1 << attempt.min(6));
             retried.retried(attempt, error.report.message, delay);
             tokio::select! {
                 () = tokio::time::sleep(delay) => attempt += 1,
-                () = self.settings.cancel.cancelled() => return Err(JobError::cancelled()),
+                () = self.settings.stop.cancel.cancelled() => return (Err(JobError::cancelled()), findings),
             }
         }
     }
@@ -479,8 +506,9 @@ impl Attempt {
         }
         fs_err::create_dir_all(&work)?;
         fs_err::create_dir_all(log.parent().expect("logs lie in a folder"))?;
-        let cancel = self.settings.cancel.clone();
+        let cancel = self.settings.stop.cancel.clone();
         let mut runner = Runner::new(log, work.clone(), self.settings.path.clone(), cancel.clone());
+        runner.kill = self.settings.stop.kill.clone();
         runner.timeout = self.settings.limits.command_timeout;
         Ok(JobContext {
             job: job.clone(),

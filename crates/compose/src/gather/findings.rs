@@ -19,7 +19,9 @@ pub(super) fn of_closure(set: &PackageSet, closure: &Closure, question: &Questio
         message: problem.message(set),
         hint: problem.hint(set),
     };
-    closure.problems.iter().map(finding).filter(|finding| finding.severity != Severity::Off).collect()
+    // Seeds have been looked at before, all at once; see [`super::seeds`].
+    let is_new = |problem: &&Problem| question.arch.failable || !matches!(problem, Problem::UnresolvedSeed { .. });
+    closure.problems.iter().filter(is_new).map(finding).filter(|finding| finding.severity != Severity::Off).collect()
 }
 
 fn severity(problem: &Problem, checks: &Checks) -> Severity {

@@ -8,6 +8,7 @@
 mod findings;
 pub mod plan;
 
+mod seeds;
 mod select;
 pub mod why;
 

@@ -15,13 +15,45 @@ use crate::finding::{Finding, Severity};
 use crate::package_set::lock::Lock;
 use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
 
-use super::{Question, Selection, select};
+use super::{Question, Selection, seeds, select};
+
+/// What helps when a lock lacks what the configuration asks for.
+const STALE_LOCK: &str = "only what the lock has can be selected: run `charmer lock` to bring it up to date";
 
 /// The selection of each variant and arch.
 pub type Selections = BTreeMap<(String, String), Handle<Option<Selection>>>;
 
+/// Every seed selects something, or it has been reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct SeedsChecked;
+
+impl Output for SeedsChecked {}
+
+fn plan_seeds(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Handle<SeedsChecked> {
+    let from_lock = packages.indexes.is_empty();
+    let of_job = config.clone();
+    graph.add(
+        Job::named("seeds", Phase::Gather, "").spec(&(&config.variants, &config.checks)),
+        packages.set,
+        move |context, set| {
+            let config = of_job.clone();
+            async move {
+                let check = {
+                    let context = context.clone();
+                    move || context.report(seeds::check(&set, &config).map_err(|error| JobError::caused(&error))?)
+                };
+                let checked = context.blocking(check).await;
+                checked.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })?;
+                Ok(SeedsChecked)
+            }
+        },
+    )
+}
+
 /// Adds a job for each variant and arch. A child's waits for its parent's.
 pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) -> Selections {
+    let from_lock = packages.indexes.is_empty();
+    let checked = plan_seeds(graph, config, packages);
     let mut selections = Selections::new();
     for variant in &config.variants {
         for arch in &variant.arches {
@@ -31,13 +63,15 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
             let spec = (variant, &config.checks, config.overlays());
             let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
-            let selection =
-                graph.add_deliverable(job, (packages.set, parent), move |context, (set, parent)| {
-                    let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
-                    async move {
-                        context.clone().blocking(move || gather(&context, &config, &variant, &arch, &set, parent.first())).await
-                    }
-                });
+            let selection = graph.add_deliverable(job, (packages.set, checked, parent), move |context, (set, _, parent)| {
+                let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
+                async move {
+                    let running = context.clone();
+                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
+                    let gathered = context.blocking(work).await;
+                    gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
+                }
+            });
             selections.insert((variant.name.clone(), name), selection);
         }
     }
@@ -64,28 +98,8 @@ fn gather(
         checks: &config.checks,
     };
     let (selection, findings) = select(set, &question).map_err(|error| JobError::caused(&error))?;
-    report(context, findings)?;
+    context.report(findings)?;
     Ok(selection)
-}
-
-/// Reports findings; the fatal ones are the job's failure.
-pub fn report(context: &JobContext, findings: Vec<Finding>) -> Result<(), JobError> {
-    /// More lines than these are not read; all findings are in the journal.
-    const SHOWN: usize = 20;
-    let fatal: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Fatal).collect();
-    let line = |finding: &&Finding| {
-        let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        format!("{}: {}{hint}", finding.subject, finding.message)
-    };
-    let mut lines: Vec<_> = fatal.iter().take(SHOWN).map(line).collect();
-    if fatal.len() > SHOWN {
-        lines.push(format!("and {} more", fatal.len() - SHOWN));
-    }
-    let failed = !fatal.is_empty();
-    for finding in findings {
-        context.finding(finding);
-    }
-    if failed { Err(JobError::new(lines.join("\n"))) } else { Ok(()) }
 }
 
 /// The date that repositories carry, in seconds since 1970.
@@ -107,14 +121,12 @@ pub fn plan_date(
         PackageSource::Archives { .. } => None,
     };
     let fixed = source_date_epoch.or(locked);
-    graph.add(
-        Job::named("date", Phase::Lock, "").spec(&(fixed, started)).weight(Weight::NONE).estimate(0.1),
-        packages.indexes.clone(),
-        move |_, indexes| async move {
-            let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
-            Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
-        },
-    )
+    let job = Job::named("date", Phase::Lock, "").spec(&fixed).weight(Weight::NONE).estimate(0.1);
+    let job = if fixed.is_some() { job } else { job.of_compose(&started) };
+    graph.add(job, packages.indexes.clone(), move |_, indexes| async move {
+        let newest = indexes.iter().filter_map(|indexes| indexes.date).max();
+        Ok(ComposeDate(fixed.or(newest).unwrap_or(started)))
+    })
 }
 
 /// The lock as a file of the compose.

@@ -42,7 +42,7 @@ pub struct BadWords(Vec<String>);
 /// Selects what the question asks for. What could not be resolved is among the findings.
 pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, Vec<Finding>), BadWords> {
     let available = parents_packages(set, question);
-    let request = request(question, available)?;
+    let request = request(question.arch, available)?;
     let closure = closure::close(set, &request);
     let mut findings = findings::of_closure(set, &closure, question);
 
@@ -106,12 +106,11 @@ fn parents_packages(set: &PackageSet, question: &Question<'_>) -> Vec<PackageId>
     set.ids().filter(|&id| wanted.contains(&set.package(id).sha256)).collect()
 }
 
-fn request(question: &Question<'_>, available: Vec<PackageId>) -> Result<Request, BadWords> {
-    let arch = question.arch;
+pub(super) fn request(arch: &VariantArch, available: Vec<PackageId>) -> Result<Request, BadWords> {
     let mut bad = Vec::new();
-    let mut word = |text: &String| Seed::parse(text).map_err(|error| bad.push(format!("seed '{text}': {error}"))).ok();
-    let seeds = arch.seeds.iter().filter_map(&mut word).collect();
-    let include = arch.include.iter().filter_map(&mut word).collect();
+    let mut seed = |text: &String| Seed::parse(text).map_err(|error| bad.push(format!("seed '{text}': {error}"))).ok();
+    let seeds = arch.seeds.iter().filter_map(&mut seed).collect();
+    let include = arch.include.iter().filter_map(&mut seed).collect();
     let mut glob = |text: &String| Glob::parse(text).map_err(|error| bad.push(format!("'{text}': {error}"))).ok();
     let exclude = arch.exclude.iter().filter_map(&mut glob).collect();
     let mut overrides: Vec<_> = arch.recommends_of.iter().filter_map(|(name, &follow)| Some((glob(name)?, follow))).collect();
@@ -143,7 +142,7 @@ fn wants_source(set: &PackageSet, id: PackageId, question: &Question<'_>) -> boo
 fn reason(set: &PackageSet, reason: &closure::Reason) -> Reason {
     match reason {
         closure::Reason::Seed(seed) => Reason::Seed(seed.clone()),
-        closure::Reason::Included(word) => Reason::Include(word.clone()),
+        closure::Reason::Include(word) => Reason::Include(word.clone()),
         closure::Reason::Required(requirer) => Reason::Dependency {
             of: package_id(set, requirer.package),
             field: requirer.field.to_string(),
@@ -242,11 +241,12 @@ mod tests {
             recommends_of: BTreeMap::new(),
             providers: BTreeMap::new(),
             contents: false,
-            failable: false,
+            // So that seeds which select nothing are found here, and not before.
+            failable: true,
         }
     }
 
-    /// The names and reasons of what is selected, and the messages of the findings.
+    /// The names and reasons of what is selected, and what the findings are about.
     fn selected(set: &PackageSet, arch: &VariantArch) -> (Vec<(String, Reason)>, Vec<String>) {
         let question = Question {
             variant: "Base",

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::StatusError;
 use crate::tools::ToolError;
-use crate::tools::runner::ToolFailure;
 
 /// Why an image could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -34,15 +33,4 @@ pub enum ImageError {
     UnknownEntry { archive: PathBuf, entry: String, kind: String },
     #[error("the image was ended because the compose stops")]
     Cancelled,
-}
-
-impl ImageError {
-    /// Whether nothing went wrong but that the compose stops.
-    pub fn is_cancelled(&self) -> bool {
-        match self {
-            Self::Cancelled => true,
-            Self::Tool(error) => matches!(error.cause, ToolFailure::Cancelled { .. }),
-            _ => false,
-        }
-    }
 }

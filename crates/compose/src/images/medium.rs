@@ -2,7 +2,7 @@
 //!
 //! Must not know: what is on the medium, besides the boot loader.
 
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +27,9 @@ pub(super) const PROGRAMS: &[RequiredProgram] = &[
 /// The list of checksums on the medium, which live-boot and debian-installer read.
 pub const MD5SUMS: &str = "md5sum.txt";
 
+/// Where the primary volume descriptor, which is the 17th block, has what it leaves to applications.
+const APPLICATION_USE: u64 = 16 * 2048 + 883;
+
 /// ISO 9660's limit for the name of a volume.
 const VOLUME_ID_LIMIT: usize = 32;
 
@@ -50,6 +53,17 @@ pub(super) async fn write_iso(
     // It writes into the volume's header: nothing may have a digest of the volume before.
     runner.run(&Command::new("implantisomd5").arg(output)).await?;
     Ok(())
+}
+
+/// The checksum that is implanted in a volume's header, in the part that ISO 9660 leaves to applications.
+pub(super) fn implanted_md5(iso: &Path) -> std::io::Result<Option<String>> {
+    let mut file = fs_err::File::open(iso)?;
+    file.seek(SeekFrom::Start(APPLICATION_USE))?;
+    let mut text = Vec::new();
+    file.take(512).read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    let digits = text.split(';').find_map(|part| part.strip_prefix("ISO MD5SUM = "));
+    Ok(digits.map(|digits| digits.trim().to_owned()))
 }
 
 /// Writes the list of checksums, and gives every file the compose's time.

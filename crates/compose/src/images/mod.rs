@@ -28,7 +28,7 @@ pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
-pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs};
+pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, check_folder};
 
 /// A finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct Image {
     pub size: u64,
     pub sha256: Sha256,
     pub volume_id: Option<String>,
+    /// The checksum that is implanted in an ISO.
+    pub implanted_md5: Option<String>,
     pub bootable: bool,
     /// `name=version` would not do for several arches: each is `name_version_arch`, sorted.
     pub installed: Vec<String>,
@@ -91,6 +93,14 @@ impl ImageKind {
         }
     }
 
+    /// The checksum by which a medium of the image can be checked, once the image is made.
+    pub fn implanted_md5(&self, image: &Path) -> std::io::Result<Option<String>> {
+        match self {
+            Self::Container(_) => Ok(None),
+            Self::Live(_) => medium::implanted_md5(image),
+        }
+    }
+
     /// What can be said against it before there is a root file system.
     pub fn validate(&self, arch: &str) -> Result<(), ImageError> {
         match self {
@@ -113,11 +123,16 @@ impl ImageKind {
 
     /// The programs that building it needs, with the root file system's own.
     pub fn required_programs(&self) -> impl Iterator<Item = RequiredProgram> {
+        rootfs::PROGRAMS.iter().copied().chain(self.own_programs())
+    }
+
+    /// The programs that make it of a root file system.
+    pub fn own_programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let own: &[&[RequiredProgram]] = match self {
             Self::Container(_) => &[],
             Self::Live(_) => &[live::PROGRAMS, medium::PROGRAMS],
         };
-        rootfs::PROGRAMS.iter().chain(own.iter().copied().flatten()).copied()
+        own.iter().copied().flatten().copied()
     }
 }
 

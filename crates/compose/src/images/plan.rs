@@ -14,6 +14,7 @@ use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile
 use crate::layout::Layout;
 use crate::repositories::plan::{Tree, VariantRepository};
 use crate::services::Services;
+use crate::tools::Runner;
 
 use super::container::reference;
 use super::live::{self, LiveLogin};
@@ -94,8 +95,7 @@ fn plan_image(
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
     };
-    let tools: Vec<_> =
-        kind.required_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase, &scope)
         .spec(&(image, &kind))
         .tools(&tools)
@@ -156,7 +156,7 @@ async fn make_rootfs(
     let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.rootfs.tar", image.name));
     let tar = context.layout.path(&path);
     fs_err::create_dir_all(tar.parent().unwrap_or(&tar))?;
-    let rootfs = build_rootfs(&context.runner, &spec, &context.work.join("rootfs"), &tar).await?;
+    let rootfs = build_rootfs(&runner(context, image), &spec, &context.work.join("rootfs"), &tar).await?;
     let (sha256, size) = context.blocking(move || Ok(Sha256::of_file(&tar)?)).await?;
     Ok(RootfsFile {
         file: OutputFile { path, size, sha256 },
@@ -186,7 +186,7 @@ async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, r
     let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
     let tar = context.layout.path(&rootfs.file.path);
     let input = Rootfs { tar, arch: rootfs.arch.clone(), epoch: rootfs.epoch, installed: rootfs.installed.clone() };
-    let built = build(&context.runner, kind, &input, &context.work, &context.layout.path(&path)).await?;
+    let built = build(&runner(context, image), kind, &input, &context.work, &context.layout.path(&path)).await?;
     Ok(Image {
         path,
         kind: kind.name().to_owned(),
@@ -196,9 +196,15 @@ async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, r
         size: built.size,
         sha256: built.sha256,
         volume_id: kind.volume_id().map(str::to_owned),
+        implanted_md5: kind.implanted_md5(&built.path)?,
         bootable: kind.bootable(),
         installed: input.installed,
     })
+}
+
+/// The job's runner, with the image's own limit for each program.
+fn runner(context: &JobContext, image: &ImageSpec) -> Runner {
+    Runner { timeout: image.timeout.duration(), ..context.runner.clone() }
 }
 
 /// What is made of the root file system, with everything that the configuration leaves to charmer.
@@ -232,6 +238,7 @@ impl From<ImageError> for JobError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Tool(error) => error.into(),
+            ImageError::Cancelled => Self::cancelled(),
             error => Self::caused(&error),
         }
     }

@@ -207,6 +207,11 @@ impl RootfsSpec {
     }
 }
 
+/// Whether root file systems can be made in this folder.
+pub fn check_folder(folder: &Path) -> Result<(), ImageError> {
+    path_text("folder", folder).map(drop)
+}
+
 /// An absolute path as it may stand in apt's sources and in mmdebstrap's arguments, which have no way to quote.
 fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<'a, str>, ImageError> {
     let plain = |c: char| c.is_alphanumeric() || "/._-+~,=@".contains(c);
@@ -214,7 +219,7 @@ fn path_text<'a>(what: &'static str, path: &'a Path) -> Result<std::borrow::Cow<
     if path.is_absolute() && path.to_str().is_some_and(|text| text.chars().all(plain)) {
         return Ok(text);
     }
-    let reason = "apt needs an absolute path of letters, digits and /._-+~,=@; choose another folder";
+    let reason = "apt needs an absolute path of letters, digits and /._-+~,=@";
     Err(ImageError::Invalid { what, value: text.into_owned(), reason })
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{ComposeRecord, PRODUCTMD_VERSION, document};
 
 /// The release that a compose is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ReleaseRecord {
     /// Not meant for the public.
     pub internal: bool,
@@ -33,7 +33,7 @@ pub struct BaseProductRecord {
 }
 
 /// One variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct VariantRecord {
     pub arches: BTreeSet<String>,
     /// Letters and digits only. The uid of a variant inside another is `PARENT-ID`.
@@ -52,7 +52,7 @@ pub struct VariantRecord {
 }
 
 /// The parts of a variant that productmd knows and that a compose of Debian packages has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathKind {
     Images,

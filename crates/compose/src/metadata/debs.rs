@@ -9,7 +9,7 @@ use super::{ComposeRecord, OWN_VERSION, document};
 use crate::digest::Sha256;
 
 /// One file of a package in a compose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DebRecord {
     pub category: DebCategory,
     /// Relative to the compose's `compose` folder.
@@ -18,7 +18,7 @@ pub struct DebRecord {
     pub size: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DebCategory {
     Binary,

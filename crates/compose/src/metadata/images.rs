@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{ComposeRecord, PRODUCTMD_VERSION, document};
 
 /// One image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ImageRecord {
     /// As Debian names it, when it is an image of Debian packages.
     pub arch: String,

@@ -33,7 +33,7 @@ const PRODUCTMD_VERSION: &str = "1.2";
 const OWN_VERSION: &str = "1.0";
 
 /// What every metadata file says about its compose. Fields stand in alphabetical order, as productmd writes them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct ComposeRecord {
     /// `YYYYMMDD`
     pub date: String,

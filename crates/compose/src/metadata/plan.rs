@@ -1,6 +1,7 @@
 //! Jobs of the phases image-checksum and metadata: images get their final names and checksums, the compose its description.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,9 +20,9 @@ use crate::gather::plan::{ComposeDate, LockFile, Selections};
 use crate::images::Image;
 use crate::images::plan::PlannedImage;
 use crate::layout::Layout;
-use crate::package_set::lock::LockedPackage;
+use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
-use crate::repositories::{RepositoryError, package_path};
+use crate::repositories::{Repository, RepositoryError, package_path, source_folder};
 use crate::services::Services;
 
 use super::ComposeRecord;
@@ -93,8 +94,8 @@ pub fn plan_images(
     }
     let add = |(folder, planned): (String, Vec<&PlannedImage>)| {
         let names: Vec<_> = planned.iter().map(|planned| planned.spec.name.clone()).collect();
-        let spec = (compose, &names, &config.publish, &config.signing);
-        let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).estimate(2.0);
+        let spec = (&names, &config.publish, &config.signing);
+        let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).of_compose(compose).estimate(2.0);
         let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
         let (services, id) = (services.clone(), compose.id.clone());
         let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
@@ -179,11 +180,11 @@ async fn sign_checksums(
     date: ComposeDate,
 ) -> Result<ShippedFolder, JobError> {
     let Some(signer) = services.signer(context).await? else { return Ok(shipped) };
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
+    let time = signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs()));
     let lists: Vec<_> = shipped.checksum_files().map(|file| file.path.clone()).collect();
     for path in lists {
         let text = fs_err::read(context.layout.path(&path))?;
-        let signature = signer.detach_sign(&text, time, &context.runner).await.map_err(|error| JobError::caused(&error))?;
+        let signature = signer.detach_sign(&text, time, &context.runner).await?;
         shipped.files.push(write(&context.layout, format!("{path}{SIGNATURE_SUFFIX}"), &signature)?);
     }
     Ok(shipped)
@@ -216,8 +217,8 @@ pub fn plan(
     let all: Vec<_> = selections.values().copied().collect();
     let inputs = (described.folders, all, repositories, described.lock, described.date);
     let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
-    let job = Job::new(Phase::Metadata, "").spec(&(&compose, &config.release, &config.signing)).estimate(0.5);
-    graph.add(job, inputs, move |context, (folders, selections, _repositories, _lock, date)| {
+    let job = Job::new(Phase::Metadata, "").spec(&(&config.release, &config.signing)).of_compose(&compose).estimate(0.5);
+    graph.add(job, inputs, move |context, (folders, selections, repositories, _lock, date)| {
         let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
         async move {
             let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
@@ -229,7 +230,10 @@ pub fn plan(
                     "images.json",
                     images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>()),
                 ),
-                ("debs.json", debs_json(&compose, &deb_records(&selections).map_err(|error| JobError::caused(&error))?)),
+                (
+                    "debs.json",
+                    debs_json(&compose, &deb_records(&selections, &repositories).map_err(|error| JobError::caused(&error))?),
+                ),
             ];
             let written =
                 texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
@@ -263,6 +267,9 @@ fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&Shipp
         (PathKind::Repository, everywhere(repository.clone())),
         (PathKind::Packages, everywhere(format!("{repository}/pool"))),
     ]);
+    if selections.iter().any(|selection| selection.variant == variant.name && !selection.sources.is_empty()) {
+        paths.insert(PathKind::SourceRepository, everywhere(repository));
+    }
     for shipped in images.iter().filter(|shipped| shipped.image.variant == variant.name) {
         let kind = if shipped.image.format == "iso" { PathKind::Isos } else { PathKind::Images };
         let folder = shipped.path.trim_start_matches("compose/").rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -289,7 +296,7 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
         disc_count: 1,
         disc_number: 1,
         format: format.to_owned(),
-        implant_md5: None,
+        implant_md5: image.implanted_md5.clone(),
         mtime: date,
         path: shipped.path.trim_start_matches("compose/").to_owned(),
         size: image.size,
@@ -304,18 +311,48 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
     (image.variant.clone(), record)
 }
 
-fn deb_records(selections: &[&Selection]) -> Result<BTreeMap<DebPlace, DebRecord>, RepositoryError> {
-    let binary = |selection: &Selection, package: &LockedPackage| {
-        let place = DebPlace {
-            variant: selection.variant.clone(),
-            arch: selection.arch.clone(),
-            source: format!("{}_{}", package.source, package.source_version),
-            package: package.id(),
-        };
-        let path = format!("{}/repository/{}", selection.variant, package_path(package)?);
-        Ok((place, DebRecord { category: DebCategory::Binary, path, sha256: package.file.sha256, size: package.file.size }))
+fn deb_records(
+    selections: &[&Selection],
+    repositories: &[Arc<Repository>],
+) -> Result<BTreeMap<DebPlace, DebRecord>, RepositoryError> {
+    let shipped: BTreeSet<&str> =
+        repositories.iter().flat_map(|repository| repository.files.iter().map(|file| file.path.as_str())).collect();
+    let mut records = BTreeMap::new();
+    for selection in selections {
+        records.extend(
+            selection
+                .packages
+                .iter()
+                .map(|selected| binary_record(selection, &selected.package))
+                .collect::<Result<Vec<_>, _>>()?,
+        );
+        for source in &selection.sources {
+            let record = source_record(selection, source)?;
+            // Sources that could not be had are in no repository.
+            records.extend(record.filter(|(_, record)| shipped.contains(format!("compose/{}", record.path).as_str())));
+        }
+    }
+    Ok(records)
+}
+
+fn binary_record(selection: &Selection, package: &LockedPackage) -> Result<(DebPlace, DebRecord), RepositoryError> {
+    let place = DebPlace {
+        variant: selection.variant.clone(),
+        arch: selection.arch.clone(),
+        source: format!("{}_{}", package.source, package.source_version),
+        package: package.id(),
     };
-    let packages =
-        selections.iter().flat_map(|selection| selection.packages.iter().map(move |selected| (*selection, &selected.package)));
-    packages.map(|(selection, package)| binary(selection, package)).collect()
+    let path = format!("{}/repository/{}", selection.variant, package_path(package)?);
+    Ok((place, DebRecord { category: DebCategory::Binary, path, sha256: package.file.sha256, size: package.file.size }))
+}
+
+fn source_record(selection: &Selection, source: &LockedSource) -> Result<Option<(DebPlace, DebRecord)>, RepositoryError> {
+    let is_description = |file: &&LockedFile| Path::new(&file.path).extension().is_some_and(|extension| extension == "dsc");
+    let Some(description) = source.files.iter().find(is_description) else { return Ok(None) };
+    let id = format!("{}_{}", source.name, source.version);
+    let place =
+        DebPlace { variant: selection.variant.clone(), arch: "source".to_owned(), package: format!("{id}_source"), source: id };
+    let name = description.path.rsplit('/').next().unwrap_or(&description.path);
+    let path = format!("{}/repository/{}/{name}", selection.variant, source_folder(source)?);
+    Ok(Some((place, DebRecord { category: DebCategory::Source, path, sha256: description.sha256, size: description.size })))
 }

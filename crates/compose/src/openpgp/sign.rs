@@ -132,6 +132,22 @@ impl Signer {
         }
     }
 
+    /// The time that a signature for something of this date bears: the date, or the first moment after it at which the key was good.
+    /// A key may be younger than what it signs; the same key and date still give the same signature.
+    pub fn time_for(&self, date: SystemTime) -> SystemTime {
+        let made = self.certificate.keys().map(|key| key.key().creation_time());
+        let bound = self.certificate.keys().flat_map(|key| {
+            key.self_signatures().filter_map(|signature| signature.signature_creation_time()).collect::<Vec<_>>()
+        });
+        let named = self.certificate.userids();
+        let named = named
+            .flat_map(|id| id.self_signatures().filter_map(|signature| signature.signature_creation_time()).collect::<Vec<_>>());
+        let mut moments: Vec<_> = made.chain(bound).chain(named).filter(|moment| *moment > date).collect();
+        moments.sort();
+        let good = |moment: &SystemTime| self.certificate.with_policy(&StandardPolicy::at(*moment), *moment).is_ok();
+        std::iter::once(date).chain(moments).find(good).unwrap_or(date)
+    }
+
     /// The text, signed in the cleartext signature framework, as InRelease is. It must be UTF-8 and end with a line end.
     pub async fn clear_sign(&self, text: &[u8], time: SystemTime, runner: &Runner) -> Result<Vec<u8>, SigningError> {
         match &self.method {

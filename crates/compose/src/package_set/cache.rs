@@ -272,6 +272,12 @@ impl Partial {
         self.set_validator(None)
     }
 
+    /// Leaves nothing of it.
+    pub(super) fn discard(mut self) -> io::Result<()> {
+        self.set_validator(None)?;
+        remove(&self.path)
+    }
+
     pub(super) fn digest(&self) -> Sha256 {
         Sha256::from_bytes(self.hasher.clone().finalize().into())
     }

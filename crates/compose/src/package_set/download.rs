@@ -343,7 +343,10 @@ impl Downloader {
                 Ok(partial)
             });
             if let Some(partial) = partial.await.map_err(|error| request.cache_error(&error))? {
-                return Ok(Claim::Ours(Box::new(partial)));
+                // Another may have brought the file in between the first look and the claim.
+                let Some(path) = self.cached(request, cache).await? else { return Ok(Claim::Ours(Box::new(partial))) };
+                partial.discard().map_err(|error| request.cache_error(&error))?;
+                return Ok(Claim::Cached(path));
             }
             tokio::select! {
                 () = tokio::time::sleep(LOCK_POLL) => {}

@@ -127,7 +127,7 @@ fn plan_archive(
     services: &Arc<Services>,
     compose_id: &str,
 ) -> Handle<Indexes> {
-    let job = Job::named("index", Phase::Pkgset, name).spec(&(archive, compose_id));
+    let job = Job::named("index", Phase::Pkgset, name).spec(archive).of_compose(compose_id);
     let (name, archive, services) = (name.to_owned(), archive.clone(), services.clone());
     match archive.origin.clone() {
         ArchiveOrigin::DebMirror(mirror) => {
@@ -503,6 +503,10 @@ fn moved_finding(archive: &str, message: String) -> Finding {
 
 impl From<archive::ArchiveError> for JobError {
     fn from(error: archive::ArchiveError) -> Self {
-        Self::caused(&error)
+        let failure = Self::caused(&error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }

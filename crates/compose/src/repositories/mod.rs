@@ -21,7 +21,7 @@ mod verify;
 
 pub use apt::{AptRepositorySpec, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
 pub use details::PackageReader;
-pub use pool::{PoolCollision, package_path};
+pub use pool::{PoolCollision, package_path, source_folder};
 pub use verify::{TrustedKeys, verify_apt_repository};
 
 use serde::{Deserialize, Serialize};

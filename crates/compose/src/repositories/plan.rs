@@ -197,7 +197,8 @@ async fn fetch_sources(
     sources.dedup();
     let mut unknown: Vec<_> = selections.iter().flat_map(|selection| selection.missing_sources.iter().cloned()).collect();
     unknown.sort();
-    unknown.dedup();
+    // Each is wanted on every arch.
+    unknown.dedup_by(|left, right| (&left.name, &left.version) == (&right.name, &right.version));
     let mut result = SourceFiles { files: Vec::new(), complete: Vec::new(), missing: Vec::new(), unknown };
     let all: Vec<_> = sources.iter().flat_map(|source| source.files.iter().map(|file| (source.archive.as_str(), file))).collect();
     if let Ok(files) = fetch_files(context, config, services, &all).await? {
@@ -250,13 +251,12 @@ async fn write_repository(
             .map_err(|error| JobError::caused(&error))
     };
     let staged = context.blocking(stage).await?;
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs());
     let signatures = match &signer {
         None => None,
         Some(signer) => {
-            let sign_error = |error: crate::openpgp::SigningError| JobError::caused(&error);
-            let clear_signed = signer.clear_sign(staged.release().as_bytes(), time, &context.runner).await.map_err(sign_error)?;
-            let detached = signer.detach_sign(staged.release().as_bytes(), time, &context.runner).await.map_err(sign_error)?;
+            let time = signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs()));
+            let clear_signed = signer.clear_sign(staged.release().as_bytes(), time, &context.runner).await?;
+            let detached = signer.detach_sign(staged.release().as_bytes(), time, &context.runner).await?;
             Some(ReleaseSignatures { clear_signed, detached })
         }
     };

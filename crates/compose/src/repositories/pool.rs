@@ -123,7 +123,7 @@ pub fn package_path(package: &LockedPackage) -> Result<String, RepositoryError> 
 }
 
 /// `pool/main/h/hello`
-pub(super) fn source_folder(source: &LockedSource) -> Result<String, RepositoryError> {
+pub fn source_folder(source: &LockedSource) -> Result<String, RepositoryError> {
     folder(&source.component, &source.name)
 }
 

@@ -1,6 +1,6 @@
 //! What is left when all jobs have ended: the reports that need to know how they ended, the latest link, the summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -127,8 +127,9 @@ fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifac
     artifacts
 }
 
-/// How each deliverable of the configuration fared.
+/// How each deliverable of the configuration fared, but for those that were left out by wish.
 fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
+    let planned: BTreeSet<&str> = outcome.jobs().map(JobId::as_str).collect();
     let reason = |jobs: &[String]| {
         let failed = outcome.failures.iter().find(|failed| jobs.iter().any(|job| failed.job.as_str() == job))?;
         Some(format!("{}: {}", failed.job, failed.failure.message))
@@ -141,7 +142,8 @@ fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
     };
     let mut outcomes = Vec::new();
     for variant in &config.variants {
-        for arch in &variant.arches {
+        let repository = planned.contains(format!("createrepo:{}", variant.name).as_str());
+        for arch in variant.arches.iter().filter(|_| repository) {
             let scope = format!("{}.{}", variant.name, arch.arch);
             outcomes.push(DeliverableOutcome {
                 deliverable: deliverable("repository", &variant.name, &arch.arch, None),
@@ -153,7 +155,7 @@ fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
                 ]),
             });
         }
-        if variant.sources != crate::config::schema::gather::Sources::None {
+        if planned.contains(format!("sources:{}", variant.name).as_str()) {
             outcomes.push(DeliverableOutcome {
                 deliverable: deliverable("sources", &variant.name, "source", None),
                 required: !variant.sources_failable,
@@ -164,6 +166,9 @@ fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
     for image in &config.images {
         let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
         let kind = image.kind.name();
+        if !planned.contains(format!("{kind}:{scope}").as_str()) {
+            continue;
+        }
         outcomes.push(DeliverableOutcome {
             deliverable: deliverable(kind, &image.variant, &image.arch, Some(image.name.clone()).filter(|name| name != kind)),
             required: !image.failable,

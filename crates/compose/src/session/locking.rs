@@ -5,12 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::config::Config;
 use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
-use crate::engine::scheduler::{self, Settings};
+use crate::engine::scheduler::{self, Settings, Stop};
 use crate::layout::Layout;
 use crate::metadata::names::ComposeType;
 use crate::package_set::lock::Lock;
@@ -27,6 +25,7 @@ pub struct LockRequest {
     pub old: Option<Lock>,
     pub update: Update,
     pub run: RunOptions,
+    pub stop: Stop,
 }
 
 /// Which packages of the old lock may move.
@@ -94,9 +93,9 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         layout: layout.clone(),
         older: Vec::new(),
         limits: limits(&request.config, options.run.jobs),
-        tools: super::preflight::tool_digests(graph.tools(), &surroundings.path)?,
+        tools: super::preflight::tool_versions(graph.tools(), &surroundings.path).await?,
         path: surroundings.path.clone(),
-        cancel: CancellationToken::new(),
+        stop: lock.stop,
     };
     fs_err::create_dir_all(layout.path("logs/global"))?;
     let (log, events) = EventLog::open(&layout.events(), reader(&layout.global_log())?)?;

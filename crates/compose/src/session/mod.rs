@@ -17,7 +17,6 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::config::host::host_mirrors;
@@ -25,7 +24,7 @@ use crate::config::schema::quantity::Size;
 use crate::engine::event::{Entry, EventLog};
 use crate::engine::graph::NothingSelected;
 use crate::engine::journal::{recorded_output, write_durably};
-use crate::engine::scheduler::{self, Limits, Outcome, Settings};
+use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
 use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
 use crate::layout::Layout;
@@ -168,13 +167,9 @@ impl Session {
     }
 
     /// Runs all jobs. `reader` sees every event once it is in the journal.
-    pub async fn run(
-        self,
-        cancel: CancellationToken,
-        reader: impl FnMut(&Entry) + Send + 'static,
-    ) -> Result<Summary, StartError> {
+    pub async fn run(self, stop: Stop, reader: impl FnMut(&Entry) + Send + 'static) -> Result<Summary, StartError> {
         let graph = graph(&self.request, &self.source, &self.services)?;
-        let settings = self.settings(&graph, cancel)?;
+        let settings = self.settings(&graph, stop).await?;
         fs_err::create_dir_all(self.layout.path("logs/global"))?;
         let (log, events) = EventLog::open(&self.layout.events(), reader)?;
         let finish = |outcome: &Outcome| finish::finish(&self.layout, &self.request, outcome);
@@ -183,7 +178,7 @@ impl Session {
         Ok(summary)
     }
 
-    fn settings(&self, graph: &Graph, cancel: CancellationToken) -> std::io::Result<Settings> {
+    async fn settings(&self, graph: &Graph, stop: Stop) -> std::io::Result<Settings> {
         let config = &self.request.config;
         Ok(Settings {
             compose_id: self.request.compose.id.clone(),
@@ -192,9 +187,9 @@ impl Session {
             layout: self.layout.clone(),
             older: folder::older_composes(&self.request.old_composes, &config.release.short, self.layout.root()),
             limits: limits(config, self.run.jobs),
-            tools: preflight::tool_digests(graph.tools(), &self.surroundings.path)?,
+            tools: preflight::tool_versions(graph.tools(), &self.surroundings.path).await?,
             path: self.surroundings.path.clone(),
-            cancel,
+            stop,
         })
     }
 }

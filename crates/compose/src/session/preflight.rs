@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,14 +11,14 @@ use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
-use crate::images::RequiredProgram;
 use crate::images::plan::required_programs;
-use crate::openpgp::{Keyring, Signer};
+use crate::images::{RequiredProgram, check_folder};
+use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
 use crate::services::Services;
 use crate::tools::runner::find_program;
-use crate::tools::{Command, Runner};
+use crate::tools::{Command, Runner, ToolError};
 
 use super::Surroundings;
 
@@ -54,12 +54,13 @@ pub async fn check(
     if phases.contains(&Phase::Rootfs) {
         lacks.extend(missing_programs(required_programs(config), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
+        lacks.extend(unfit_for_images(target));
     }
     if matches!(source, PackageSource::Archives { .. }) {
         lacks.extend(missing_archives(config, services));
     }
     if phases.contains(&Phase::Createrepo) {
-        lacks.extend(unusable_key(config, services, &surroundings.path));
+        lacks.extend(unusable_key(config, services, &surroundings.path).await);
     }
     lacks.extend(missing_space(config, target));
     if let Err(error) = Cache::open(&services.cache) {
@@ -93,18 +94,27 @@ fn missing_programs(programs: BTreeSet<RequiredProgram>, path: &OsStr) -> Vec<La
 /// Tries what containing a program takes, where it will be done.
 async fn missing_abilities(path: &OsStr) -> Option<Lack> {
     let folder = tempfile::tempdir().ok()?;
-    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), path.to_owned(), CancellationToken::new());
     let trial = if rustix::process::geteuid().is_root() {
         Command::new("true").contained()
     } else {
         Command::new("unshare").args(["--user", "--map-root-user", "true"])
     };
-    let error = runner.run(&trial).await.err()?;
-    let said = error.tail.last().map(|line| format!(": {line}")).unwrap_or_default();
+    let error = trial_runner(folder.path(), path).run(&trial).await.err()?;
     Some(lack(
-        format!("the kernel does not let this user make namespaces for mounts and processes ({}{said})", error.cause),
+        format!("the kernel does not let this user make namespaces for mounts and processes ({})", in_short(&error)),
         "run as root, outside of containers that forbid it, or leave out images with --skip rootfs",
     ))
+}
+
+/// Runs what is only tried, in a folder that is removed with its log.
+fn trial_runner(folder: &Path, path: &OsStr) -> Runner {
+    Runner::new(folder.join("log"), folder.to_owned(), path.to_owned(), CancellationToken::new())
+}
+
+/// A trial's failure without its log, which is gone.
+fn in_short(error: &ToolError) -> String {
+    let said = error.tail.last().map(|line| format!(": {line}")).unwrap_or_default();
+    format!("{}{said}", error.cause)
 }
 
 fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
@@ -139,7 +149,7 @@ fn missing_archives(config: &Config, services: &Services) -> Vec<Lack> {
     lacks
 }
 
-fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<Lack> {
+async fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<Lack> {
     let mend = "see [signing] in the configuration";
     match config.signing.as_ref()? {
         Signing::Key { key, passphrase_file } => {
@@ -153,11 +163,21 @@ fn unusable_key(config: &Config, services: &Services, path: &OsStr) -> Option<La
             checked.err().map(|error| lack(format!("the signing key cannot be used: {error}"), mend))
         }
         Signing::Command { command } => {
-            let program = command.first()?;
-            let missing = find_program(program.as_ref(), path).is_none();
-            missing.then(|| lack(format!("the signing command {program} is not there"), mend))
+            let folder = tempfile::tempdir().ok()?;
+            let error = Signer::from_command(command.clone(), &trial_runner(folder.path(), path)).await.err()?;
+            match error {
+                SigningError::Command(error) => Some(lack(format!("the signing command failed: {}", in_short(&error)), mend)),
+                error => Some(lack(error.to_string(), mend)),
+            }
         }
     }
+}
+
+/// Root file systems are made from repositories in the compose's folder, by a tool that has no way to quote.
+fn unfit_for_images(target: &Path) -> Option<Lack> {
+    let absolute = fs_err::canonicalize(target).ok()?;
+    let error = check_folder(&absolute).err()?;
+    Some(lack(error.to_string(), "choose another one with --target-dir, or leave out images with --skip rootfs"))
 }
 
 fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
@@ -180,8 +200,31 @@ fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
     })
 }
 
-/// What stands for a program's version in digests: the program file itself, so that a local change counts too.
-pub(super) fn tool_digests(tools: BTreeSet<&'static str>, path: &OsStr) -> std::io::Result<BTreeMap<String, String>> {
+/// What stands for a program's version: that of the Debian package that owns it, where dpkg knows one, and the digest of the program
+/// itself, so that a local change counts too.
+pub(super) async fn tool_versions(tools: BTreeSet<&'static str>, path: &OsStr) -> std::io::Result<BTreeMap<String, String>> {
     let found = tools.into_iter().filter_map(|tool| Some((tool, find_program(tool.as_ref(), path)?)));
-    found.map(|(tool, file)| Ok((tool.to_owned(), Sha256::of_file(&file)?.0.short()))).collect()
+    let found: BTreeMap<_, _> = found.collect();
+    let packages = package_versions(found.values(), path).await.unwrap_or_default();
+    let described = found.into_iter().map(|(tool, file)| {
+        let digest = Sha256::of_file(&file)?.0.short();
+        let version = packages.get(&file).map(|version| format!("{version} ")).unwrap_or_default();
+        Ok((tool.to_owned(), format!("{version}({digest})")))
+    });
+    described.collect()
+}
+
+/// The version of the Debian package that each file belongs to, for those that belong to one. All are asked for at once, since dpkg
+/// reads the lists of all packages for each question.
+async fn package_versions(files: impl Iterator<Item = &PathBuf>, path: &OsStr) -> Option<BTreeMap<PathBuf, String>> {
+    let folder = tempfile::tempdir().ok()?;
+    let runner = trial_runner(folder.path(), path);
+    let owners = runner.run(&Command::new("dpkg-query").arg("--search").args(files).success(&[0, 1])).await.ok()?.text();
+    let owners: Vec<(&str, &str)> = owners.lines().filter_map(|line| line.split_once(": ")).collect();
+    let packages = owners.iter().map(|(package, _)| package);
+    let show = Command::new("dpkg-query").args(["--show", "--showformat=${binary:Package} ${Version}\\n"]).args(packages);
+    let shown = runner.run(&show).await.ok()?.text();
+    let versions: BTreeMap<&str, &str> = shown.lines().filter_map(|line| line.split_once(' ')).collect();
+    let versions = owners.iter().filter_map(|(package, file)| Some((PathBuf::from(file), (*versions.get(package)?).to_owned())));
+    Some(versions.collect())
 }

@@ -1,17 +1,18 @@
 //! `charmer verify`: reads a finished compose back: repositories as a client would, images against their checksums and the lock.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::image::{image_equals_lock, installed_in_image};
 use crate::digest::Sha256;
 use crate::engine::journal::recorded_output;
+use crate::engine::{Output as _, OutputFile};
 use crate::finding::{Finding, Severity};
-use crate::gather::plan::{ComposeDate, LockFile};
+use crate::gather::plan::LockFile;
 use crate::layout::Layout;
-use crate::metadata::plan::{ShippedFolder, image_folder_job};
+use crate::metadata::plan::{MetadataFiles, ShippedFolder, image_folder_job};
 use crate::openpgp::{Keyring, verify_detached};
 use crate::package_set::lock::Lock;
 use crate::repositories::{Repository, TrustedKeys, verify_apt_repository};
@@ -32,29 +33,50 @@ pub struct Verified {
 pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Verified, String> {
     let request = Request::read(layout).map_err(|error| error.to_string())?;
     let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
-    let date = recorded_output::<ComposeDate>(layout, "date").map_or(request.started, |date| date.0);
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(date.unsigned_abs() + 1);
     let lock = verify_lock(layout, &mut verified);
     let keyring = published_key(layout, &request);
     for variant in &request.config.variants {
         let Some(repository) = recorded_output::<Repository>(layout, &format!("createrepo:{}", variant.name)) else { continue };
-        let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at });
+        let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at: surroundings.now });
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut findings = verify_apt_repository(&layout.path(&repository.path), &repository.suite, keys, threads);
         for finding in &mut findings {
             finding.scope.clone_from(&variant.name);
         }
         verified.findings.extend(findings);
+        verified.findings.extend(extra_files(&repository).filter_map(|file| changed(layout, file)));
         verified.looked_at.push(format!("repository {}", variant.name));
     }
     let folders: BTreeSet<String> = request.config.images.iter().map(image_folder_job).collect();
     for folder in folders.iter().filter_map(|job| recorded_output::<ShippedFolder>(layout, job)) {
-        verify_folder(layout, &folder, keyring.as_ref(), at, &mut verified);
+        verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, &mut verified);
         for shipped in &folder.images {
             verify_image(layout, shipped, lock.as_ref(), surroundings, &mut verified).await?;
         }
     }
+    if let Some(metadata) = recorded_output::<MetadataFiles>(layout, "metadata") {
+        verified.findings.extend(metadata.files().iter().filter_map(|file| changed(layout, file)));
+        verified.looked_at.push("metadata".to_owned());
+    }
     Ok(verified)
+}
+
+/// What a repository holds beside packages and their indexes, of which nothing in it knows the digests.
+fn extra_files(repository: &Repository) -> impl Iterator<Item = &OutputFile> {
+    let is_extra = |file: &&OutputFile| {
+        let path = file.path.strip_prefix(&repository.path).unwrap_or(&file.path).trim_start_matches('/');
+        !path.starts_with("dists/") && !path.starts_with("pool/")
+    };
+    repository.files.iter().filter(is_extra)
+}
+
+/// A file that is not what the compose's records say.
+fn changed(layout: &Layout, file: &OutputFile) -> Option<Finding> {
+    match Sha256::of_file(&layout.path(&file.path)) {
+        Ok((sha256, _)) if sha256 == file.sha256 => None,
+        Ok(_) => Some(finding("files", &file.path, "it was changed after it was made".to_owned())),
+        Err(error) => Some(finding("files", &file.path, error.to_string())),
+    }
 }
 
 fn finding(check: &str, subject: &str, message: String) -> Finding {

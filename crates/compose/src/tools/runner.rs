@@ -38,6 +38,8 @@ pub struct Runner {
     pub folder: PathBuf,
     /// Ends every command when it is cancelled.
     pub cancel: CancellationToken,
+    /// When it is cancelled too, a command that was asked to end is killed at once.
+    pub kill: CancellationToken,
     /// The whole environment of a command, but for what the command itself sets.
     pub environment: BTreeMap<OsString, OsString>,
     /// The limit for a command that names none.
@@ -115,7 +117,7 @@ impl Runner {
         let fixed = [("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("HOME", "/nonexistent"), ("DEBIAN_FRONTEND", "noninteractive")];
         let mut environment: BTreeMap<OsString, OsString> = fixed.map(|(name, value)| (name.into(), value.into())).into();
         environment.insert("PATH".into(), path);
-        Self { log, folder, cancel, environment, timeout: Duration::from_secs(4 * 3600) }
+        Self { log, folder, cancel, kill: CancellationToken::new(), environment, timeout: Duration::from_secs(4 * 3600) }
     }
 
     /// Runs a command to its end.
@@ -190,10 +192,13 @@ impl Runner {
             () = self.cancel.cancelled() => Ending::Cancelled,
         };
         signal(group, Signal::TERM);
-        if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-            signal(group, Signal::KILL);
-            let _ = child.wait().await;
+        tokio::select! {
+            _ = child.wait() => return ending,
+            () = tokio::time::sleep(GRACE) => {}
+            () = self.kill.cancelled() => {}
         }
+        signal(group, Signal::KILL);
+        let _ = child.wait().await;
         ending
     }
 

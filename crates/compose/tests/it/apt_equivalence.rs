@@ -7,7 +7,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
@@ -16,13 +16,14 @@ use charmer_packages::closure::{Problem, Request, Selection, close};
 use charmer_packages::index::Index;
 use charmer_packages::installability::verdicts;
 use charmer_packages::{Deb, Ecosystem, Glob, IndexFile, IndexKind, Origin, PackageId, PackageSet, Seed};
+use charmer_testkit::mirror::host_mirror;
 
 const SEEDS: usize = 60;
 const SUITE: &str = "trixie";
 
 #[test]
 fn closures_are_what_apt_installs() {
-    let Some(mirror) = configured_mirror() else {
+    let Some(mirror) = host_mirror() else {
         eprintln!("skipped: the machine's apt sources name no Debian mirror");
         return;
     };
@@ -225,17 +226,4 @@ impl Apt {
         assert!(output.status.success(), "apt-get {arguments:?}: {errors}");
         String::from_utf8(output.stdout).unwrap()
     }
-}
-
-/// The first URI of the machine's apt sources that is a Debian archive.
-fn configured_mirror() -> Option<String> {
-    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
-    if let Ok(parts) = fs_err::read_dir(Path::new("/etc/apt/sources.list.d")) {
-        files.extend(parts.filter_map(|entry| Some(entry.ok()?.path())));
-    }
-    files.sort();
-    let texts: Vec<String> = files.iter().filter_map(|path| fs_err::read_to_string(path).ok()).collect();
-    let is_debian = |word: &&str| word.contains("://") && word.trim_end_matches('/').ends_with("/debian");
-    let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with('#'));
-    lines.flat_map(str::split_whitespace).find(is_debian).map(str::to_owned)
 }

@@ -12,6 +12,7 @@ use charmer_compose::package_set::compression::{compress_gz, compress_xz};
 use charmer_compose::package_set::download::{Downloader, FetchFailure, Limits, Options};
 use charmer_compose::tools::Runner;
 use charmer_testkit::http_server::HttpServer;
+use charmer_testkit::mirror::host_mirror;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -247,19 +248,12 @@ async fn packages_of_arch_all_are_fetched_where_each_arch_does_not_repeat_them()
     assert_eq!(paths, ["main/binary-all/Packages.gz", INDEX, "main/i18n/Translation-en.gz"]);
 }
 
-/// The mirror that this machine's own apt sources name.
-fn mirror() -> Option<String> {
-    let text = fs_err::read_to_string("/etc/apt/sources.list.d/debian.sources").ok()?;
-    let uris = text.lines().filter_map(|line| line.strip_prefix("URIs:"));
-    uris.flat_map(str::split_ascii_whitespace).find(|uri| !uri.contains("security")).map(str::to_owned)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stderr, reason = "a test that does not run says why")]
 async fn debian_itself_is_verified_by_its_keyring() {
     let keyring = PathBuf::from("/usr/share/keyrings/debian-archive-keyring.gpg");
-    let Some(base_url) = mirror().filter(|_| keyring.exists()) else {
-        eprintln!("skipped: this machine has no debian.sources or no debian-archive-keyring");
+    let Some(base_url) = host_mirror().filter(|_| keyring.exists()) else {
+        eprintln!("skipped: this machine's apt sources name no Debian mirror, or it has no debian-archive-keyring");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ mod config;
 mod downloads;
 mod engine;
 mod harbour_packages;
-mod images;
 mod metadata;
 mod openpgp;
+mod plan;
 mod repository;

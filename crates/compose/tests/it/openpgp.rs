@@ -233,6 +233,18 @@ async fn text_outside_the_signed_part_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn what_is_older_than_the_key_is_signed_at_the_key_s_birth() {
+    let home = Home::new();
+    let signer = home.signer();
+    let before = birth() - std::time::Duration::from_secs(3600);
+    assert_eq!(signer.time_for(before), birth());
+    assert_eq!(signer.time_for(time(1_900_000_000)), time(1_900_000_000));
+    let signed = signer.clear_sign(b"Suite: quay\n", signer.time_for(before), &home.runner()).await.unwrap();
+    let keyring = Keyring::from_bytes(&signer.certificate()).unwrap();
+    verify_inline(&keyring, &signed, time(1_900_000_000)).unwrap();
+}
+
 #[test]
 fn a_key_younger_than_the_compose_and_a_public_key_are_refused() {
     let home = Home::new();

@@ -6,17 +6,6 @@ use crate::index::Answer;
 use crate::symbols::Symbol;
 
 impl Closure<'_, '_> {
-    /// A package that is there as it is, and that answers: from now on what it depends on is needed too.
-    pub(super) fn included_answer(&self, requirer: Requirer) -> Option<PackageId> {
-        if self.request.include.is_empty() {
-            return None;
-        }
-        let arch = self.index.arch_of(requirer.package);
-        let atoms = self.set().requirement(requirer.requirement).atoms();
-        let mut answers = atoms.iter().flat_map(|atom| self.answers(atom, arch)).map(|answer| answer.package);
-        answers.find(|id| self.states[id.index()] == State::Included)
-    }
-
     /// The package to take for a requirement that nothing answers yet.
     pub(super) fn choose(&mut self, requirer: Requirer) -> Option<PackageId> {
         let arch = self.index.arch_of(requirer.package);

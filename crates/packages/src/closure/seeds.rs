@@ -12,29 +12,31 @@ use crate::symbols::Symbol;
 const SUGGESTIONS: usize = 3;
 
 impl Closure<'_, '_> {
-    /// Takes the packages that the words ask for, out of those that may be shipped, and returns them in order.
-    pub(super) fn select_words(&mut self, words: &[Seed], reason: impl Fn(String) -> Reason) -> Vec<PackageId> {
-        let mut selected = Vec::new();
-        for word in words {
-            match self.resolve_seed(word) {
-                Ok(packages) => {
+    /// Takes the packages that the seeds ask for, out of those that may be shipped, and returns them in order.
+    pub(super) fn take_seeds(&mut self, seeds: &[Seed], reason: fn(String) -> Reason) -> Vec<PackageId> {
+        let mut roots = Vec::new();
+        for seed in seeds {
+            match self.resolve_seed(seed) {
+                Ok(mut packages) => {
+                    // Not in the order of the index: the same packages out of a lock lead to the same choices.
+                    packages.sort_by_cached_key(|id| self.set().describe(*id));
                     for package in packages {
-                        if !self.states[package.index()].is_settled() {
-                            self.take(package, reason(word.to_string()));
-                            selected.push(package);
+                        if !self.states[package.index()].is_there() {
+                            self.take(package, reason(seed.to_string()));
+                            roots.push(package);
                         }
                     }
                 }
-                Err(reason) => {
-                    let suggestions = match (&word.wish, &reason) {
-                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => self.nearest_names(word, name),
+                Err(unmet) => {
+                    let suggestions = match (&seed.wish, &unmet) {
+                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => self.nearest_names(seed, name),
                         _ => Vec::new(),
                     };
-                    self.selection.problems.push(Problem::UnresolvedSeed { seed: word.to_string(), reason, suggestions });
+                    self.selection.problems.push(Problem::UnresolvedSeed { seed: seed.to_string(), reason: unmet, suggestions });
                 }
             }
         }
-        selected
+        roots
     }
 
     fn resolve_seed(&self, seed: &Seed) -> Result<Vec<PackageId>, Unmet> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use charmer_packages::Glob;
 use charmer_packages::closure::{Reason, Request, close};
+use charmer_packages::{Glob, Seed};
 
-use crate::fixture::{check, check_request, id, request, set, words};
+use crate::fixture::{check, check_request, id, request, set};
 
 #[test]
 fn dependencies_follow_in_the_order_of_apt() {
@@ -27,6 +27,29 @@ fn dependencies_follow_in_the_order_of_apt() {
          b_1_amd64: a Depends: b
          e_1_amd64: b Depends: e
          c_1_amd64: a Depends: c (>= 1)",
+    );
+}
+
+#[test]
+fn what_is_included_is_taken_as_it_is() {
+    let fixture = "a 1
+                     Depends: b
+                   b 1
+                     Depends: c
+                   c 1
+                   d 1
+                     Depends: e
+                   e 1";
+    let include = ["b", "d", "f"].map(|word| Seed::parse(word).unwrap()).into();
+    check_request(
+        fixture,
+        &Request { include, ..request("a") },
+        "a_1_amd64: seed a
+         b_1_amd64: a Depends: b
+         c_1_amd64: b Depends: c
+         d_1_amd64: include d
+         unresolved-seed f: the seed `f` selects nothing: no package has or provides this name
+         hint: did you mean a, b, c?",
     );
 }
 
@@ -259,8 +282,8 @@ fn seeds_name_classes_patterns_and_sources() {
         "essential priority:standard task-* source:s",
         "base_1_amd64: seed essential
          mail_1_amd64: seed priority:standard
-         task-web_1_all: seed task-*
          task-print_1_all: seed task-*
+         task-web_1_all: seed task-*
          x_1_amd64: seed source:s
          y_1_amd64: seed source:s",
     );
@@ -313,30 +336,9 @@ fn excluded_packages_are_never_taken() {
 }
 
 #[test]
-fn included_packages_are_taken_as_they_are() {
-    let request = Request { include: words("tool firmware* nothing"), ..request("a") };
-    check_request(
-        "a 1
-           Depends: b | tool
-         b 1
-         tool 1
-           Depends: lib
-         lib 1
-         firmware-x 1
-           Depends: loader, missing
-         loader 1",
-        &request,
-        "a_1_amd64: seed a
-         tool_1_amd64: included tool
-         firmware-x_1_amd64: included firmware*
-         lib_1_amd64: tool Depends: lib
-         unresolved-seed nothing: the seed `nothing` selects nothing: no package has or provides this name",
-    );
-}
-
-#[test]
 fn what_is_a_seed_or_excluded_is_not_included() {
-    let request = Request { include: words("a b"), exclude: vec![Glob::parse("b").unwrap()], ..request("a") };
+    let include = ["a", "b"].map(|word| Seed::parse(word).unwrap()).into();
+    let request = Request { include, exclude: vec![Glob::parse("b").unwrap()], ..request("a") };
     check_request(
         "a 1
            Depends: c

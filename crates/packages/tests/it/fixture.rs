@@ -101,11 +101,11 @@ fn digest(words: &[&str]) -> String {
 }
 
 pub(crate) fn request(seeds: &str) -> Request {
-    Request { arch: "amd64".to_owned(), seeds: words(seeds), ..Request::default() }
-}
-
-pub(crate) fn words(text: &str) -> Vec<Seed> {
-    text.split_whitespace().map(|word| Seed::parse(word).expect("a seed")).collect()
+    Request {
+        arch: "amd64".to_owned(),
+        seeds: seeds.split_whitespace().map(|seed| Seed::parse(seed).expect("a seed")).collect(),
+        ..Request::default()
+    }
 }
 
 pub(crate) fn id(set: &PackageSet, description: &str) -> PackageId {
@@ -147,7 +147,7 @@ pub(crate) fn describe(set: &PackageSet, selection: &Selection) -> Vec<String> {
 fn reason(set: &PackageSet, reason: &Reason) -> String {
     match reason {
         Reason::Seed(seed) => format!("seed {seed}"),
-        Reason::Included(word) => format!("included {word}"),
+        Reason::Include(word) => format!("include {word}"),
         Reason::Required(requirer) => {
             let clause = set.requirement_text(requirer.requirement);
             format!("{} {}: {clause}", set.name(requirer.package), requirer.field)

@@ -1,0 +1,68 @@
+//! The same packages again: with the older compose at hand nothing is built, and without it the same bytes are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use super::{Compose, PATH, Workshop, live, run};
+
+/// Jobs that ask the archives, and those whose outputs name the compose.
+const DONE_EACH_TIME: [&str; 6] = ["index:", "date", "pkgset", "image-checksum:", "metadata", "recheck"];
+
+pub(super) fn reused(workshop: &Workshop, first: &Compose) {
+    let started = Instant::now();
+    let target = workshop.text_path("first");
+    let second = workshop.compose("harbour.toml", "first", &["--old-composes", &target], 0);
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("composed again in {seconds:.1} s");
+    assert_ne!(second.root, first.root);
+    let journal = fs_err::read_to_string(second.root.join("logs/events.jsonl")).unwrap();
+    let events = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let started: Vec<String> = events
+        .filter(|event| event["event"] == "job-started")
+        .map(|event| event["job"].as_str().unwrap().to_owned())
+        .filter(|job| !DONE_EACH_TIME.iter().any(|name| job.starts_with(name)))
+        .collect();
+    assert!(started.is_empty(), "done again: {started:?}");
+    assert!(seconds < 60.0, "{seconds} s");
+}
+
+pub(super) fn same_bytes(workshop: &Workshop, first: &Compose) {
+    let target = workshop.new_folder("elsewhere");
+    // As another user would on another day: without the network, with other settings of language, time and permissions.
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_charmer")]);
+    command.args(["compose", "harbour.toml", "--offline", "--lock"]).arg(first.path("metadata/charmer.lock"));
+    command.arg("--target-dir").arg(&target).arg("--cache-dir").arg(workshop.path("cache"));
+    command.env("PATH", PATH).env("TZ", "Pacific/Auckland").env("LANG", "C").current_dir(workshop.path(""));
+    run(&mut command);
+    let second = Compose::latest(&target);
+
+    let (first_digests, second_digests) = (digests(workshop, first), digests(workshop, &second));
+    let different: Vec<_> = first_digests.iter().filter(|(name, digest)| second_digests.get(*name) != Some(digest)).collect();
+    assert!(different.is_empty() && first_digests.len() == second_digests.len(), "{different:?}\n{second_digests:?}");
+}
+
+/// Of the repositories' signed heads (which hold the digests of all indexes), the indexes, and the images.
+fn digests(workshop: &Workshop, compose: &Compose) -> BTreeMap<String, String> {
+    let mut files = vec![
+        ("container".to_owned(), compose.container()),
+        ("iso".to_owned(), compose.iso()),
+        ("squashfs".to_owned(), live::squashfs(&compose.iso(), &workshop.path("compared.squashfs"))),
+        ("lock".to_owned(), compose.path("metadata/charmer.lock")),
+    ];
+    for variant in ["Base", "Server"] {
+        let dists = compose.repository(variant).join("dists/quay");
+        for name in ["InRelease", "Release.gpg", "main/binary-amd64/Packages.xz", "main/binary-arm64/Packages.gz"] {
+            files.push((format!("{variant} {name}"), dists.join(name)));
+        }
+    }
+    let digests = files.into_iter().map(|(name, path)| (name, digest(&path))).collect();
+    fs_err::remove_file(workshop.path("compared.squashfs")).unwrap();
+    digests
+}
+
+fn digest(path: &Path) -> String {
+    run(Command::new("sha256sum").arg(path)).split(' ').next().unwrap().to_owned()
+}

@@ -1,0 +1,79 @@
+#!/bin/sh
+# A fake mmdebstrap: looks at its arguments as the real one would, then writes a tar file whose package database holds the essential
+# packages of the composed repositories and the named ones, without what they depend on. The same repositories give the same bytes.
+# Files beside it give orders: `fail`, `hang`. It keeps a list of its command lines in `calls`.
+set -eu
+here=${0%/*}
+echo "$*" >>"$here/calls"
+
+complain() {
+    echo "E: fake mmdebstrap: $*" >&2
+    exit 2
+}
+
+include='' arch='' variant='' mode='' format=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --mode=root | --mode=unshare) mode=${1#*=} ;;
+    --format=tar) format=tar ;;
+    --variant=essential | --variant=apt | --variant=required) variant=${1#*=} ;;
+    --architectures=*) arch=${1#*=} ;;
+    --include=*) include=${1#*=} ;;
+    --customize-hook=*) [ -x "${1#*=}" ] || complain "the hook ${1#*=} cannot be run" ;;
+    -*) complain "unknown option $1" ;;
+    *) break ;;
+    esac
+    shift
+done
+[ $# = 3 ] && [ -z "$1" ] || complain "an empty suite, a target and a sources file are expected, not: $*"
+[ -n "$mode" ] && [ -n "$format" ] && [ -n "$variant" ] && [ -n "$arch" ] || complain "mode, format, variant or arch is missing"
+[ -n "${SOURCE_DATE_EPOCH-}" ] || complain "SOURCE_DATE_EPOCH is not set"
+target=$2 sources=$3
+
+if [ -e "$here/fail" ]; then
+    seq -f 'I: extracting package %g' 30
+    echo 'E: setting up harbour-release failed' >&2
+    exit 7
+fi
+if [ -e "$here/hang" ]; then
+    sleep 1000 &
+    touch "$here/hanging"
+    until [ -e "$here/go-on" ]; do sleep 0.02; done
+    kill $!
+fi
+
+work=$(mktemp -d -p "$TMPDIR")
+sed -n 's,^URIs: copy://,,p' "$sources" >"$work/folders"
+[ -s "$work/folders" ] || complain "$sources names no composed repository"
+keyring=$(sed -n 's/^Signed-By: //p;1q' "$sources")
+[ -z "$keyring" ] || [ -r "$keyring" ] || complain "the keyring $keyring cannot be read"
+while read -r folder; do
+    found=$(find "$folder/dists" -path "*/binary-$arch/Packages.xz")
+    [ -n "$found" ] || complain "$folder has no packages for $arch"
+    for index in $found; do
+        xz -dc "$index" >>"$work/Packages"
+    done
+done <"$work/folders"
+
+[ "$variant" = essential ] || include="$include,apt"
+mkdir -p "$work/root/var/lib/dpkg"
+awk -v RS='' -v include="$include" '
+    BEGIN { count = split(include, names, ","); for (i = 1; i <= count; i++) if (names[i] != "") wanted[names[i]] = 1 }
+    function field(name,   i) {
+        for (i = 1; i <= lines; i++) if (index(line[i], name ": ") == 1) return substr(line[i], length(name) + 3)
+        return ""
+    }
+    {
+        lines = split($0, line, "\n")
+        name = field("Package")
+        if (!(name in wanted) && field("Essential") != "yes") next
+        if (name in done) next
+        done[name] = 1
+        printf "Package: %s\nStatus: install ok installed\nArchitecture: %s\nVersion: %s\n\n", name, field("Architecture"), field("Version")
+    }
+    END { for (name in wanted) if (!(name in done)) { print "E: Unable to locate package " name > "/dev/stderr"; exit 100 } }
+' "$work/Packages" >"$work/root/var/lib/dpkg/status"
+
+tar --create --file "$target" --directory "$work/root" --sort=name --numeric-owner --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" \
+    --format=gnu .
+rm -rf "$work"

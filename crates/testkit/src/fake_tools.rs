@@ -1,0 +1,62 @@
+//! Fake tools for tests that are about charmer and not about root file systems: real executables in a folder for the front of `PATH`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A mmdebstrap that installs nothing: see the script itself.
+const MMDEBSTRAP: &str = include_str!("fake-mmdebstrap.sh");
+
+/// A folder with a fake mmdebstrap, and the files by which it is told what to do.
+#[derive(Debug, Clone)]
+pub struct FakeTools {
+    pub folder: PathBuf,
+}
+
+impl FakeTools {
+    /// Writes the tools into a folder, which is made if need be.
+    pub fn write(folder: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs_err::create_dir_all(folder)?;
+        let program = folder.join("mmdebstrap");
+        fs_err::write(&program, MMDEBSTRAP)?;
+        fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// From now on mmdebstrap prints 30 lines and ends with exit status 7.
+    pub fn fail(&self) -> io::Result<()> {
+        fs_err::write(self.folder.join("fail"), "")
+    }
+
+    /// From now on mmdebstrap starts a child of its own and does nothing until it is told to go on.
+    pub fn hang(&self) -> io::Result<()> {
+        fs_err::write(self.folder.join("hang"), "")
+    }
+
+    /// Whether a mmdebstrap has begun to do nothing.
+    pub fn hangs(&self) -> bool {
+        self.folder.join("hanging").exists()
+    }
+
+    /// Tells all who do nothing to go on.
+    pub fn go_on(&self) -> io::Result<()> {
+        fs_err::write(self.folder.join("go-on"), "")
+    }
+
+    /// From now on mmdebstrap does its work.
+    pub fn work(&self) -> io::Result<()> {
+        for order in ["fail", "hang", "hanging", "go-on"] {
+            match fs_err::remove_file(self.folder.join(order)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The command lines of all runs so far.
+    pub fn calls(&self) -> Vec<String> {
+        let text = fs_err::read_to_string(self.folder.join("calls")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
