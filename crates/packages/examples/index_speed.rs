@@ -21,18 +21,23 @@ use charmer_packages::{Deb, Ecosystem, IndexFile, IndexKind, Origin, PackageSet,
 fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { seed, indexes, runs, list } = Arguments::read(std::env::args().skip(1))?;
     let mut times = Times::default();
-    let mut set = read(&indexes, &mut times)?;
-    println!("{} packages, peak memory {} MiB, {} MiB of it texts", set.len(), peak_memory()?, text_size(&indexes)? >> 20);
-    for _ in 1..runs {
-        set = read(&indexes, &mut times)?;
+    let mut broken = Vec::new();
+    for run in 0..runs {
+        let set = read(&indexes, &mut times)?;
+        if run == 0 {
+            println!(
+                "{} packages, peak memory {} MiB, {} MiB of it texts",
+                set.len(),
+                peak_memory()?,
+                text_size(&indexes)? >> 20
+            );
+        }
         measure_closures(&set, &seed, &indexes[0].0, &mut times)?;
-        measure_verdicts(&set, &indexes[0].0, &mut times);
+        broken = measure_verdicts(&set, &indexes[0].0, &mut times);
     }
-    measure_closures(&set, &seed, &indexes[0].0, &mut times)?;
-    let broken = measure_verdicts(&set, &indexes[0].0, &mut times);
     times.print();
     if list {
-        for line in &broken {
+        for line in broken {
             println!("{line}");
         }
     }

@@ -12,14 +12,15 @@ mod problem;
 mod seeds;
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ecosystem::{PackageId, Relation, RelationKind, RequirementId};
+use crate::ecosystem::{Atom, PackageId, Relation, RelationKind, RequirementId};
 use crate::glob::Glob;
-use crate::index::{Index, candidates};
+use crate::index::{Answer, Index};
 use crate::seed::Seed;
 use crate::set::PackageSet;
 use crate::symbols::Symbol;
+use crate::tree::Tree;
 
 pub use problem::{Problem, Unmet};
 
@@ -143,34 +144,17 @@ impl Selection {
 
 /// Selects what the request asks for. Whatever cannot be resolved is among the selection's problems.
 pub fn close(set: &PackageSet, request: &Request) -> Selection {
-    let seeds = request.seeds.iter().chain(&request.include);
-    let foreign: Vec<&str> = seeds.filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
-    let is_included = |id: PackageId| !request.exclude.iter().any(|pattern| pattern.matches(set.name(id)));
-    let taken = candidates(set, &request.arch, &foreign, is_included);
-    let shipped = candidates(set, &request.arch, &foreign, |id| is_included(id) && !set.origin(id).lookaside);
-    let taken: BTreeSet<PackageId> = taken.into_iter().chain(request.available.iter().copied()).collect();
-
-    let mut closure = Closure {
-        request,
-        index: Index::new(set, &request.arch, taken.into_iter().collect()),
-        everything: OnceCell::new(),
-        states: vec![State::Absent; set.len()],
-        answered: vec![false; set.requirement_count()],
-        frames: Vec::new(),
-        selection: Selection { arch: request.arch.clone(), ..Selection::default() },
-    };
-    for id in &request.available {
-        closure.states[id.index()] = State::Available;
-    }
-    let shipped = Index::new(set, &request.arch, shipped);
-    let roots = closure.take_seeds(&request.seeds, Reason::Seed, &shipped);
+    let mut closure = Closure::new(set, request);
+    closure.exclude();
+    closure.mark_available();
+    let roots = closure.take_seeds(&request.seeds, Reason::Seed);
     closure.prefer(&roots);
     for root in roots {
         closure.frames.push(Frame { package: root, next_relation: 0 });
         closure.follow_relations();
     }
     // Last, so that what others depend on has been followed.
-    closure.take_seeds(&request.include, Reason::Include, &shipped);
+    closure.take_seeds(&request.include, Reason::Include);
     closure.compare_arches();
     closure.selection
 }
@@ -179,11 +163,14 @@ pub fn close(set: &PackageSet, request: &Request) -> Selection {
 #[derive(Debug)]
 struct Closure<'s, 'r> {
     request: &'r Request,
-    /// What may be taken.
+    /// Of all packages for the tree, also those that are not taken.
     index: Index<'s>,
     /// All packages of the set: made when the first problem has to be explained.
     everything: OnceCell<Index<'s>>,
+    /// By package, as is the next.
     states: Vec<State>,
+    /// What seeds may ask for.
+    shipped: Vec<bool>,
     /// Requirements of native packages that something in the selection answers; that stays so.
     answered: Vec<bool>,
     /// The packages whose relations are being followed, each one required by the one below it.
@@ -193,6 +180,8 @@ struct Closure<'s, 'r> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// No dependency takes it: another version answers, or the request excludes it.
+    Hidden,
     Absent,
     Selected,
     /// Somebody else ships it.
@@ -201,27 +190,79 @@ enum State {
     Lookaside,
 }
 
+impl State {
+    fn is_there(self) -> bool {
+        matches!(self, State::Selected | State::Available | State::Lookaside)
+    }
+}
+
 #[derive(Debug)]
 struct Frame {
     package: PackageId,
     next_relation: usize,
 }
 
-impl<'s> Closure<'s, '_> {
+impl<'s, 'r> Closure<'s, 'r> {
+    fn new(set: &'s PackageSet, request: &'r Request) -> Closure<'s, 'r> {
+        let seeds = request.seeds.iter().chain(&request.include);
+        let foreign: Vec<&str> = seeds.filter_map(Seed::arch).filter(|arch| *arch != request.arch).collect();
+        let tree = set.tree(&request.arch, &foreign, &request.available);
+        let state = |taken| if taken { State::Absent } else { State::Hidden };
+        Closure {
+            request,
+            everything: OnceCell::new(),
+            states: tree.standings().iter().map(|standing| state(standing.taken)).collect(),
+            shipped: tree.standings().iter().map(|standing| standing.shipped).collect(),
+            index: Tree::into_index(tree, set, &request.arch),
+            answered: vec![false; set.requirement_count()],
+            frames: Vec::new(),
+            selection: Selection { arch: request.arch.clone(), ..Selection::default() },
+        }
+    }
+
+    /// All versions of a name are excluded at once, so nothing takes their place.
+    fn exclude(&mut self) {
+        let set = self.set();
+        for pattern in &self.request.exclude {
+            let excluded: Vec<PackageId> = if pattern.is_plain() {
+                set.symbols().find(pattern.as_str()).map_or(Vec::new(), |name| self.index.named(name).to_vec())
+            } else {
+                self.index.ids().iter().copied().filter(|id| pattern.matches(set.name(*id))).collect()
+            };
+            for id in excluded {
+                self.states[id.index()] = State::Hidden;
+                self.shipped[id.index()] = false;
+            }
+        }
+    }
+
+    fn mark_available(&mut self) {
+        for id in &self.request.available {
+            self.states[id.index()] = State::Available;
+        }
+    }
+
+    /// The packages that answer an atom of a package of this arch, and that may be taken or are there.
+    fn answers(&self, atom: &Atom, requirer: Symbol) -> Vec<Answer> {
+        let mut answers = self.index.answers(atom, requirer);
+        answers.retain(|answer| self.states[answer.package.index()] != State::Hidden);
+        answers
+    }
+
     fn set(&self) -> &'s PackageSet {
         self.index.set()
     }
 
     /// A seed that a lookaside archive has as well is shipped, and so answers instead of the lookaside's package.
     fn prefer(&mut self, roots: &[PackageId]) {
-        if roots.iter().all(|root| self.index.contains(*root)) {
-            return;
+        for root in roots {
+            for other in self.index.named(self.set().package(*root).name) {
+                let state = &mut self.states[other.index()];
+                if *state == State::Absent && self.index.arch_of(*other) == self.index.arch_of(*root) {
+                    *state = State::Hidden;
+                }
+            }
         }
-        let place = |id: PackageId| (self.set().package(id).name, self.index.arch_of(id));
-        let shipped: HashSet<(Symbol, Symbol)> = roots.iter().map(|root| place(*root)).collect();
-        let others = self.index.ids().iter().copied().filter(|id| !shipped.contains(&place(*id)));
-        let ids: BTreeSet<PackageId> = others.chain(roots.iter().copied()).collect();
-        self.index = Index::new(self.set(), &self.request.arch, ids.into_iter().collect());
     }
 
     /// Follows the relations of the topmost package until no package is left to follow.
@@ -254,8 +295,8 @@ impl<'s> Closure<'s, '_> {
         }
         let atoms = self.set().requirement(relation.requirement).atoms();
         let is_answered = atoms.iter().any(|atom| {
-            let answers = self.index.answers(atom, requirer);
-            answers.iter().any(|answer| self.states[answer.package.index()] != State::Absent)
+            let answers = self.answers(atom, requirer);
+            answers.iter().any(|answer| self.states[answer.package.index()].is_there())
         });
         if is_native {
             self.answered[relation.requirement.index()] = is_answered;

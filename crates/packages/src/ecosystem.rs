@@ -21,9 +21,6 @@ pub trait Ecosystem: fmt::Debug + Send + Sync {
 
     fn compare_versions(&self, left: &str, right: &str) -> Ordering;
 
-    /// Whether packages of this arch run on every arch: `all`, `noarch`.
-    fn is_independent(&self, arch: &str) -> bool;
-
     /// Whether a provided capability (with the version it is provided in, if any) answers a required version.
     fn provided_version_fits(&self, provided: Option<&str>, operator: Operator, wanted: &str) -> bool;
 
@@ -95,6 +92,8 @@ pub struct Package {
     pub origin: OriginId,
     pub multi_arch: MultiArch,
     pub priority: Priority,
+    /// It runs on every arch: `all`, `noarch`.
+    pub independent: bool,
     /// The system does not work without it: it is installed everywhere.
     pub essential: bool,
     /// It is not removed without force.

@@ -1,9 +1,6 @@
-//! Packages by name and by what they provide, as a tree of one arch sees them; and which version of a name is taken.
+//! Packages by name and by what they provide, as a tree of one arch sees them.
 
-use std::cmp::Ordering;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use std::borrow::Cow;
 
 use crate::ecosystem::{ArchQuestion, Atom, Operator, PackageId, Qualifier, RelationKind, Requirement};
 use crate::rows::Rows;
@@ -16,6 +13,12 @@ use crate::texts::number;
 pub struct Index<'s> {
     set: &'s PackageSet,
     native: Symbol,
+    rows: Cow<'s, IndexRows>,
+}
+
+/// What an index looks its answers up in.
+#[derive(Debug, Clone)]
+pub(crate) struct IndexRows {
     ids: Vec<PackageId>,
     by_name: Rows<PackageId>,
     providers: Rows<Provider>,
@@ -40,12 +43,20 @@ pub struct Answer {
 impl<'s> Index<'s> {
     /// An index of these packages, in the order of their ids, for a tree of this arch.
     pub fn new(set: &'s PackageSet, arch: &str, ids: Vec<PackageId>) -> Index<'s> {
-        let native = set.symbols().find(arch).unwrap_or(Symbol::EMPTY);
         let rows = set.symbols().len();
-        let names: Vec<_> = ids.iter().map(|id| (name_row(set.package(*id).name), *id)).collect();
+        let by_name = Rows::from_pairs(rows, ids.iter().map(|id| (name_row(set.package(*id).name), *id)));
         let provided: Vec<_> = ids.iter().flat_map(|id| provides(set, *id)).collect();
-        let (by_name, providers) = (Rows::from_pairs(rows, &names), Rows::from_pairs(rows, &provided));
-        Index { set, native, ids, by_name, providers }
+        let providers = Rows::from_pairs(rows, provided.into_iter());
+        Index::of_rows(set, arch, Cow::Owned(IndexRows { ids, by_name, providers }))
+    }
+
+    /// An index whose rows were made before, for the same arch.
+    pub(crate) fn of_rows(set: &'s PackageSet, arch: &str, rows: Cow<'s, IndexRows>) -> Index<'s> {
+        Index { set, native: set.symbols().find(arch).unwrap_or(Symbol::EMPTY), rows }
+    }
+
+    pub(crate) fn into_rows(self) -> IndexRows {
+        self.rows.into_owned()
     }
 
     pub fn set(&self) -> &'s PackageSet {
@@ -53,15 +64,15 @@ impl<'s> Index<'s> {
     }
 
     pub fn ids(&self) -> &[PackageId] {
-        &self.ids
+        &self.rows.ids
     }
 
     pub fn contains(&self, id: PackageId) -> bool {
-        self.ids.binary_search(&id).is_ok()
+        self.rows.ids.binary_search(&id).is_ok()
     }
 
     pub fn named(&self, name: Symbol) -> &[PackageId] {
-        self.by_name.row(name_row(name))
+        self.rows.by_name.row(name_row(name))
     }
 
     /// The arch that the package has in this tree: its own, or the tree's if it runs on every arch.
@@ -93,12 +104,12 @@ impl<'s> Index<'s> {
 
     fn matches(&self, atom: &Atom, arch_agrees: impl Fn(Symbol, PackageId, Qualifier) -> bool) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::new();
-        for id in self.by_name.row(name_row(atom.name)) {
+        for id in self.rows.by_name.row(name_row(atom.name)) {
             if self.version_fits(*id, atom) && arch_agrees(self.arch_of(*id), *id, Qualifier::Unqualified) {
                 answers.push(Answer { package: *id, is_provider: false });
             }
         }
-        for provider in self.providers.row(name_row(atom.name)) {
+        for provider in self.rows.providers.row(name_row(atom.name)) {
             if self.provided_version_fits(provider, atom)
                 && arch_agrees(self.arch_of(provider.package), provider.package, provider.qualifier)
                 && !answers.iter().any(|answer| answer.package == provider.package)
@@ -141,41 +152,4 @@ fn provides(set: &PackageSet, id: PackageId) -> impl Iterator<Item = (u32, Provi
         let version = (atom.operator == Operator::Equal).then_some(atom.version);
         Some((name_row(atom.name), Provider { package: id, version, qualifier: atom.qualifier }))
     })
-}
-
-/// What may be taken for a tree: the one version of each name and arch that pin priorities and versions lead to.
-///
-/// The pin priority counts first, then the version. Below zero nothing is taken. Of the same version in two archives, the
-/// lookaside's is preferred, as what is there need not be shipped again.
-pub fn candidates(set: &PackageSet, arch: &str, foreign_arches: &[&str], may_take: impl Fn(PackageId) -> bool) -> Vec<PackageId> {
-    let native = set.symbols().find(arch).unwrap_or(Symbol::EMPTY);
-    let mut best: HashMap<(Symbol, Symbol), PackageId, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
-    for id in set.ids() {
-        let is_wanted = set.is_for(id, arch) || foreign_arches.contains(&set.arch(id));
-        if !is_wanted || set.origin(id).priority < 0 || !may_take(id) {
-            continue;
-        }
-        let package = set.package(id);
-        let arch = if set.is_independent(id) { native } else { package.arch };
-        best.entry((package.name, arch))
-            .and_modify(|known| {
-                if compare_candidates(set, id, *known).is_gt() {
-                    *known = id;
-                }
-            })
-            .or_insert(id);
-    }
-    let mut ids: Vec<PackageId> = best.into_values().collect();
-    ids.sort_unstable_by_key(|id| number(id.index()));
-    ids
-}
-
-/// The greater one is taken.
-pub(crate) fn compare_candidates(set: &PackageSet, left: PackageId, right: PackageId) -> Ordering {
-    let (left_origin, right_origin) = (set.origin(left), set.origin(right));
-    left_origin
-        .priority
-        .cmp(&right_origin.priority)
-        .then_with(|| set.ecosystem().compare_versions(set.version(left), set.version(right)))
-        .then_with(|| left_origin.lookaside.cmp(&right_origin.lookaside))
 }

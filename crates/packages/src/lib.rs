@@ -20,6 +20,7 @@ pub mod sources;
 mod strings;
 pub mod symbols;
 mod texts;
+mod tree;
 
 pub use deb::Deb;
 pub use ecosystem::{

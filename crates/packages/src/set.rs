@@ -7,12 +7,16 @@ pub(crate) mod assembly;
 mod requirements;
 pub(crate) mod shard;
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use crate::ecosystem::{
     Ecosystem, Origin, OriginId, Package, PackageId, Relation, RelationRange, Requirement, RequirementId, Source, SourceId,
 };
 use crate::set::requirements::Requirements;
 use crate::symbols::{Symbol, Symbols};
 use crate::texts::{Texts, number};
+use crate::tree::Tree;
 
 /// All packages and sources of all indexes of a compose.
 #[derive(Debug)]
@@ -20,12 +24,13 @@ pub struct PackageSet {
     ecosystem: &'static dyn Ecosystem,
     symbols: Symbols,
     texts: Texts,
-    origins: Vec<Origin>,
     arches: Vec<String>,
     packages: Vec<Package>,
     relations: Vec<Relation>,
     requirements: Requirements,
     sources: Vec<Source>,
+    /// By arch; each made when it is first asked for.
+    trees: Vec<OnceLock<Tree>>,
 }
 
 impl PackageSet {
@@ -97,7 +102,7 @@ impl PackageSet {
     }
 
     pub fn origin_of(&self, id: OriginId) -> &Origin {
-        &self.origins[usize::from(id.0)]
+        self.texts.origin(id)
     }
 
     /// The index entry, byte for byte, without the empty line behind it.
@@ -112,7 +117,7 @@ impl PackageSet {
 
     /// Whether the package runs on every arch.
     pub fn is_independent(&self, id: PackageId) -> bool {
-        self.ecosystem.is_independent(self.arch(id))
+        self.package(id).independent
     }
 
     /// Whether the package is for machines of this arch, by its own arch or by standing in the arch's index.
@@ -137,6 +142,16 @@ impl PackageSet {
 
     pub fn requirement(&self, id: RequirementId) -> &Requirement {
         self.requirements.value(id)
+    }
+
+    /// What a tree of this arch can be made of, packages of foreign arches and these others among it.
+    pub(crate) fn tree(&self, arch: &str, foreign_arches: &[&str], others: &[PackageId]) -> Cow<'_, Tree> {
+        match self.arches.iter().position(|known| known == arch) {
+            Some(index) if foreign_arches.is_empty() && others.iter().all(|id| self.is_for(*id, arch)) => {
+                Cow::Borrowed(self.trees[index].get_or_init(|| Tree::new(self, arch, &[], &[])))
+            }
+            _ => Cow::Owned(Tree::new(self, arch, foreign_arches, others)),
+        }
     }
 
     pub fn requirement_count(&self) -> usize {

@@ -1,13 +1,16 @@
 //! The indexes' own texts, which stay in memory: stanzas, paths and requirements are pieces of them, and not copied.
 
+use crate::ecosystem::{Origin, OriginId};
+
 /// The texts of all indexes of a set.
 #[derive(Debug, Default)]
 pub(crate) struct Texts(Vec<IndexText>);
 
-/// An index that was read: its name for messages, and its text.
+/// An index that was read: its name for messages, where it came from, and its text.
 #[derive(Debug)]
 pub(crate) struct IndexText {
     pub(crate) name: String,
+    pub(crate) origin: Origin,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -31,6 +34,16 @@ impl Texts {
 
     pub(crate) fn name(&self, text: u16) -> &str {
         &self.0[usize::from(text)].name
+    }
+
+    pub(crate) fn origin(&self, id: OriginId) -> &Origin {
+        &self.0[usize::from(id.0)].origin
+    }
+
+    /// Whether both are indexes of one archive, for its suites, components or arches.
+    pub(crate) fn are_of_one_archive(&self, left: OriginId, right: OriginId) -> bool {
+        let (left, right) = (self.origin(left), self.origin(right));
+        left.archive == right.archive && left.lookaside == right.lookaside
     }
 
     pub(crate) fn bytes(&self, span: Span) -> &[u8] {

@@ -113,7 +113,9 @@ pub(super) fn request(arch: &VariantArch, available: Vec<PackageId>) -> Result<R
     let include = arch.include.iter().filter_map(&mut seed).collect();
     let mut glob = |text: &String| Glob::parse(text).map_err(|error| bad.push(format!("'{text}': {error}"))).ok();
     let exclude = arch.exclude.iter().filter_map(&mut glob).collect();
-    let overrides = arch.recommends_of.iter().filter_map(|(name, &follow)| Some((glob(name)?, follow))).collect();
+    let mut overrides: Vec<_> = arch.recommends_of.iter().filter_map(|(name, &follow)| Some((glob(name)?, follow))).collect();
+    // The last one that matches decides: a name says more than a pattern.
+    overrides.sort_by_key(|(pattern, _)| pattern.is_plain());
     if !bad.is_empty() {
         return Err(BadWords(bad));
     }
@@ -205,5 +207,90 @@ fn missing_source(set: &PackageSet, missing: &charmer_packages::sources::Missing
         name: missing.name.clone(),
         version: missing.version.clone(),
         wanted_by: format!("{} ({field})", package_id(set, missing.package)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charmer_packages::{Deb, Ecosystem as _, IndexFile, IndexKind, Origin};
+
+    use super::*;
+
+    /// Each line is a package with its other fields: `a Depends: b`.
+    fn set(packages: &str) -> PackageSet {
+        let stanza = |(number, line): (usize, &str)| {
+            let (name, fields) = line.trim().split_once(' ').unwrap_or((line.trim(), "Section: misc"));
+            format!(
+                "Package: {name}\nVersion: 1\nArchitecture: amd64\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {number:064x}\n{fields}\n\n"
+            )
+        };
+        let origin =
+            Origin { archive: "debian".into(), suite: String::new(), component: String::new(), priority: 500, lookaside: false };
+        let text = packages.lines().enumerate().map(stanza).collect::<String>().into_bytes();
+        let kind = IndexKind::Binaries { arch: "amd64".into() };
+        Deb.read(vec![IndexFile { name: "index".into(), kind, origin, text }]).unwrap().0
+    }
+
+    fn arch(seeds: &[&str]) -> VariantArch {
+        VariantArch {
+            arch: "amd64".into(),
+            seeds: seeds.iter().copied().map(str::to_owned).collect(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            recommends: false,
+            recommends_of: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            contents: false,
+            // So that seeds which select nothing are found here, and not before.
+            failable: true,
+        }
+    }
+
+    /// The names and reasons of what is selected, and what the findings are about.
+    fn selected(set: &PackageSet, arch: &VariantArch) -> (Vec<(String, Reason)>, Vec<String>) {
+        let question = Question {
+            variant: "Base",
+            arch,
+            optional: false,
+            lookaside: &[],
+            sources: Sources::None,
+            own: &BTreeSet::new(),
+            parent: None,
+            checks: &Checks::default(),
+        };
+        let (selection, findings) = select(set, &question).unwrap();
+        let packages = selection.packages.into_iter().map(|selected| (selected.package.name.clone(), selected.reason));
+        (packages.collect(), findings.into_iter().map(|finding| finding.subject).collect())
+    }
+
+    #[test]
+    fn a_name_wins_over_a_glob_for_recommends() {
+        let set = set("apt Recommends: a
+                       apt-utils Recommends: b
+                       bash Recommends: c
+                       a
+                       b
+                       c");
+        let mut arch = arch(&["apt", "apt-utils", "bash"]);
+        // In the order of words, the name stands before the glob that it must win over.
+        arch.recommends_of = [("apt".to_owned(), true), ("apt*".to_owned(), false), ("*".to_owned(), true)].into();
+        let names: Vec<String> = selected(&set, &arch).0.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "apt", "apt-utils", "bash", "c"]);
+    }
+
+    #[test]
+    fn what_is_included_comes_alone_and_must_be_there() {
+        let set = set("apt Depends: libc6
+                       firmware Depends: loader
+                       libc6
+                       loader");
+        let mut arch = arch(&["apt"]);
+        arch.include = vec!["firmware".to_owned(), "firmwere".to_owned()];
+        let (packages, findings) = selected(&set, &arch);
+        let reasons: Vec<_> = packages.iter().filter(|(name, _)| name != "libc6").cloned().collect();
+        let expected = [("apt", Reason::Seed("apt".into())), ("firmware", Reason::Include("firmware".into()))];
+        assert_eq!(reasons, expected.map(|(name, reason)| (name.to_owned(), reason)));
+        assert_eq!(packages.len(), 3);
+        assert_eq!(findings, ["firmwere"]);
     }
 }

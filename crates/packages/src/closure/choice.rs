@@ -35,7 +35,7 @@ impl Closure<'_, '_> {
     /// What answers one atom, the preferred first.
     fn alternative(&self, atom: &Atom, arch: Symbol, requirer: PackageId) -> Alternative {
         let set = self.set();
-        let mut answers = self.index.answers(atom, arch);
+        let mut answers = self.answers(atom, arch);
         if self.states[requirer.index()] == State::Lookaside {
             answers.retain(|answer| set.origin(answer.package).lookaside);
         }

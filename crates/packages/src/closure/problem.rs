@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::closure::{Closure, Requirer};
+use crate::closure::{Closure, Requirer, State};
 use crate::ecosystem::{Atom, Operator, PackageId, Qualifier};
 use crate::index::Index;
 use crate::set::PackageSet;
@@ -171,7 +171,7 @@ impl Closure<'_, '_> {
         if fitting.is_empty() {
             return Unmet::OnlyVersions(versions(set, &here));
         }
-        if fitting.iter().any(|id| self.index.contains(*id)) {
+        if fitting.iter().any(|id| self.states[id.index()] != State::Hidden) {
             return Unmet::OtherArchRule;
         }
         Unmet::PinnedAway(versions(set, &fitting))

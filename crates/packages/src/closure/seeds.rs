@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::closure::{Closure, Problem, Reason, State, Unmet};
+use crate::closure::{Closure, Problem, Reason, Unmet};
 use crate::ecosystem::{Atom, Operator, PackageId, Qualifier};
 use crate::glob::Glob;
-use crate::index::Index;
 use crate::seed::{Seed, Wish};
 use crate::symbols::Symbol;
 
@@ -14,15 +13,15 @@ const SUGGESTIONS: usize = 3;
 
 impl Closure<'_, '_> {
     /// Takes the packages that the seeds ask for, out of those that may be shipped, and returns them in order.
-    pub(super) fn take_seeds(&mut self, seeds: &[Seed], reason: fn(String) -> Reason, shipped: &Index<'_>) -> Vec<PackageId> {
+    pub(super) fn take_seeds(&mut self, seeds: &[Seed], reason: fn(String) -> Reason) -> Vec<PackageId> {
         let mut roots = Vec::new();
         for seed in seeds {
-            match self.resolve_seed(seed, shipped) {
+            match self.resolve_seed(seed) {
                 Ok(mut packages) => {
                     // Not in the order of the index: the same packages out of a lock lead to the same choices.
                     packages.sort_by_cached_key(|id| self.set().describe(*id));
                     for package in packages {
-                        if self.states[package.index()] == State::Absent {
+                        if !self.states[package.index()].is_there() {
                             self.take(package, reason(seed.to_string()));
                             roots.push(package);
                         }
@@ -30,9 +29,7 @@ impl Closure<'_, '_> {
                 }
                 Err(unmet) => {
                     let suggestions = match (&seed.wish, &unmet) {
-                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => {
-                            self.nearest_names(seed, name, shipped)
-                        }
+                        (Wish::Named { name, .. } | Wish::Source(name), Unmet::NoSuchName) => self.nearest_names(seed, name),
                         _ => Vec::new(),
                     };
                     self.selection.problems.push(Problem::UnresolvedSeed { seed: seed.to_string(), reason: unmet, suggestions });
@@ -42,46 +39,45 @@ impl Closure<'_, '_> {
         roots
     }
 
-    fn resolve_seed(&self, seed: &Seed, shipped: &Index<'_>) -> Result<Vec<PackageId>, Unmet> {
+    fn resolve_seed(&self, seed: &Seed) -> Result<Vec<PackageId>, Unmet> {
         let set = self.set();
-        let native = self.index.native();
-        let is_native = |id: &PackageId| shipped.arch_of(*id) == native;
-        let collect = |wanted: &dyn Fn(&PackageId) -> bool| {
-            let packages: Vec<PackageId> = shipped.ids().iter().copied().filter(is_native).filter(wanted).collect();
+        let collect = |arch: &str, wanted: &dyn Fn(PackageId) -> bool| {
+            let is_wanted = |id: &PackageId| set.text(self.index.arch_of(*id)) == arch && wanted(*id);
+            let packages: Vec<PackageId> = self.shipped().filter(is_wanted).collect();
             if packages.is_empty() { Err(Unmet::NothingMatches) } else { Ok(packages) }
         };
         match &seed.wish {
-            Wish::Named { name, arch } if name.is_plain() => self.resolve_name(name.as_str(), arch.as_deref(), shipped),
+            Wish::Named { name, arch } if name.is_plain() => self.resolve_name(name.as_str(), arch.as_deref()),
             Wish::Named { name, arch } => {
-                let arch = arch.as_deref().unwrap_or(&self.request.arch);
-                let packages: Vec<PackageId> = shipped
-                    .ids()
-                    .iter()
-                    .copied()
-                    .filter(|id| set.text(shipped.arch_of(*id)) == arch && name.matches(set.name(*id)))
-                    .collect();
-                if packages.is_empty() { Err(Unmet::NothingMatches) } else { Ok(packages) }
+                collect(arch.as_deref().unwrap_or(&self.request.arch), &|id| name.matches(set.name(id)))
             }
-            Wish::Essential => collect(&|id| set.package(*id).essential),
-            Wish::Priority(priority) => collect(&|id| set.package(*id).priority == *priority),
-            Wish::Source(name) => collect(&|id| name.matches(set.source_name(*id)))
+            Wish::Essential => collect(&self.request.arch, &|id| set.package(id).essential),
+            Wish::Priority(priority) => collect(&self.request.arch, &|id| set.package(id).priority == *priority),
+            Wish::Source(name) => collect(&self.request.arch, &|id| name.matches(set.source_name(id)))
                 .map_err(|unmet| if name.is_plain() { Unmet::NoSuchName } else { unmet }),
         }
     }
 
-    fn resolve_name(&self, name: &str, arch: Option<&str>, shipped: &Index<'_>) -> Result<Vec<PackageId>, Unmet> {
+    /// All packages that seeds may ask for, in the order of their ids.
+    fn shipped(&self) -> impl Iterator<Item = PackageId> {
+        self.index.ids().iter().copied().filter(|id| self.shipped[id.index()])
+    }
+
+    fn resolve_name(&self, name: &str, arch: Option<&str>) -> Result<Vec<PackageId>, Unmet> {
         let set = self.set();
         let symbol = set.symbols().find(name).ok_or(Unmet::NoSuchName)?;
         let arch = match arch {
             Some(arch) => set.symbols().find(arch).ok_or(Unmet::OnlyArches(set.arches().to_vec()))?,
             None => self.index.native(),
         };
-        let named = shipped.named(symbol).iter().find(|id| shipped.arch_of(**id) == arch);
-        if let Some(package) = named {
+        let is_shipped = |id: &PackageId| self.shipped[id.index()];
+        let mut named = self.index.named(symbol).iter().filter(|id| is_shipped(id));
+        if let Some(package) = named.find(|id| self.index.arch_of(**id) == arch) {
             return Ok(vec![*package]);
         }
         let atom = Atom { name: symbol, qualifier: Qualifier::Unqualified, operator: Operator::Always, version: Symbol::EMPTY };
-        let mut providers: Vec<PackageId> = shipped.answers(&atom, arch).into_iter().map(|answer| answer.package).collect();
+        let answers = self.index.answers(&atom, arch).into_iter().map(|answer| answer.package);
+        let mut providers: Vec<PackageId> = answers.filter(is_shipped).collect();
         if let Some(wanted) = self.request.providers.get(name) {
             let is_wanted = |id: &PackageId| set.name(*id) == wanted;
             if providers.iter().any(is_wanted) {
@@ -90,7 +86,7 @@ impl Closure<'_, '_> {
         }
         match providers[..] {
             [only] => Ok(vec![only]),
-            [] if !self.index.answers(&atom, arch).is_empty() => Err(Unmet::OnlyInLookaside),
+            [] if !self.answers(&atom, arch).is_empty() => Err(Unmet::OnlyInLookaside),
             [] => Err(self.explain_atom(&atom, arch)),
             _ => {
                 let mut names: Vec<String> = providers.iter().map(|id| set.name(*id).to_owned()).collect();
@@ -101,14 +97,14 @@ impl Closure<'_, '_> {
     }
 
     /// The names of packages (or sources) that differ from the seed's in few letters.
-    fn nearest_names(&self, seed: &Seed, name: &Glob, shipped: &Index<'_>) -> Vec<String> {
+    fn nearest_names(&self, seed: &Seed, name: &Glob) -> Vec<String> {
         let set = self.set();
         let is_source = matches!(seed.wish, Wish::Source(_));
         let wanted = name.as_str();
         let limit = 1 + wanted.len() / 4;
         let mut distances: BTreeMap<&str, usize> = BTreeMap::new();
-        for id in shipped.ids() {
-            let known = if is_source { set.source_name(*id) } else { set.name(*id) };
+        for id in self.shipped() {
+            let known = if is_source { set.source_name(id) } else { set.name(id) };
             if known.len().abs_diff(wanted.len()) <= limit && !distances.contains_key(known) {
                 distances.insert(known, strsim::osa_distance(known, wanted));
             }

@@ -171,6 +171,7 @@ fn package(
         origin: place.origin,
         multi_arch: multi_arch(written.multi_arch, arch),
         priority: written.priority.map_or(Priority::Optional, |name| Priority::from_name(name).unwrap_or(Priority::Extra)),
+        independent: arch == "all",
         essential: is_yes(written.essential),
         protected: is_yes(written.protected) || is_yes(written.important),
         arches: place.arches,
@@ -249,7 +250,7 @@ const HEXADECIMAL: [u8; 256] = {
 pub(super) fn file_path(text: &str) -> Result<&str, String> {
     let path = text.strip_prefix("./").unwrap_or(text);
     let bytes = path.as_bytes();
-    let is_plain = bytes.iter().all(|byte| !byte.is_ascii_control() && *byte != b'\\');
+    let is_plain = !bytes.iter().any(|byte| byte.is_ascii_control() || *byte == b'\\');
     let is_safe = is_plain && bytes.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."));
     if is_safe { Ok(path) } else { Err(format!("`{}` is no path inside the archive", text.escape_debug())) }
 }

@@ -28,15 +28,10 @@ pub(crate) fn read(
     let arches = arches_of(&files);
     check_limits(&files, &arches)?;
     let targets: Vec<Target> = files.iter().map(|file| Target::of(&file.kind, &arches)).collect();
-    let mut origins = Vec::with_capacity(files.len());
-    let mut texts = Vec::with_capacity(files.len());
-    for file in files {
-        origins.push(file.origin);
-        texts.push(IndexText { name: file.name, bytes: end_last_line(file.text) });
-    }
-    let texts = Texts::new(texts);
+    let text = |file: IndexFile| IndexText { name: file.name, origin: file.origin, bytes: end_last_line(file.text) };
+    let texts = Texts::new(files.into_iter().map(text).collect());
     let shards = read_shards(&texts, &targets);
-    Ok(assemble(ecosystem, texts, origins, arches, shards))
+    Ok(assemble(ecosystem, texts, arches, shards))
 }
 
 fn arches_of(files: &[IndexFile]) -> Vec<String> {

@@ -30,10 +30,6 @@ impl Ecosystem for Deb {
         version::compare(left, right)
     }
 
-    fn is_independent(&self, arch: &str) -> bool {
-        arch == "all"
-    }
-
     /// `Provides: x` answers only those who ask for no version; `Provides: x (= 2)` answers like a package x of version 2.
     fn provided_version_fits(&self, provided: Option<&str>, operator: Operator, wanted: &str) -> bool {
         match provided {

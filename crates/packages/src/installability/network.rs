@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::ecosystem::{PackageId, RelationKind, RequirementId};
 use crate::index::Index;
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsInOrder};
 use crate::set::PackageSet;
 use crate::symbols::Symbol;
 use crate::texts::number;
@@ -15,6 +15,12 @@ use crate::texts::number;
 /// Clauses that every package of an arch writes alike are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ClauseId(u32);
+
+impl ClauseId {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A clause of a package, and where it stands there.
 #[derive(Debug, Clone, Copy)]
@@ -102,19 +108,16 @@ impl<'s> Network<'s> {
 
     /// Kills every package with a clause that nothing living answers, until no more die.
     fn find_dead(&mut self) {
-        let clause_count = self.index.ids().iter().flat_map(|id| self.needs(*id)).map(|need| need.clause.0 + 1).max();
-        let clause_count = clause_count.unwrap_or(0);
-        let needed_by: Vec<(u32, PackageId)> =
-            self.index.ids().iter().flat_map(|id| self.needs(*id).iter().map(|need| (need.clause.0, *id))).collect();
-        let answered_by_package: Vec<(u32, ClauseId)> = (0..clause_count)
-            .flat_map(|clause| self.answers.row(clause).iter().map(move |answer| (answer.0, ClauseId(clause))))
-            .collect();
-        let needed_by = Rows::from_pairs(clause_count as usize, &needed_by);
-        let answered_by_package = Rows::from_pairs(self.set().len(), &answered_by_package);
-        let mut living: Vec<usize> = (0..clause_count).map(|clause| self.answers.row(clause).len()).collect();
-
-        let mut dead_clauses: Vec<ClauseId> =
-            (0..clause_count).filter(|clause| living[*clause as usize] == 0).map(ClauseId).collect();
+        let clauses = || (0..number(self.answers.len())).map(ClauseId);
+        let mut living: Vec<usize> = clauses().map(|clause| self.answers(clause).len()).collect();
+        let mut dead_clauses: Vec<ClauseId> = clauses().filter(|clause| living[clause.index()] == 0).collect();
+        if dead_clauses.is_empty() {
+            return;
+        }
+        let needs = self.index.ids().iter().flat_map(|id| self.needs(*id).iter().map(|need| (need.clause.0, *id)));
+        let needed_by = Rows::from_pairs(self.answers.len(), needs);
+        let answers = clauses().flat_map(|clause| self.answers(clause).iter().map(move |answer| (answer.0, clause)));
+        let answered_by_package = Rows::from_pairs(self.set().len(), answers);
         while let Some(clause) = dead_clauses.pop() {
             for package in needed_by.row(clause.0) {
                 if self.killers[package.index()].is_some() {
@@ -122,8 +125,8 @@ impl<'s> Network<'s> {
                 }
                 self.killers[package.index()] = self.needs(*package).iter().find(|need| need.clause == clause).copied();
                 for answered in answered_by_package.row(package.0) {
-                    living[answered.0 as usize] -= 1;
-                    if living[answered.0 as usize] == 0 {
+                    living[answered.index()] -= 1;
+                    if living[answered.index()] == 0 {
                         dead_clauses.push(*answered);
                     }
                 }
@@ -135,20 +138,26 @@ impl<'s> Network<'s> {
 /// Each package's clauses, and each clause's answers. A clause is looked up once for each arch that writes it.
 fn resolve_needs(index: &Index<'_>) -> (Rows<Need>, Rows<PackageId>) {
     let set = index.set();
-    let mut clauses: HashMap<(RequirementId, Symbol), ClauseId, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
-    let (mut needs, mut answers) = (Vec::new(), Vec::new());
+    let mut clauses_of_arch: HashMap<Symbol, Vec<Option<ClauseId>>, FixedState> = HashMap::with_hasher(FixedState::with_seed(0));
+    let mut clause_count = 0;
+    let mut needs = RowsInOrder::with_capacity(set.len(), 4 * index.ids().len());
+    let mut answers = RowsInOrder::with_capacity(index.ids().len(), 2 * index.ids().len());
     for package in index.ids() {
         let arch = index.arch_of(*package);
+        let clauses = clauses_of_arch.entry(arch).or_insert_with(|| vec![None; set.requirement_count()]);
         for relation in set.relations(*package).iter().filter(|relation| relation.kind.is_mandatory()) {
-            let next = ClauseId(number(clauses.len()));
-            let clause = *clauses.entry((relation.requirement, arch)).or_insert(next);
-            if clause == next {
-                answers.extend(clause_answers(index, relation.requirement, arch).into_iter().map(|id| (clause.0, id)));
-            }
-            needs.push((package.0, Need { clause, field: relation.kind, requirement: relation.requirement }));
+            let clause = *clauses[relation.requirement.index()].get_or_insert_with(|| {
+                let clause = ClauseId(clause_count);
+                for id in clause_answers(index, relation.requirement, arch) {
+                    answers.push(clause.0, id);
+                }
+                clause_count += 1;
+                clause
+            });
+            needs.push(package.0, Need { clause, field: relation.kind, requirement: relation.requirement });
         }
     }
-    (Rows::from_pairs(set.len(), &needs), Rows::from_pairs(clauses.len(), &answers))
+    (needs.finish(set.len()), answers.finish(clause_count as usize))
 }
 
 fn clause_answers(index: &Index<'_>, requirement: RequirementId, arch: Symbol) -> Vec<PackageId> {
@@ -180,7 +189,7 @@ fn resolve_conflicts(index: &Index<'_>) -> Rows<PackageId> {
     }
     pairs.sort_unstable();
     pairs.dedup();
-    Rows::from_pairs(index.set().len(), &pairs)
+    Rows::from_pairs(index.set().len(), pairs.into_iter())
 }
 
 /// Whether two packages of one name may be installed together.

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::hash::BuildHasher;
+use std::sync::OnceLock;
+use std::thread;
 
 use foldhash::fast::FixedState;
 
-use crate::ecosystem::{
-    Atom, Ecosystem, IndexProblem, Origin, OriginId, Package, Qualifier, Relation, Requirement, RequirementId, Source,
-};
+use crate::ecosystem::{Atom, Ecosystem, IndexProblem, Package, Qualifier, Relation, Requirement, RequirementId, Source};
 use crate::number_table::NumberTable;
 use crate::set::PackageSet;
 use crate::set::requirements::Requirements;
@@ -20,107 +20,139 @@ use crate::texts::{Texts, number};
 pub(crate) fn assemble(
     ecosystem: &'static dyn Ecosystem,
     texts: Texts,
-    origins: Vec<Origin>,
     arches: Vec<String>,
     shards: Vec<Shard>,
 ) -> (PackageSet, Vec<IndexProblem>) {
-    let mut shards = shards.into_iter();
-    let Shard { symbols, requirements, relations, packages, sources, problems, .. } =
-        shards.next().unwrap_or_else(|| Shard::for_text(0));
-    let mut tables = Tables { symbols, requirements, relations };
-    let (mut packages, mut sources, mut problems) = (vec![packages], vec![sources], problems);
-    for shard in shards {
-        let mut shard = tables.take_over(shard);
-        packages.push(std::mem::take(&mut shard.packages));
-        sources.push(std::mem::take(&mut shard.sources));
+    let (mut words, mut clauses) = (Vec::new(), Vec::new());
+    let (mut packages, mut sources, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let mut first_relation = 0;
+    for mut shard in shards {
+        words.push(shard.symbols);
+        shard.packages.iter_mut().for_each(|package| package.relations.start += first_relation);
+        first_relation += number(shard.relations.len());
+        clauses.push((shard.requirements, shard.relations));
+        packages.push(shard.packages);
+        sources.push(shard.sources);
         problems.append(&mut shard.problems);
     }
-
-    let mut union = Union::new(&texts, &origins, &tables.symbols, problems, packages.iter().map(Vec::len).sum());
-    in_order_of_texts(packages, texts.all().len(), |package| package.stanza.text, |package| union.add_package(package));
-    in_order_of_texts(sources, texts.all().len(), |source| source.stanza.text, |source| union.add_source(source));
-    let Union { mut packages, mut sources, problems, .. } = union;
-    packages.shrink_to_fit();
-    sources.shrink_to_fit();
+    let (symbols, renumberings) = join_symbols(words);
+    let ((requirements, relations), union) = thread::scope(|scope| {
+        let clauses = scope.spawn(|| join_clauses(clauses, &renumberings));
+        let mut union = Union::new(&texts, &symbols, problems, packages.iter().map(Vec::len).sum());
+        for (shard, package) in in_order_of_texts(packages, &texts, |package| package.stanza.text) {
+            union.add_package(renumberings[shard].package(package));
+        }
+        for (shard, source) in in_order_of_texts(sources, &texts, |source| source.stanza.text) {
+            union.add_source(renumberings[shard].source(source));
+        }
+        (clauses.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), union)
+    });
+    let Union { packages, sources, problems, .. } = union;
     let problems = count_lines(problems, &texts);
-    let Tables { mut symbols, mut requirements, mut relations } = tables;
-    symbols.shrink();
-    relations.shrink_to_fit();
-    requirements.shrink();
-    (PackageSet { ecosystem, symbols, texts, origins, arches, packages, relations, requirements, sources }, problems)
+    let trees = arches.iter().map(|_| OnceLock::new()).collect();
+    (PackageSet { ecosystem, symbols, texts, arches, packages, relations, requirements, sources, trees }, problems)
 }
 
-/// Hands on what the threads have read in the order in which it stands in the texts.
-fn in_order_of_texts<T>(shards: Vec<Vec<T>>, texts: usize, text_of: impl Fn(&T) -> u16, mut take: impl FnMut(T)) {
+/// What the threads have read, each with the number of its shard, in the order in which it stands in the texts: each text goes
+/// through all shards.
+fn in_order_of_texts<T>(shards: Vec<Vec<T>>, texts: &Texts, text_of: impl Fn(&T) -> u16) -> impl Iterator<Item = (usize, T)> {
     let mut shards: Vec<_> = shards.into_iter().map(|shard| shard.into_iter().peekable()).collect();
-    for text in 0..texts {
-        for shard in &mut shards {
-            while let Some(item) = shard.next_if(|item| usize::from(text_of(item)) == text) {
-                take(item);
+    let mut turns = (0..texts.all().len()).flat_map({
+        let count = shards.len();
+        move |text| (0..count).map(move |shard| (text, shard))
+    });
+    let mut turn = turns.next();
+    std::iter::from_fn(move || {
+        while let Some((text, shard)) = turn {
+            match shards[shard].next_if(|item| usize::from(text_of(item)) == text) {
+                Some(item) => return Some((shard, item)),
+                None => turn = turns.next(),
             }
         }
+        None
+    })
+}
+
+/// The first shard's symbols are taken as they are.
+fn join_symbols(shards: Vec<Symbols>) -> (Symbols, Vec<Renumbering>) {
+    let mut shards = shards.into_iter();
+    let mut joined = shards.next().unwrap_or_default();
+    let mut renumberings = vec![Renumbering(None)];
+    for shard in shards {
+        renumberings.push(Renumbering(Some(shard.iter().map(|text| joined.intern(text)).collect())));
     }
+    joined.shrink();
+    (joined, renumberings)
 }
 
-/// What packages of all shards share. The first shard's tables are taken as they are.
-#[derive(Debug)]
-struct Tables {
-    symbols: Symbols,
-    requirements: Requirements,
-    relations: Vec<Relation>,
-}
-
-impl Tables {
-    /// Adds a shard's tables to these, and gives the shard with its packages and sources numbered anew.
-    fn take_over(&mut self, mut shard: Shard) -> Shard {
-        let symbols: Vec<Symbol> = shard.symbols.iter().map(|text| self.symbols.intern(text)).collect();
-        let symbol = |symbol: Symbol| symbols[symbol.index()];
-        let requirements: Vec<RequirementId> = shard
-            .requirements
-            .iter()
-            .map(|(requirement, text)| {
-                let Ok(id) = self.requirements.find_or_read(text, || Ok::<_, Infallible>(renumber(requirement, symbol)));
-                id
-            })
-            .collect();
-        let first_relation = number(self.relations.len());
-        self.relations.extend(
-            shard
-                .relations
-                .iter()
-                .map(|relation| Relation { kind: relation.kind, requirement: requirements[relation.requirement.index()] }),
-        );
-        for package in &mut shard.packages {
-            package.name = symbol(package.name);
-            package.version = symbol(package.version);
-            package.arch = symbol(package.arch);
-            package.source = symbol(package.source);
-            package.source_version = symbol(package.source_version);
-            package.section = symbol(package.section);
-            package.relations.start += first_relation;
-        }
-        for source in &mut shard.sources {
-            source.name = symbol(source.name);
-            source.version = symbol(source.version);
-            source.binaries.iter_mut().for_each(|binary| *binary = symbol(*binary));
-        }
-        shard
-    }
-}
-
-fn renumber(requirement: &Requirement, symbol: impl Fn(Symbol) -> Symbol) -> Requirement {
-    let atom = |atom: &Atom| Atom {
-        name: symbol(atom.name),
-        version: symbol(atom.version),
-        qualifier: match atom.qualifier {
-            Qualifier::Arch(arch) => Qualifier::Arch(symbol(arch)),
-            other => other,
-        },
-        operator: atom.operator,
+/// As with the symbols, the first shard's requirements are taken as they are.
+fn join_clauses(shards: Vec<(Requirements, Vec<Relation>)>, renumberings: &[Renumbering]) -> (Requirements, Vec<Relation>) {
+    let mut shards = shards.into_iter().zip(renumberings);
+    let Some(((mut requirements, mut relations), _)) = shards.next() else {
+        return (Requirements::with_capacity(0, 0), Vec::new());
     };
-    match requirement {
-        Requirement::One(one) => Requirement::One(atom(one)),
-        Requirement::Any(atoms) => Requirement::Any(atoms.iter().map(atom).collect()),
+    for ((of_shard, relations_of_shard), renumbering) in shards {
+        let join = |(requirement, text)| {
+            let Ok(id) = requirements.find_or_read(text, || Ok::<_, Infallible>(renumbering.requirement(requirement)));
+            id
+        };
+        let ids: Vec<RequirementId> = of_shard.iter().map(join).collect();
+        relations.extend(
+            relations_of_shard
+                .into_iter()
+                .map(|Relation { kind, requirement }| Relation { kind, requirement: ids[requirement.index()] }),
+        );
+    }
+    requirements.shrink();
+    relations.shrink_to_fit();
+    (requirements, relations)
+}
+
+/// The joined symbols of a shard's symbols; `None` if they are the same.
+#[derive(Debug)]
+struct Renumbering(Option<Vec<Symbol>>);
+
+impl Renumbering {
+    fn symbol(&self, symbol: Symbol) -> Symbol {
+        self.0.as_ref().map_or(symbol, |symbols| symbols[symbol.index()])
+    }
+
+    fn package(&self, package: Package) -> Package {
+        Package {
+            name: self.symbol(package.name),
+            version: self.symbol(package.version),
+            arch: self.symbol(package.arch),
+            source: self.symbol(package.source),
+            source_version: self.symbol(package.source_version),
+            section: self.symbol(package.section),
+            ..package
+        }
+    }
+
+    fn source(&self, mut source: Source) -> Source {
+        source.name = self.symbol(source.name);
+        source.version = self.symbol(source.version);
+        source.binaries.iter_mut().for_each(|binary| *binary = self.symbol(*binary));
+        source
+    }
+
+    fn requirement(&self, requirement: &Requirement) -> Requirement {
+        match requirement {
+            Requirement::One(atom) => Requirement::One(self.atom(atom)),
+            Requirement::Any(atoms) => Requirement::Any(atoms.iter().map(|atom| self.atom(atom)).collect()),
+        }
+    }
+
+    fn atom(&self, atom: &Atom) -> Atom {
+        Atom {
+            name: self.symbol(atom.name),
+            version: self.symbol(atom.version),
+            qualifier: match atom.qualifier {
+                Qualifier::Arch(arch) => Qualifier::Arch(self.symbol(arch)),
+                other => other,
+            },
+            operator: atom.operator,
+        }
     }
 }
 
@@ -128,7 +160,6 @@ fn renumber(requirement: &Requirement, symbol: impl Fn(Symbol) -> Symbol) -> Req
 #[derive(Debug)]
 struct Union<'t> {
     texts: &'t Texts,
-    origins: &'t [Origin],
     symbols: &'t Symbols,
     packages: Vec<Package>,
     sources: Vec<Source>,
@@ -139,16 +170,9 @@ struct Union<'t> {
 }
 
 impl<'t> Union<'t> {
-    fn new(
-        texts: &'t Texts,
-        origins: &'t [Origin],
-        symbols: &'t Symbols,
-        problems: Vec<ShardProblem>,
-        packages: usize,
-    ) -> Union<'t> {
+    fn new(texts: &'t Texts, symbols: &'t Symbols, problems: Vec<ShardProblem>, packages: usize) -> Union<'t> {
         Union {
             texts,
-            origins,
             symbols,
             packages: Vec::with_capacity(packages),
             sources: Vec::new(),
@@ -166,8 +190,7 @@ impl<'t> Union<'t> {
         let hash = self.hasher.hash_one(file);
         let is_same = |number| {
             let known: &Package = &self.packages[number as usize];
-            (known.name, known.version, known.arch) == file
-                && same_archive(self.origin(known.origin), self.origin(package.origin))
+            (known.name, known.version, known.arch) == file && self.texts.are_of_one_archive(known.origin, package.origin)
         };
         if let Some(known) = self.known_packages.find(hash, is_same) {
             self.merge_package(known as usize, &package);
@@ -194,12 +217,7 @@ impl<'t> Union<'t> {
             });
             return;
         }
-        let is_preferred = self.origin(package.origin).priority > self.origin(first.origin).priority;
-        let first = &mut self.packages[known];
-        first.arches.insert_all(package.arches);
-        if is_preferred {
-            first.origin = package.origin;
-        }
+        self.packages[known].is_listed_again(self.texts, package.origin, package.arches);
     }
 
     /// A source that several suites of one archive list is one source.
@@ -208,7 +226,7 @@ impl<'t> Union<'t> {
         let is_same = |number| {
             let known: &Source = &self.sources[number as usize];
             (known.name, known.version) == (source.name, source.version)
-                && same_archive(self.origin(known.origin), self.origin(source.origin))
+                && self.texts.are_of_one_archive(known.origin, source.origin)
                 && known.files == source.files
         };
         if self.known_sources.find(hash, is_same).is_none() {
@@ -216,14 +234,6 @@ impl<'t> Union<'t> {
             self.sources.push(source);
         }
     }
-
-    fn origin(&self, id: OriginId) -> &'t Origin {
-        &self.origins[usize::from(id.0)]
-    }
-}
-
-fn same_archive(left: &Origin, right: &Origin) -> bool {
-    left.archive == right.archive && left.lookaside == right.lookaside
 }
 
 /// Walks each text once, however many problems it has.

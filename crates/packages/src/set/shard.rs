@@ -40,6 +40,14 @@ impl Package {
         let filename = Span { text: stanza.text, start, length: self.filename.length };
         Package { origin, arches, stanza, filename, ..self.clone() }
     }
+
+    /// Its archive lists the package again, for another arch or in another suite. The suite with the higher priority decides.
+    pub(super) fn is_listed_again(&mut self, texts: &Texts, origin: OriginId, arches: ArchSet) {
+        self.arches.insert_all(arches);
+        if texts.origin(origin).priority > texts.origin(self.origin).priority {
+            self.origin = origin;
+        }
+    }
 }
 
 /// An [`IndexProblem`](crate::ecosystem::IndexProblem) before its line is counted.
@@ -66,7 +74,7 @@ impl Shard {
         }
     }
 
-    /// Adds the package that `read` makes of a stanza. Packages for all arches stand in each arch's index: what was read
+    /// Adds the package that `read` makes of a stanza. Packages for all arches stand in the index of each arch: what was read
     /// before, byte for byte, is not read again.
     pub(crate) fn add_package(
         &mut self,
@@ -78,7 +86,13 @@ impl Shard {
         let hash = self.hasher.hash_one(stanza);
         let is_same = |number| texts.bytes(self.packages[number as usize].stanza) == stanza;
         if let Some(known) = self.packages_by_stanza.find(hash, is_same) {
-            self.packages.push(self.packages[known as usize].at(place));
+            let known = &mut self.packages[known as usize];
+            if texts.are_of_one_archive(known.origin, place.origin) {
+                known.is_listed_again(texts, place.origin, place.arches);
+            } else {
+                let package = known.at(place);
+                self.packages.push(package);
+            }
             return Ok(());
         }
         let (next, problems) = (number(self.packages.len()), self.problems.len());

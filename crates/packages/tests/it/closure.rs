@@ -48,8 +48,8 @@ fn what_is_included_is_taken_as_it_is() {
          b_1_amd64: a Depends: b
          c_1_amd64: b Depends: c
          d_1_amd64: include d
-         unresolved-seed f: the seed `f` selects nothing: no archive has a package of this name
-         hint: did you mean `a`, `b` or `c`?",
+         unresolved-seed f: the seed `f` selects nothing: no package has or provides this name
+         hint: did you mean a, b, c?",
     );
 }
 
@@ -332,6 +332,22 @@ fn excluded_packages_are_never_taken() {
          y_1_amd64: a Depends: x1 | y
          unresolved-seed x1: the seed `x1` selects nothing: the configuration excludes it
          unresolved-dependency a_1_amd64: nothing answers Depends: x2 (x2: the configuration excludes it)",
+    );
+}
+
+#[test]
+fn what_is_a_seed_or_excluded_is_not_included() {
+    let include = ["a", "b"].map(|word| Seed::parse(word).unwrap()).into();
+    let request = Request { include, exclude: vec![Glob::parse("b").unwrap()], ..request("a") };
+    check_request(
+        "a 1
+           Depends: c
+         b 1
+         c 1",
+        &request,
+        "a_1_amd64: seed a
+         c_1_amd64: a Depends: c
+         unresolved-seed b: the seed `b` selects nothing: the configuration excludes it",
     );
 }
 

@@ -160,6 +160,38 @@ fn threads_cannot_be_seen_in_the_result() {
     assert!(set.ids().all(|id| set.stanza(id).starts_with(format!("package: {}\n", set.name(id)).as_bytes())));
 }
 
+/// The indexes are cut at other names, so that some packages are read by two threads.
+#[test]
+fn packages_for_all_arches_are_one_wherever_the_indexes_are_cut() {
+    let index = |arch: &str, numbers: std::ops::Range<usize>| {
+        let mut file = index_files(&format!("@ debian arch={arch}")).remove(1);
+        let stanza = |number| {
+            BASH.replace("bash", &format!("p{number:05}")).replace(": amd64", ": all").replace("b | c", &format!("b{number}"))
+        };
+        file.text = numbers.map(stanza).collect::<Vec<_>>().join("\n").into_bytes();
+        file
+    };
+    let (set, problems) = read(vec![index("amd64", 5_000..30_000), index("arm64", 0..25_000)]);
+    assert_eq!(problems, []);
+    assert_eq!(set.len(), 30_000);
+    for id in set.ids() {
+        let number: usize = set.name(id)[1..].parse().unwrap();
+        let arches: Vec<&str> = set.arches_of(id).collect();
+        let expected: &[&str] = if number < 5_000 {
+            &["arm64"]
+        } else if number < 25_000 {
+            &["amd64", "arm64"]
+        } else {
+            &["amd64"]
+        };
+        assert_eq!(arches, expected, "{number}");
+        let clauses: Vec<&str> = set.relations(id).iter().map(|relation| set.requirement_text(relation.requirement)).collect();
+        assert_eq!(clauses, ["a (>= 1)", &format!("b{number}")]);
+        assert!(set.filename(id).ends_with(&format!("p{number:05}.deb")));
+        assert_eq!(set.section(id), "shells");
+    }
+}
+
 fn names(set: &PackageSet) -> Vec<String> {
     set.ids().map(|id| set.name(id).to_owned()).collect()
 }
