@@ -185,6 +185,7 @@ async fn fetch_archive(
         .await?;
     let mut files = Vec::new();
     for index in &fetched {
+        report_passed_over(context, index);
         let priority = match (&index.release.release, archive.priority) {
             (release, NORMAL_PRIORITY) if release.not_automatic && release.but_automatic_upgrades => 100,
             (release, NORMAL_PRIORITY) if release.not_automatic => 1,
@@ -212,6 +213,22 @@ async fn fetch_archive(
     }
     let date = fetched.iter().map(|index| index.release.release.date).max();
     Ok(Indexes { archive: name.to_owned(), locked: fetched.iter().map(archive::FetchedIndex::locked).collect(), date, files })
+}
+
+/// People want to know that a mirror has not what its Release file lists, though the index was there in another compression.
+fn report_passed_over(context: &JobContext, index: &archive::FetchedIndex) {
+    for file in &index.files {
+        for error in &file.passed_over {
+            context.finding(Finding {
+                check: "index".to_owned(),
+                severity: Severity::Warn,
+                scope: String::new(),
+                subject: format!("{} {}", index.archive, index.suite),
+                message: format!("{error}; {} was read instead", file.file.path),
+                hint: archive::mirror_hint(error).map(str::to_owned),
+            });
+        }
+    }
 }
 
 fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) -> Result<Indexes, JobError> {
