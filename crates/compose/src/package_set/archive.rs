@@ -365,11 +365,7 @@ impl ListedIndex {
 }
 
 /// Fetches all of them at once; the files are in the same order. All failures are given, not only the first.
-async fn fetch_listed(
-    listed: Vec<ListedIndex>,
-    cache: &Cache,
-    downloader: &Downloader,
-) -> Result<Vec<IndexFile>, ArchiveError> {
+async fn fetch_listed(listed: Vec<ListedIndex>, cache: &Cache, downloader: &Downloader) -> Result<Vec<IndexFile>, ArchiveError> {
     let mut fetching = JoinSet::new();
     for (number, index) in listed.into_iter().enumerate() {
         let (cache, downloader) = (cache.clone(), downloader.clone());

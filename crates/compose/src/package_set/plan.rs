@@ -21,11 +21,10 @@ use super::deb_file;
 use super::download::Request;
 use super::lock::{Lock, LockedIndex, LockedPackage};
 use super::overlay::read_overlay;
+use super::release::NORMAL_PRIORITY;
 
 /// Priority of what a lock holds, over all that archives may have.
 const LOCKED_PRIORITY: i32 = 32_000;
-/// What apt gives archives that say nothing about themselves.
-const NORMAL_PRIORITY: i32 = 500;
 /// An index's text is not read beyond this when nothing says how long it is.
 const MAX_INDEX: u64 = 4 << 30;
 
@@ -186,11 +185,7 @@ async fn fetch_archive(
     let mut files = Vec::new();
     for index in &fetched {
         report_passed_over(context, index);
-        let priority = match (&index.release.release, archive.priority) {
-            (release, NORMAL_PRIORITY) if release.not_automatic && release.but_automatic_upgrades => 100,
-            (release, NORMAL_PRIORITY) if release.not_automatic => 1,
-            (_, priority) => priority,
-        };
+        let priority = archive.priority.unwrap_or_else(|| index.release.release.priority());
         for file in &index.files {
             let arch = match &file.kind {
                 archive::IndexKind::Packages { arch } => Some(arch.clone()),
@@ -246,7 +241,7 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
             arch,
             suite: String::new(),
             component: "main".to_owned(),
-            priority: archive.priority,
+            priority: archive.priority.unwrap_or(NORMAL_PRIORITY),
             compression: Compression::None,
             unpacked_size: Some(text.len() as u64),
             file: OutputFile { path, size: text.len() as u64, sha256: Sha256::of(&text) },
@@ -301,7 +296,7 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
         archive: archive.to_owned(),
         suite: String::new(),
         component: component.to_owned(),
-        priority: priority.or(config.archives.get(archive).map(|archive| archive.priority)).unwrap_or(NORMAL_PRIORITY),
+        priority: priority.or(config.archives.get(archive).and_then(|archive| archive.priority)).unwrap_or(NORMAL_PRIORITY),
         lookaside: lookaside || config.archives.get(archive).is_some_and(|archive| archive.lookaside),
     };
     let name = |archive: &str| format!("packages of archive {archive} in the lock");
