@@ -49,7 +49,8 @@ fn because(reason: &Reason) -> String {
         Reason::Include(word) => format!("included as {word}"),
         Reason::Parent(parent) => format!("its parent {parent} has it"),
         Reason::Dependency { field, clause, passed_over, .. } => {
-            let passed_over = passed_over.iter().map(|it| format!("; not {}, which cannot be installed: {}", it.package, it.reason));
+            let passed_over =
+                passed_over.iter().map(|it| format!("; not {}, which cannot be installed: {}", it.package, it.reason));
             format!("{field}: {clause}{}", passed_over.collect::<String>())
         }
     }
