@@ -257,7 +257,7 @@ fn all_that_the_machine_lacks_is_said_before_anything_begins() {
     // A PATH with nothing but what the runner itself needs.
     let bare = harbour.path("bare");
     fs_err::create_dir(&bare).unwrap();
-    for program in ["setpriv", "unshare", "true", "sh"] {
+    for program in ["setpriv", "timeout", "unshare", "true", "sh"] {
         fs_err::os::unix::fs::symlink(format!("/usr/bin/{program}"), bare.join(program)).unwrap();
     }
     harbour.configure(&[

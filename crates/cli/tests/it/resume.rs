@@ -107,6 +107,16 @@ fn a_killed_compose_leaves_no_process_even_of_tools_that_have_children() {
 #[test]
 fn a_signal_stops_the_compose_cleanly_and_resume_goes_on() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+#[test]
+fn a_killed_compose_leaves_no_process_of_a_command_that_is_a_script() {
+    let harbour = Harbour::new();
+    harbour.sign_with(&format!("sh -c 'sleep 1000; true' & touch {}; sleep 1000; true", harbour.text("signs")));
+    let running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    wait_until("the signature is being made", || harbour.path("signs").exists());
+    running.kill();
+    wait_until("all that it had started is gone", || harbour.processes().is_empty());
+}
+
         let harbour = Harbour::new();
         harbour.tools.hang().unwrap();
         let running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
