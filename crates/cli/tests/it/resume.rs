@@ -219,6 +219,21 @@ fn what_was_damaged_is_made_again() {
 #[test]
 fn one_compose_has_one_charmer() {
     let harbour = Harbour::new();
+#[test]
+fn what_killed_processes_left_in_the_cache_is_gone_with_the_next_start() {
+    let harbour = Harbour::new();
+    let temporary = harbour.path("cache/charmer/temporary");
+    fs_err::create_dir_all(&temporary).unwrap();
+    for name in ["of-the-dead", "of-the-living"] {
+        fs_err::write(temporary.join(name), "half a package").unwrap();
+    }
+    let living = fs_err::File::open(temporary.join("of-the-living")).unwrap();
+    rustix::fs::flock(&living, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    harbour.compose(&[]);
+    let left: Vec<_> = fs_err::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["of-the-living"]);
+}
+
     harbour.tools.hang().unwrap();
     let running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
     wait_until("the root file system is being made", || harbour.tools.hangs());
