@@ -169,3 +169,4 @@ impl From<StartError> for Failure {
         }
     }
 }
+            StartError::LockMisfit(error) => Self::usage(error.to_string()).hint("run `charmer lock` to bring it up to date"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use charmer_packages::{Deb, Ecosystem as _, IndexFile, IndexKind, Origin, PackageSet};
+use charmer_packages::{Deb, Ecosystem as _, IndexError, IndexFile, IndexKind, Origin, PackageSet};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -301,6 +301,11 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
         text,
     });
     binaries.chain(sources).collect()
+}
+
+/// A lock's packages as a set. What of them cannot be read is told by the job that reads them.
+pub fn locked_set(lock: &Lock, config: &Config) -> Result<PackageSet, IndexError> {
+    Ok(Deb.read(locked_texts(lock, config, None))?.0)
 }
 
 fn read_set(texts: Vec<IndexFile>, context: &JobContext) -> Result<PackageSet, JobError> {

@@ -79,7 +79,6 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     let wanted = Wanted {
         compose: request.compose,
         packages: PackageSource::Archives { keep: keep.map(Arc::new) },
-        exact: false,
         source_date_epoch: None,
         started: request.started,
         only: request.only,

@@ -27,6 +27,7 @@ use crate::engine::journal::{recorded_output, write_durably};
 use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
 use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
+use crate::gather::fit::{self, Misfit};
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{ComposeType, Label, ReleaseName};
@@ -92,6 +93,8 @@ pub enum StartError {
     #[error("{} cannot be read: {reason}", path.display())]
     LockUnreadable { path: PathBuf, reason: String },
     #[error(transparent)]
+    LockMisfit(#[from] Misfit),
+    #[error(transparent)]
     Unready(#[from] Unready),
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -125,9 +128,12 @@ impl Session {
             _ => PackageSource::Archives { keep: None },
         };
         let mut request = request(&options, surroundings.now);
-        let run = options.run;
-        let services = services(&request.config, &run, &surroundings);
+        let services = services(&request.config, &options.run, &surroundings);
         let graph = graph(&request, &source, &services)?;
+        if let (PackageSource::Lock(lock), Some(choice)) = (&source, &options.lock) {
+            fit::check(lock, &request.config, choice.exact)?;
+        }
+        let run = options.run;
         preflight::check(&request.config, &graph, &source, &services, &options.target, &surroundings).await?;
 
         let release = &request.config.release;
@@ -147,7 +153,7 @@ impl Session {
         let lock = ProcessLock::take(&layout)?;
         let source = match request.packages {
             PackageOrigin::Archives => PackageSource::Archives { keep: None },
-            PackageOrigin::Lock { .. } => {
+            PackageOrigin::Lock => {
                 let path = layout.given_lock();
                 PackageSource::Lock(Arc::new(Lock::read(&read_text(&path)?, &path.to_string_lossy())?))
             }
@@ -225,7 +231,6 @@ fn graph(request: &Request, source: &PackageSource, services: &Arc<Services>) ->
     let wanted = Wanted {
         compose: request.compose.clone(),
         packages: source.clone(),
-        exact: request.packages == PackageOrigin::Lock { exact: true },
         source_date_epoch: request.source_date_epoch,
         started: request.started,
         only: request.only.clone(),
@@ -248,7 +253,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
         compose,
         started: started.as_second(),
         config: options.config.clone(),
-        packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |choice| PackageOrigin::Lock { exact: choice.exact }),
+        packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |_| PackageOrigin::Lock),
         only: options.only.clone(),
         skip: options.skip.clone(),
         source_date_epoch: options.source_date_epoch,
