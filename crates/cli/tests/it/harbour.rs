@@ -105,6 +105,8 @@ pub(super) struct Harbour {
     /// None when nobody serves the archive any more.
     pub(super) server: Option<HttpServer>,
     pub(super) tools: FakeTools,
+    /// Makes names and contents independent of the day on which the test runs.
+    pub(super) source_date_epoch: Option<&'static str>,
     _signing: Key,
 }
 
@@ -117,7 +119,8 @@ impl Harbour {
         let tools = FakeTools::write(&path("tools")).unwrap();
         debs_from_text("Package: harbour-release\nVersion: 1.0\nSource: harbour (1.0)\n", &path("overlay"));
         Dsc::new("harbour", "1.0").binary("harbour-release", "all").write_to(&path("overlay"));
-        let harbour = Self { archive, server: Some(HttpServer::start()), tools, _signing: signing, folder };
+        let harbour =
+            Self { archive, server: Some(HttpServer::start()), tools, source_date_epoch: None, _signing: signing, folder };
         harbour.add(MIRROR);
         harbour.publish("2024-06-01");
         harbour.configure(&[]);
@@ -203,6 +206,7 @@ impl Harbour {
         let mut command = self.command(arguments);
         command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(Some(command.spawn().unwrap()))
+            .envs(self.source_date_epoch.map(|epoch| ("SOURCE_DATE_EPOCH", epoch)))
     }
 
     /// A compose with more arguments that must end with an exit code; what it said, and its folder.

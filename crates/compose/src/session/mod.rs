@@ -241,8 +241,10 @@ fn graph(request: &Request, source: &PackageSource, services: &Arc<Services>) ->
 
 fn request(options: &Options, now: SystemTime) -> Request {
     let started = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    // The date is part of names, and so of what is shipped.
+    let dated = options.source_date_epoch.and_then(|epoch| Timestamp::from_second(epoch).ok()).unwrap_or(started);
     let compose = ComposeRecord {
-        date: started.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string(),
+        date: dated.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string(),
         is_final: options.label.as_ref().map(Label::is_supported_milestone),
         id: String::new(),
         label: options.label.as_ref().map(ToString::to_string),
