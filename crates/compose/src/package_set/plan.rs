@@ -352,7 +352,7 @@ pub fn plan_packages(
     selections: Vec<Handle<Option<Selection>>>,
 ) -> Handle<PackageFiles> {
     let (config, services) = (config.clone(), services.clone());
-    graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0), selections, move |context, selections| {
+    graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0).writes_much(), selections, move |context, selections| {
         let (config, services) = (config.clone(), services.clone());
         async move {
             let packages =

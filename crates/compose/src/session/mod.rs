@@ -81,7 +81,7 @@ pub struct RunOptions {
 #[derive(Debug, Clone)]
 pub struct LockChoice {
     pub path: PathBuf,
-    /// The compose is refused if it would need another lock.
+    /// The compose is refused if it needs another lock.
     pub exact: bool,
 }
 
@@ -280,6 +280,7 @@ fn limits(config: &Config, jobs: Option<NonZeroUsize>) -> Limits {
         machine: Weight::new(u32::try_from(cores).unwrap_or(u32::MAX), memory / MIB),
         network: 1,
         command_timeout: config.limits.timeout.duration(),
+        min_free: config.limits.min_free.bytes(),
     }
 }
 

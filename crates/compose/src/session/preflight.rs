@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
+use crate::files::free_space;
 use crate::images::plan::required_programs;
 use crate::images::{RequiredProgram, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
@@ -181,8 +182,8 @@ fn unfit_for_images(target: &Path) -> Option<Lack> {
 }
 
 fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
-    let space = match rustix::fs::statvfs(target) {
-        Ok(space) => space,
+    let free = match free_space(target) {
+        Ok(free) => free,
         Err(error) => {
             return Some(lack(
                 format!("the target folder {} cannot be used: {error}", target.display()),
@@ -193,7 +194,7 @@ fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
     if rustix::fs::access(target, rustix::fs::Access::WRITE_OK).is_err() {
         return Some(lack(format!("nothing can be written to {}", target.display()), "choose another folder with --target-dir"));
     }
-    let (free, wanted) = (space.f_bavail.saturating_mul(space.f_frsize), config.limits.min_free.bytes());
+    let wanted = config.limits.min_free.bytes();
     (free < wanted).then(|| {
         let what = format!("{} has {} MiB free; {} MiB are to stay free", target.display(), free >> 20, wanted >> 20);
         lack(what, "remove old composes, choose another folder, or lower limits.min-free")
