@@ -44,6 +44,8 @@ fn the_lock_changes_only_as_far_as_it_is_told_to() {
     let harbour = Harbour::new();
     let path = harbour.path("charmer.lock");
     assert_eq!(harbour.lock(&[]), "charmer.lock: 14 packages locked\n");
+    let shown = harbour.charmer(&["lock", "harbour.toml"]).stderr;
+    assert!(shown.contains(" locking   harbour-13.1: ") && !shown.contains("composing"), "{shown}");
     let first = fs_err::read_to_string(&path).unwrap();
     assert_eq!(harbour.lock(&[]), "charmer.lock: 14 packages, nothing changed\n");
     assert_eq!(fs_err::read_to_string(&path).unwrap(), first);

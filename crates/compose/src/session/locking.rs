@@ -86,7 +86,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     };
     let graph = plan(&Arc::new(request.config.clone()), &wanted, &services).map_err(StartError::from)?;
     let settings = Settings {
-        compose_id: "lock".to_owned(),
+        compose_id: format!("{}-{}", request.config.release.short, request.config.release.version),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resumed: false,
         layout: layout.clone(),
