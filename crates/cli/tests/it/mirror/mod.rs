@@ -28,7 +28,6 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[test]
-#[ignore = "takes ten minutes, with two boots under emulation: `make test-mirror` runs it"]
 fn a_derivative_of_debian_is_what_its_users_need() {
     let Some(workshop) = Workshop::open() else { return };
     workshop.write_config("harbour.toml", &example(&workshop));
