@@ -2,7 +2,7 @@
 //! have: apt, debootstrap, mmdebstrap, skopeo, buildah, xorriso, productmd, and a machine that boots.
 //!
 //! The example is composed once, with a little more of everything, and then looked at many times. It takes root and what `make
-//! test-mirror` installs. Without root or a mirror the tests say so and pass.
+//! test` installs. Without root or a mirror the tests say so and pass.
 
 #![expect(clippy::print_stderr, reason = "a test that takes minutes tells what took them, and one that does not run why")]
 #![expect(clippy::disallowed_types, reason = "results are read by the programs that users have")]
