@@ -21,6 +21,7 @@ fn the_tree_is_the_one_that_was_promised() {
         "compose/Server/repository/dists/quay/main/binary-arm64/Packages.xz",
         "compose/Extra/repository/dists/quay/Release.gpg",
         &image,
+        &image.replace("oci.tar", "oci/index.json"),
         "compose/Base/amd64/images/SHA256SUMS.sign",
         "compose/metadata/charmer.lock",
         "compose/metadata/composeinfo.json",
@@ -32,6 +33,11 @@ fn the_tree_is_the_one_that_was_promised() {
     ] {
         assert!(compose.path(file).is_file(), "{file} is missing");
     }
+    let sums = compose.read("compose/Base/amd64/images/SHA256SUMS");
+    assert!(
+        sums.contains("-Base-amd64-container.oci.tar\n") && sums.contains("-Base-amd64-container.oci/oci-layout\n"),
+        "{sums}"
+    );
     let strange: Vec<_> =
         compose.tree("").into_keys().filter(|name| name.contains(".partial") || name.contains(".new")).collect();
     assert!(strange.is_empty(), "{strange:?}");
