@@ -13,7 +13,7 @@ BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
 TEST_PACKAGES = apt-utils arch-test buildah cpio debootstrap dose-distcheck dpkg-dev gpg gpgv ovmf python3-venv qemu-system-x86 skopeo xz-utils
 
-.PHONY: all demo test test-mirror check generate install clean
+.PHONY: all demo test check generate install clean
 
 all:
 	$(CARGO) build --release
@@ -26,11 +26,6 @@ demo:
 test:
 	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	@./scripts/run-tests
-
-# The example over the real mirror, read, installed from and booted with the tools that users have.
-test-mirror:
-	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
-	$(CARGO) test --package charmer --test it --locked -- --ignored --nocapture mirror
 
 check:
 	@./scripts/install-packages $(BUILD_PACKAGES)

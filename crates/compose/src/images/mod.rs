@@ -28,6 +28,7 @@ pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
+pub(crate) use oci::unpack_layout;
 pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, check_folder};
 
 /// A finished image.
@@ -55,7 +56,7 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageKind {
-    /// An OCI image in one archive file.
+    /// An OCI image: the layout in one archive file. Whoever ships it may unpack it again.
     Container(Box<ContainerSpec>),
     /// An ISO that boots into the root file system, from a disc or a stick, by BIOS and EFI.
     Live(LiveSpec),

@@ -17,8 +17,8 @@ use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile
 use crate::files::link_or_copy;
 use crate::gather::Selection;
 use crate::gather::plan::{ComposeDate, LockFile, Selections};
-use crate::images::Image;
 use crate::images::plan::PlannedImage;
+use crate::images::{Image, unpack_layout};
 use crate::layout::Layout;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
@@ -93,23 +93,39 @@ pub fn plan_images(
         folders.entry(image_folder(&planned.spec)).or_default().push(planned);
     }
     let add = |(folder, planned): (String, Vec<&PlannedImage>)| {
-        let names: Vec<_> = planned.iter().map(|planned| planned.spec.name.clone()).collect();
-        let spec = (&names, &config.publish, &config.signing);
+        let shipments: Vec<_> = planned.iter().map(|planned| Shipment::of(&planned.spec)).collect();
+        let spec = (&shipments, &config.publish, &config.signing);
         let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).of_compose(compose).estimate(2.0);
         let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
         let (services, id) = (services.clone(), compose.id.clone());
         let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
         graph.add(job, (inputs, date), move |context, (images, date)| {
-            let (services, id, names, kinds, folder) =
-                (services.clone(), id.clone(), names.clone(), kinds.clone(), folder.clone());
+            let (services, id, shipments, kinds, folder) =
+                (services.clone(), id.clone(), shipments.clone(), kinds.clone(), folder.clone());
             async move {
-                let present = names.into_iter().zip(images).filter_map(|(name, image)| Some((name, image.as_ref().clone()?)));
+                let present =
+                    shipments.into_iter().zip(images).filter_map(|(shipment, image)| Some((shipment, image.as_ref().clone()?)));
                 let shipped = ship(&context, &id, &folder, present.collect(), kinds).await?;
                 sign_checksums(&context, &services, shipped, *date).await
             }
         })
     };
     folders.into_iter().map(add).collect()
+}
+
+/// How an image is shipped.
+#[derive(Debug, Clone, Serialize)]
+struct Shipment {
+    name: String,
+    /// The OCI image layout lies beside the archive of it.
+    layout: bool,
+}
+
+impl Shipment {
+    fn of(image: &ImageSpec) -> Self {
+        let layout = matches!(&image.kind, ImageKind::Container(container) if container.layout);
+        Self { name: image.name.clone(), layout }
+    }
 }
 
 /// Where an image is shipped, as Pungi has it.
@@ -143,7 +159,7 @@ async fn ship(
     context: &JobContext,
     id: &str,
     folder: &str,
-    images: Vec<(String, Image)>,
+    images: Vec<(Shipment, Image)>,
     kinds: BTreeSet<ChecksumKind>,
 ) -> Result<ShippedFolder, JobError> {
     let (layout, id, folder) = (context.layout.clone(), id.to_owned(), folder.to_owned());
@@ -155,14 +171,24 @@ async fn ship(
         let mut shipped = Vec::new();
         let mut files = Vec::new();
         let mut sums: BTreeMap<String, Checksums> = BTreeMap::new();
-        for (name, image) in images {
+        for (Shipment { name, layout: with_layout }, image) in images {
             fs_err::create_dir_all(&root)?;
-            let file_name = format!("{id}-{}-{}-{name}.{}", image.variant, image.arch, image.format);
+            let base = format!("{id}-{}-{}-{name}", image.variant, image.arch);
+            let file_name = format!("{base}.{}", image.format);
             let path = format!("{folder}/{file_name}");
             link_or_copy(&layout.path(&image.path), &layout.path(&path))?;
             let checksums = checksums_of_file(&layout.path(&path), &kinds)?;
             files.push(OutputFile { path: path.clone(), size: image.size, sha256: image.sha256 });
             sums.insert(file_name, checksums.clone());
+            if with_layout {
+                for file in unpack_layout(&layout.path(&path), &root.join(format!("{base}.oci")))? {
+                    let file_name = format!("{base}.oci/{file}");
+                    let path = format!("{folder}/{file_name}");
+                    let (sha256, size) = Sha256::of_file(&layout.path(&path))?;
+                    sums.insert(file_name, checksums_of_file(&layout.path(&path), &kinds)?);
+                    files.push(OutputFile { path, size, sha256 });
+                }
+            }
             shipped.push(ShippedImage { image, name, path, checksums });
         }
         for (file_name, text) in checksum_files(&sums) {

@@ -18,6 +18,8 @@ labels = { "org.example.tide" = "high" }"#;
 pub(super) fn runs(workshop: &Workshop, compose: &Compose) {
     let archive = format!("oci-archive:{}", compose.container().display());
     is_read(workshop, &archive);
+    let layout = format!("oci:{}", compose.container().with_extension("").display());
+    assert_eq!(digest(&layout), digest(&archive), "the folder holds the same image");
 
     let container = Container::create(&archive, workshop.new_folder("containers"));
     assert_eq!(container.run(&[], "cat /etc/harbour-release"), "Harbour Linux 13.1 (quay)\n");
@@ -28,6 +30,10 @@ pub(super) fn runs(workshop: &Workshop, compose: &Compose) {
     assert_eq!(container.run(ROOT, "dpkg --audit"), "");
     assert_eq!(container.run(ROOT, "getcap /usr/bin/fping"), "/usr/bin/fping cap_net_raw=ep\n");
     assert_eq!(container.run(ROOT, "getent passwd root").split(':').nth(1), Some("*"), "root has no password");
+}
+
+fn digest(image: &str) -> String {
+    run(Command::new("skopeo").args(["inspect", "--format", "{{.Digest}}", image]))
 }
 
 fn is_read(workshop: &Workshop, archive: &str) {

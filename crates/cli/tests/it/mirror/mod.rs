@@ -2,7 +2,7 @@
 //! have: apt, debootstrap, mmdebstrap, skopeo, buildah, xorriso, productmd, and a machine that boots.
 //!
 //! The example is composed once, with a little more of everything, and then looked at many times. It takes root and what `make
-//! test-mirror` installs. Without root or a mirror the tests say so and pass.
+//! test` installs. Without root or a mirror the tests say so and pass.
 
 #![expect(clippy::print_stderr, reason = "a test that takes minutes tells what took them, and one that does not run why")]
 #![expect(clippy::disallowed_types, reason = "results are read by the programs that users have")]
@@ -28,7 +28,6 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[test]
-#[ignore = "takes ten minutes, with two boots under emulation: `make test-mirror` runs it"]
 fn a_derivative_of_debian_is_what_its_users_need() {
     let Some(workshop) = Workshop::open() else { return };
     workshop.write_config("harbour.toml", &example(&workshop));

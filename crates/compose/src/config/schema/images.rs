@@ -70,10 +70,13 @@ impl ImageKind {
     }
 }
 
-/// What a container runs with.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// What a container runs with, and in which forms it is shipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Container {
+    /// Whether the OCI image layout is shipped as a folder too, beside the one file that holds it.
+    #[serde(default = "yes")]
+    pub layout: bool,
     /// The program that the container runs, with its first arguments.
     #[serde(default)]
     pub entrypoint: Vec<String>,
@@ -92,6 +95,10 @@ pub struct Container {
     /// Labels, besides the org.opencontainers.image ones that charmer sets.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How a live system boots and presents itself.
