@@ -147,7 +147,7 @@ async fn a_form_that_the_mirror_lacks_or_mixes_up_is_passed_over_and_said_to_be(
         let fetched = archive.fetch(&archive.source()).await.unwrap();
         let file = fetched[0].files[0].clone();
         assert_eq!(file.decompressed().unwrap(), PACKAGES);
-        assert_eq!(fetched[0].locked().files, [file.file.clone()], "the lock has what was read");
+        assert_eq!(fetched[0].locked().files, std::slice::from_ref(&file.file), "the lock has what was read");
         (file.file.path, file.passed_over.into_iter().map(|error| error.cause).collect::<Vec<_>>())
     };
     let (path, passed_over) = fetch().await;
