@@ -45,6 +45,11 @@ pub struct ContainerSpec {
     pub working_folder: String,
 }
 
+/// The arches that containers can be made for.
+pub fn arches() -> Vec<&'static str> {
+    Platform::debian_arches()
+}
+
 /// A reference of any name and version, in the letters that container tools allow.
 pub fn reference(name: &str, version: &str) -> String {
     let plain = |text: &str, more: &str| -> String {
@@ -131,7 +136,7 @@ fn platform(arch: &str) -> Result<Platform, ImageError> {
     Platform::of_debian(arch).ok_or_else(|| ImageError::UnsupportedArch {
         kind: "container",
         arch: arch.to_owned(),
-        supported: "amd64, arm64, armhf, armel, i386, loong64, ppc64el, riscv64 and s390x",
+        supported: arches().join(", "),
     })
 }
 
