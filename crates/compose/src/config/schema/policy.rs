@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::quantity::{Size, Timeout};
 use super::variants::everything;
 use crate::finding::Severity;
+use crate::metadata::checksums::ChecksumKind;
 
 /// Deliverables that may fail. A compose in which one failed ends FINISHED_INCOMPLETE instead of DOOMED.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -137,23 +138,11 @@ pub struct Publish {
     /// Whether the link `latest-SHORT-VERSION` is moved to a compose that finished.
     pub latest_link: bool,
     /// The checksum files in each folder of images; each is signed if there is a key.
-    pub checksums: Vec<Checksum>,
+    pub checksums: Vec<ChecksumKind>,
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { latest_link: true, checksums: vec![Checksum::Sha256] }
+        Self { latest_link: true, checksums: vec![ChecksumKind::Sha256] }
     }
-}
-
-/// A checksum file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Checksum {
-    /// `MD5SUMS`; against accidents only.
-    Md5,
-    /// `SHA256SUMS`.
-    Sha256,
-    /// `SHA512SUMS`.
-    Sha512,
 }
