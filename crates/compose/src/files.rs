@@ -79,6 +79,12 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Bytes that this user may still write to the file system of a folder.
+pub fn free_space(folder: &Path) -> io::Result<u64> {
+    let space = rustix::fs::statvfs(folder)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
 /// Sets the modification time of a file, in seconds since 1970.
 pub fn set_modified(path: &Path, seconds: i64) -> io::Result<()> {
     fs_err::File::open(path)?.file().set_modified(time_of(seconds))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::harbour::{Compose, Harbour};
+use super::harbour::{Compose, Harbour, wait_until};
 
 /// Changes one byte in the middle of a file, without touching what shares its content.
 fn damage(file: &Path) {
@@ -69,6 +69,45 @@ fn verify_names_what_was_damaged() {
         fs_err::write(&path, kept).unwrap();
     }
     assert_eq!(harbour.charmer(&["verify", compose.root()]).code, 0, "all is as it was");
+}
+
+#[test]
+fn verify_needs_nothing_but_to_read() {
+    let harbour = Harbour::new();
+    let (_, compose) = harbour.compose(&[]);
+    let ran = harbour.in_own_mounts(
+        r#"mount --bind "$1" "$1" && mount -o remount,ro,bind "$1""#,
+        compose.root(),
+        &["verify", compose.root()],
+    );
+    assert_eq!(ran.code, 0, "{ran}");
+}
+
+#[test]
+fn a_stopped_verify_leaves_nothing() {
+    let harbour = Harbour::new();
+    let (_, compose) = harbour.compose(&[]);
+    // The container is taken for a live image, which is read by a program.
+    let record = compose.tree("work/records").into_iter().find(|(name, _)| name.contains("image-checksum")).unwrap();
+    let text = String::from_utf8(record.1).unwrap();
+    let changed = text.replace(r#"\"kind\":\"container\""#, r#"\"kind\":\"live\""#);
+    assert_ne!(changed, text);
+    fs_err::write(compose.path(&record.0), changed).unwrap();
+    harbour.tool("xorriso", &format!("touch {}; sleep 1000; true", harbour.text("reads")));
+    let scratch = harbour.path("scratch");
+    fs_err::create_dir(&scratch).unwrap();
+    let before = compose.tree("");
+
+    let running = harbour.start_with(&["verify", compose.root()], &[("TMPDIR", scratch.to_str().unwrap())]);
+    wait_until("the image is being read", || harbour.path("reads").exists());
+    assert_ne!(fs_err::read_dir(&scratch).unwrap().count(), 0);
+    running.signal(rustix::process::Signal::INT);
+    let ran = running.finish();
+    assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{ran}");
+    assert!(ran.stderr.ends_with("error: stopped before all was verified\n"), "{ran}");
+    assert_eq!(fs_err::read_dir(&scratch).unwrap().count(), 0);
+    assert!(compose.tree("") == before, "the compose is as it was");
+    assert!(harbour.processes().is_empty(), "{:?}", harbour.processes());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! Must not know: where files are, how repositories are written.
 
 mod findings;
+pub mod fit;
 pub mod plan;
 
 mod seeds;

@@ -9,7 +9,8 @@ use charmer_packages::seed::Seed;
 use charmer_packages::sources::sources_of;
 use charmer_packages::{PackageId, PackageSet, SourceId};
 
-use crate::config::resolved::VariantArch;
+use crate::config::Config;
+use crate::config::resolved::{Variant, VariantArch};
 use crate::config::schema::gather::Sources;
 use crate::config::schema::policy::Checks;
 use crate::digest::Sha256;
@@ -19,7 +20,7 @@ use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use super::{MissingSource, Reason, Selected, Selection, findings};
 
 /// What is asked for one variant on one arch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Question<'a> {
     pub variant: &'a str,
     pub arch: &'a VariantArch,
@@ -29,9 +30,25 @@ pub struct Question<'a> {
     pub lookaside: &'a [String],
     pub sources: Sources,
     /// Archives whose packages are the distribution's own.
-    pub own: &'a BTreeSet<String>,
+    pub own: BTreeSet<String>,
     pub parent: Option<&'a Selection>,
     pub checks: &'a Checks,
+}
+
+impl<'a> Question<'a> {
+    /// What the configuration asks for.
+    pub fn of(config: &'a Config, variant: &'a Variant, arch: &'a VariantArch, parent: Option<&'a Selection>) -> Self {
+        Self {
+            variant: &variant.name,
+            arch,
+            optional: variant.optional,
+            lookaside: &variant.lookaside,
+            sources: variant.sources,
+            own: config.overlays(),
+            parent,
+            checks: &config.checks,
+        }
+    }
 }
 
 /// A word of the configuration that the ecosystem does not understand.
@@ -254,7 +271,7 @@ mod tests {
             optional: false,
             lookaside: &[],
             sources: Sources::None,
-            own: &BTreeSet::new(),
+            own: BTreeSet::new(),
             parent: None,
             checks: &Checks::default(),
         };

@@ -383,7 +383,8 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
     Ok(indexes)
 }
 
-fn packages_path(component: &str, arch: &str) -> String {
+/// Where a suite has the index of a component's packages for an arch, without the suffix of its compression.
+pub fn packages_path(component: &str, arch: &str) -> String {
     format!("{component}/binary-{arch}/Packages")
 }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{Cache, Partial, Remembered};
+pub use super::http::Connections;
 use super::http::{Client, Failed, News};
 use super::progress::Progress;
 use super::rate::RateLimit;
@@ -59,6 +60,8 @@ impl Default for Limits {
 #[derive(Default)]
 pub struct Options {
     pub limits: Limits,
+    /// Those of other downloaders, which then need not be made anew; they come with their own proxy.
+    pub connections: Option<Connections>,
     /// The proxy for everything, if there is one: `http://host:port`.
     pub proxy: Option<String>,
     /// Nothing but the cache and local files are read.
@@ -191,10 +194,14 @@ impl Downloader {
     /// Fails when the proxy's address is none.
     pub fn new(options: Options) -> Result<Self, FetchError> {
         let rate = options.limits.download_rate.map(RateLimit::new);
-        let client =
-            Client::new(&options.limits, options.proxy.as_deref(), rate, options.progress.clone()).map_err(|reason| {
-                FetchError { url: options.proxy.clone().unwrap_or_default(), cause: FetchFailure::Untrusted(reason) }
-            })?;
+        let connections = match &options.connections {
+            Some(connections) => connections.clone(),
+            None => Connections::new(&options.limits, options.proxy.as_deref()).map_err(|reason| FetchError {
+                url: options.proxy.clone().unwrap_or_default(),
+                cause: FetchFailure::Untrusted(reason),
+            })?,
+        };
+        let client = Client::new(connections, options.limits.stall_timeout, rate, options.progress.clone());
         let slots = Arc::new(Semaphore::new(options.limits.connections.max(1)));
         Ok(Self { shared: Arc::new(Shared { options, client, slots }) })
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use charmer_packages::{Deb, Ecosystem as _, IndexFile, IndexKind, Origin, PackageSet};
+use charmer_packages::{Deb, Ecosystem as _, IndexError, IndexFile, IndexKind, Origin, PackageSet};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -303,6 +303,11 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
     binaries.chain(sources).collect()
 }
 
+/// A lock's packages as a set. What of them cannot be read is told by the job that reads them.
+pub fn locked_set(lock: &Lock, config: &Config) -> Result<PackageSet, IndexError> {
+    Ok(Deb.read(locked_texts(lock, config, None))?.0)
+}
+
 fn read_set(texts: Vec<IndexFile>, context: &JobContext) -> Result<PackageSet, JobError> {
     let (set, problems) = Deb.read(texts).map_err(|error| JobError::caused(&error))?;
     for problem in problems {
@@ -347,7 +352,7 @@ pub fn plan_packages(
     selections: Vec<Handle<Option<Selection>>>,
 ) -> Handle<PackageFiles> {
     let (config, services) = (config.clone(), services.clone());
-    graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0), selections, move |context, selections| {
+    graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0).writes_much(), selections, move |context, selections| {
         let (config, services) = (config.clone(), services.clone());
         async move {
             let packages =

@@ -94,7 +94,7 @@ pub struct Limits {
     pub retries: u32,
     /// How long one external program may run.
     pub timeout: Timeout,
-    /// The free space that must be there before a compose starts, and must stay.
+    /// The free space that must be there before a compose starts, and must stay: with less, no job begins that writes much.
     pub min_free: Size,
 }
 
