@@ -29,11 +29,11 @@ pub struct VariantRecord {
     /// Where its parts lie, relative to the compose's `compose` folder: by kind, then by architecture. An apt repository is one
     /// for all its architectures, so each of them has the same path.
     pub paths: BTreeMap<PathKind, BTreeMap<String, String>>,
-    /// `variant`, `optional`, `addon` or `layered-product`.
+    /// One of productmd's words. charmer writes `variant`, also for an optional one: its repository stands beside its parent's.
     #[serde(rename = "type")]
     pub variant_type: String,
     pub uid: String,
-    /// The ids of the variants inside it.
+    /// The ids of the variants inside it. Left out when there are none.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub variants: BTreeSet<String>,
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::names;
 use crate::config::problem::Report;
-use crate::config::schema::{Document, Ecosystem};
 use crate::config::schema::images::{Container, Image, ImageKind, Live};
+use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
 use crate::images::live;
@@ -76,12 +76,12 @@ fn check_possible(image: &Image, document: &Document, place: &Place, report: &mu
     for (position, arch) in image.arches_in(document).iter().enumerate().filter(|(_, arch)| !possible.contains(&arch.as_str())) {
         let message = format!("{} images cannot be made for `{arch}`", image.kind.name());
         let list = suggest::list(possible.iter().copied());
-        match &image.arches {
-            Some(_) => report.value(&here.item(position), message, format!("they can be made for {list}")),
-            None => {
-                let hint = format!("variant `{}` has this arch; with `arches` the image is made for some only: {list}", image.variant);
-                report.key(&place.key("kind"), message, hint);
-            }
+        if image.arches.is_some() {
+            report.value(&here.item(position), message, format!("they can be made for {list}"));
+        } else {
+            let hint =
+                format!("variant `{}` has this arch; with `arches` the image is made for some only: {list}", image.variant);
+            report.key(&place.key("kind"), message, hint);
         }
     }
 }
@@ -92,7 +92,11 @@ fn check_package(text: &str, ecosystem: Ecosystem, place: &Place, report: &mut R
     let is_word_of_seeds = matches!((name, arch), ("essential", None) | ("priority" | "source", Some(_)));
     if is_word_of_seeds || !is_package_name(name) {
         let message = format!("`{}` is not the name of a package", text.escape_debug());
-        report.value(place, message, "images are made of packages by name; globs, priorities and sources are for the seeds of variants");
+        report.value(
+            place,
+            message,
+            "images are made of packages by name; globs, priorities and sources are for the seeds of variants",
+        );
     } else {
         names::check_seed(text, ecosystem, place, report);
     }
