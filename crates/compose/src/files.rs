@@ -121,7 +121,8 @@ fn forget_partial_on_error(partial: &Path, result: io::Result<()>) -> io::Result
     result
 }
 
-fn partial_name(path: &Path) -> io::Result<PathBuf> {
+/// The name that a file has until it is complete, in the same folder.
+pub fn partial_name(path: &Path) -> io::Result<PathBuf> {
     let no_name = || io::Error::new(io::ErrorKind::InvalidInput, format!("'{}' has no file name", path.display()));
     let name = path.file_name().ok_or_else(no_name)?;
     Ok(path.with_file_name(format!(".{}.partial", name.to_string_lossy())))

@@ -263,6 +263,19 @@ fn a_choice_that_only_the_order_of_names_made_is_told() {
 }
 
 #[test]
+fn metadata_lead_to_the_files_whatever_variants_are_called() {
+    let harbour = Harbour::new();
+    harbour.configure(&[("Base", "compose")]);
+    let (_, compose) = harbour.compose(&[]);
+    let image = &compose.json("compose/metadata/images.json")["payload"]["images"]["compose"]["amd64"][0];
+    let paths = &compose.json("compose/metadata/composeinfo.json")["payload"]["variants"]["compose"]["paths"];
+    for path in [&image["path"], &paths["images"]["amd64"], &paths["repository"]["amd64"]] {
+        let path = path.as_str().unwrap();
+        assert!(path.starts_with("compose/") && compose.path("compose").join(path).exists(), "{path}");
+    }
+}
+
+#[test]
 fn what_nobody_signs_or_verifies_is_said() {
     let harbour = Harbour::new();
     harbour

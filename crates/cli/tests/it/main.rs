@@ -1,5 +1,6 @@
 //! The real binary as users meet it: what it prints, where, and how it exits.
 
+mod checks;
 mod compose;
 mod composes;
 mod configuration;
