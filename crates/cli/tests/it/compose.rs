@@ -233,6 +233,11 @@ fn composes_at_once_share_the_cache_and_have_names_of_their_own() {
     let mut ids: Vec<_> = composes(&harbour.path("composes")).into_iter().map(|root| Compose { root }.id()).collect();
     ids.sort();
     assert_eq!(ids.iter().map(|id| id.rsplit_once('.').unwrap().1).collect::<Vec<_>>(), ["0", "1", "2"]);
+    let mut fetched: Vec<_> = harbour.server().paths().into_iter().filter(|path| path.starts_with("/pool/")).collect();
+    let all = fetched.len();
+    fetched.sort();
+    fetched.dedup();
+    assert_eq!(all, fetched.len(), "what one fetches the others do not fetch again");
 }
 
 #[test]
@@ -286,6 +291,18 @@ fn what_nobody_signs_or_verifies_is_said() {
     );
     assert!(!compose.path("compose/Base/repository/dists/quay/InRelease").exists());
     assert!(compose.read("compose/metadata/charmer.lock").contains("\nTrusted: yes\n"), "the lock says so too");
+}
+
+#[test]
+fn what_nobody_verifies_is_said_of_composes_without_a_lock_too() {
+    let harbour = Harbour::new();
+    harbour.configure(&[("keyring = \"mirror/key/public.asc\"", "trusted = true")]);
+    let note = "note: taken without a signature, as the configuration says: mirror stable\n";
+    let (gathered, _) = harbour.compose(&["--only", "gather"]);
+    assert!(gathered.stdout.contains(note), "{gathered}");
+    harbour.server().clear();
+    let (doomed, _) = harbour.compose_into("composes", &[], 1);
+    assert!(doomed.stdout.contains(note), "{doomed}");
 }
 
 #[test]

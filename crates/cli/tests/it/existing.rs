@@ -35,6 +35,31 @@ fn why_shows_the_chain_from_a_seed() {
 }
 
 #[test]
+fn why_says_which_alternatives_cannot_be_installed() {
+    let harbour = Harbour::new();
+    harbour.add(
+        "Package: mailer\nDepends: exim4 | sendmail | postfix\n\nPackage: exim4\nDepends: libgone\n\n\
+         Package: sendmail\nConflicts: base-files\n\nPackage: postfix\n",
+    );
+    harbour.publish("2024-06-02");
+    harbour.configure(&[("seeds = [\"openssh-server\"]", "seeds = [\"mailer\"]")]);
+    let (_, compose) = harbour.compose(&["--only", "gather", "--only", "lock"]);
+    let postfix = harbour.charmer(&["why", compose.root(), "postfix", "--variant", "Server"]);
+    let chain = "  mailer 1.0 all  the seed mailer\n    postfix 1.0 all  Depends: exim4 | sendmail | postfix\
+                 ; not exim4_1.0_all, which cannot be installed: exim4_1.0_all Depends: libgone, which nothing answers\
+                 ; not sendmail_1.0_all, which cannot be installed: ";
+    assert!(postfix.stdout.contains(chain), "{postfix}");
+    assert!(postfix.stdout.contains("sendmail_1.0_all Conflicts: base-files, which base-files_1.0_amd64 is"), "{postfix}");
+    for name in ["exim4", "sendmail"] {
+        assert_eq!(harbour.charmer(&["why", compose.root(), name]).code, 1, "{name} is not there");
+    }
+    // The lock has neither of them, and leads to the same choice.
+    let lock = compose.path("compose/metadata/charmer.lock");
+    let (_, again) = harbour.compose(&["--lock", lock.to_str().unwrap(), "--only", "gather", "--only", "lock"]);
+    assert_eq!(compose.read("compose/metadata/charmer.lock"), again.read("compose/metadata/charmer.lock"));
+}
+
+#[test]
 fn verify_names_what_was_damaged() {
     let harbour = Harbour::new();
     let (_, compose) = harbour.compose(&[]);

@@ -152,11 +152,34 @@ fn an_archive_that_is_unsigned_or_expired_is_not_believed() {
 }
 
 #[test]
+fn an_index_is_read_in_another_compression_and_that_is_said() {
+    let harbour = Harbour::new();
+    let folder = "/dists/stable/main/binary-arm64";
+    harbour.server().remove_all(&format!("{folder}/by-hash"));
+    harbour.server().serve(&format!("{folder}/Packages.xz"), b"of tomorrow".to_vec());
+    let (ran, compose) = harbour.compose(&["--only", "lock"]);
+    assert_tells(
+        &ran,
+        &[
+            "1 warning\n  warning index: mirror stable: ",
+            &format!("{folder}/Packages.xz: it is not the file that the signed index lists: "),
+            "; main/binary-arm64/Packages.gz was read instead\n",
+            "hint: the mirror is being updated",
+        ],
+    );
+    assert!(compose.read("compose/metadata/charmer.lock").contains(" main/binary-arm64/Packages.gz\n"));
+
+    harbour.server().remove(&format!("{folder}/Packages.xz"));
+    let (ran, _) = harbour.compose(&["--only", "lock"]);
+    assert_tells(&ran, &[&format!("{folder}/Packages.xz: the server does not have it; main/binary-arm64/Packages.gz was read")]);
+}
+
+#[test]
 fn missing_stale_and_unlisted_indexes_are_three_errors() {
     let harbour = Harbour::new();
     let index = "/dists/stable/main/binary-arm64/Packages.xz";
     // As on a mirror without by-hash that is being updated: the name already has the next content.
-    harbour.server().remove_all("/dists/stable/main/binary-arm64/by-hash");
+    harbour.server().remove_all("/dists/stable/main/binary-arm64/");
     harbour.server().serve(index, b"of tomorrow".to_vec());
     let stale = harbour.doomed();
     assert_tells(

@@ -61,7 +61,7 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
             let parent: Vec<_> =
                 variant.parent.iter().map(|parent| selections[&(parent.clone(), name.clone())].required()).collect();
             let spec = (variant, &config.checks, config.overlays());
-            let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
+            let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).version(2).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
             let selection = graph.add_deliverable(job, (packages.set, checked, parent), move |context, (set, _, parent)| {
                 let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());

@@ -124,6 +124,18 @@ pub struct FetchError {
     pub cause: FetchFailure,
 }
 
+impl FetchError {
+    /// The server answers, but does not have this file: it may well have another one.
+    pub fn is_about_the_file(&self) -> bool {
+        self.cause == FetchFailure::Missing || self.is_stale()
+    }
+
+    /// The server has another file in its place.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.cause, FetchFailure::Stale(_))
+    }
+}
+
 /// Why a file was not fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchFailure {
@@ -285,18 +297,21 @@ impl Downloader {
             Claim::Ours(partial) => partial,
         };
         progress.already_there(partial.length());
-        let mut last = None;
+        let mut told: Option<FetchError> = None;
         for url in &request.urls {
             match self.fetch_from(url, &mut partial, request).await {
                 Ok(()) => {
                     progress.file_done();
                     return partial.finish().map_err(|error| request.cache_error(&error));
                 }
-                Err(error) if matches!(error.cause, FetchFailure::Missing | FetchFailure::Stale(_)) => last = Some(error),
+                // Another file in its place says more than none in another place.
+                Err(FetchError { cause: FetchFailure::Missing, .. }) if told.as_ref().is_some_and(FetchError::is_stale) => {}
+                Err(error) if error.is_about_the_file() => told = Some(error),
                 Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| request.error(FetchFailure::Missing)))
+        progress.file_given_up(partial.length(), request.size);
+        Err(told.unwrap_or_else(|| request.error(FetchFailure::Missing)))
     }
 
     /// Transfers until the file is whole and right.
