@@ -4,6 +4,7 @@
 //! [`dependency`] is what packages say of each other, and [`package`] is all that is known of one.
 
 pub mod arch;
+pub mod comps;
 pub mod dependency;
 pub mod package;
 pub mod version;
