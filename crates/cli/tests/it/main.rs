@@ -9,6 +9,7 @@ mod harbour;
 mod lock;
 mod mirror;
 mod plan;
+mod pungi_comps_filter;
 mod resume;
 mod reuse;
 mod usage;
