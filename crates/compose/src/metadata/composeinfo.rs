@@ -42,6 +42,9 @@ pub struct VariantRecord {
     /// Where its parts lie, relative to the compose's `compose` folder: by kind, then by architecture. An apt repository is one
     /// for all its architectures, so each of them has the same path.
     pub paths: BTreeMap<PathKind, BTreeMap<String, String>>,
+    /// Of a layered product, which is a release of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseRecord>,
     /// `variant`, `optional`, `addon` or `layered-product`.
     #[serde(rename = "type")]
     pub variant_type: String,
@@ -51,15 +54,24 @@ pub struct VariantRecord {
     pub variants: BTreeSet<String>,
 }
 
-/// The parts of a variant that productmd knows and that a compose of Debian packages has.
+/// The parts of a variant that productmd knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathKind {
+    DebugPackages,
+    DebugRepository,
+    DebugTree,
     Images,
     Isos,
+    Jigdos,
+    OsTree,
     Packages,
     Repository,
+    SourceIsos,
+    SourceJigdos,
+    SourcePackages,
     SourceRepository,
+    SourceTree,
 }
 
 #[derive(Serialize)]

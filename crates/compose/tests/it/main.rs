@@ -11,4 +11,5 @@ mod metadata;
 mod openpgp;
 mod plan;
 mod pungi_comps;
+mod pungi_metadata;
 mod repository;
