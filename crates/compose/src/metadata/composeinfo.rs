@@ -45,11 +45,12 @@ pub struct VariantRecord {
     /// Of a layered product, which is a release of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseRecord>,
-    /// `variant`, `optional`, `addon` or `layered-product`.
+    /// `variant`, `optional`, `addon` or `layered-product`. Composes of Debian packages have `variant` only, also for an optional one: its
+    /// repository stands beside its parent's.
     #[serde(rename = "type")]
     pub variant_type: String,
     pub uid: String,
-    /// The ids of the variants inside it.
+    /// The ids of the variants inside it. Left out when there are none.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub variants: BTreeSet<String>,
 }

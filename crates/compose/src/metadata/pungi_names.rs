@@ -1,7 +1,10 @@
 //! The names that Pungi gives: volume ids, image names, the latest link, the versions of images; with its words when it cannot.
 
-use super::names::{MILESTONES, VOLUME_ID_LIMIT};
+use super::names::{self, ComposeType, MILESTONES, ReleaseName};
 use super::python_format::{FormatError, Values, expand, list_of_texts};
+
+/// What ISO 9660 has room for.
+const VOLUME_ID_LIMIT: usize = 32;
 
 /// Why something has no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +78,19 @@ pub fn image_name(format: &str, values: &Values<'_>) -> Result<String, NameError
         values.insert("arch", "source".to_owned());
     }
     expand(format, &values).map_err(NameError::ImageNameFormat)
+}
+
+/// The beginning of a compose's id, which the number of its kind and day follows. `base` is the product that a layered one stands on.
+pub fn compose_id_prefix(
+    release: ReleaseName<'_>,
+    base: Option<ReleaseName<'_>>,
+    date: &str,
+    compose_type: ComposeType,
+) -> String {
+    match base {
+        None => names::compose_id_prefix(release, date, compose_type),
+        Some(base) => format!("{release}-{base}-{date}{}.", compose_type.suffix()),
+    }
 }
 
 /// The id that a layered product inside another compose goes by.
@@ -232,6 +248,17 @@ mod tests {
         assert_eq!(image_name(DEFAULT_IMAGE_NAME, &known).unwrap(), "H-1-S-source-dvd1.iso");
         let error = image_name("%(x)s", &known).unwrap_err();
         assert_eq!(error.to_string(), "Failed to create image name: unknown format element: 'x'");
+    }
+
+    #[test]
+    fn a_layered_compose_is_called_by_what_it_stands_on_too() {
+        let name = |short, version, release_type| ReleaseName { short, version, release_type };
+        let (storage, base) = (name("HS", "3.2.1", "updates"), name("Harbour", "1", "eus"));
+        let prefix = |base| compose_id_prefix(storage, base, "20260102", ComposeType::Test);
+        assert_eq!(prefix(Some(base)), "HS-3.2.1-updates-Harbour-1-eus-20260102.t.");
+        assert_eq!(prefix(None), "HS-3.2.1-updates-20260102.t.");
+        let product = layered_product_compose_id(("Atoll", "11.1"), ("HS", "3.2.1"), "20260102.t.0");
+        assert_eq!(product, "Atoll-11.1-HS-3-20260102.t.0");
     }
 
     #[test]
