@@ -14,6 +14,7 @@ pub mod index;
 pub mod installability;
 mod number_table;
 mod rows;
+pub mod rpm;
 pub mod seed;
 pub mod set;
 pub mod sources;

@@ -9,6 +9,9 @@ use super::{ComposeRecord, PRODUCTMD_VERSION, document};
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ImageRecord {
+    /// The other variants that it holds, when it holds several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_variants: Option<Vec<String>>,
     /// As Debian names it, when it is an image of Debian packages.
     pub arch: String,
     pub bootable: bool,
@@ -30,7 +33,20 @@ pub struct ImageRecord {
     /// `container` or `live`.
     #[serde(rename = "type")]
     pub image_type: String,
+    /// It holds several variants.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unified: bool,
     pub volume_id: Option<String>,
+}
+
+/// An image and where it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedImage {
+    /// The variant's uid.
+    pub variant: String,
+    /// The architecture that has it: an image of sources stands under each that the sources are for.
+    pub arch: String,
+    pub image: ImageRecord,
 }
 
 /// productmd's type and format for an image kind of the configuration; none for a kind that it has no word for.
@@ -51,11 +67,11 @@ struct Payload<'a> {
     images: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a ImageRecord>>>,
 }
 
-/// The text of `images.json`. Each image comes with its variant's uid.
-pub fn images_json(compose: &ComposeRecord, images: &[(String, ImageRecord)]) -> String {
+/// The text of `images.json`.
+pub fn images_json(compose: &ComposeRecord, images: &[ListedImage]) -> String {
     let mut by_variant: BTreeMap<&str, BTreeMap<&str, Vec<&ImageRecord>>> = BTreeMap::new();
-    for (variant, image) in images {
-        by_variant.entry(variant).or_default().entry(&image.arch).or_default().push(image);
+    for ListedImage { variant, arch, image } in images {
+        by_variant.entry(variant).or_default().entry(arch).or_default().push(image);
     }
     for images in by_variant.values_mut().flat_map(BTreeMap::values_mut) {
         images.sort_by(|left, right| left.path.cmp(&right.path));

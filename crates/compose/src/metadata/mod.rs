@@ -16,14 +16,24 @@
 //! - Types and formats of images are closed lists: see [`images::productmd_kind`].
 //!
 //! productmd has no word for Debian packages; `debs.json` follows the style of its `rpms.json`.
+//!
+//! A compose of RPM packages has besides: [`rpms`], [`modules`], [`extra_files`], and in each tree [`treeinfo`] and [`media`].
 
 pub mod checksums;
 pub mod composeinfo;
 pub mod debs;
+pub mod extra_files;
 pub mod images;
+pub mod media;
+pub mod modules;
 pub mod names;
 pub mod plan;
+pub mod pungi_names;
+pub mod python_format;
 pub mod reports;
+pub mod rpm_paths;
+pub mod rpms;
+pub mod treeinfo;
 
 use serde::Serialize;
 
@@ -63,11 +73,15 @@ struct Header {
 
 /// The file's text, laid out as productmd does it.
 fn document<T: Serialize>(kind: &'static str, version: &'static str, payload: &T) -> String {
-    let document = Document { header: Header { kind, version }, payload };
+    json(&Document { header: Header { kind, version }, payload })
+}
+
+/// JSON as productmd lays it out.
+fn json<T: Serialize>(value: &T) -> String {
     let mut bytes = Vec::new();
     let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, layout);
-    document.serialize(&mut serializer).expect("metadata serialises to memory");
+    value.serialize(&mut serializer).expect("metadata serialises to memory");
     bytes.push(b'\n');
     String::from_utf8(bytes).expect("JSON is UTF-8")
 }

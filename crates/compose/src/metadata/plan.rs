@@ -28,7 +28,7 @@ use super::ComposeRecord;
 use super::checksums::{ChecksumKind, Checksums, SIGNATURE_SUFFIX, checksum_files, checksums_of_file};
 use super::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
 use super::debs::{DebCategory, DebPlace, DebRecord, debs_json};
-use super::images::{ImageRecord, images_json, productmd_kind};
+use super::images::{ImageRecord, ListedImage, images_json, productmd_kind};
 
 /// An image under the name that users see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -242,10 +242,10 @@ pub fn plan(
             let images: Vec<&ShippedImage> = folders.iter().flat_map(|folder| &folder.images).collect();
             let variants: Vec<_> = config.variants.iter().map(|variant| variant_record(variant, &selections, &images)).collect();
             let texts = [
-                ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), &variants)),
+                ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), None, &variants)),
                 (
                     "images.json",
-                    images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>()),
+                    images_json(&compose, &images.iter().map(|image| listed_image(image, date.0)).collect::<Vec<_>>()),
                 ),
                 (
                     "debs.json",
@@ -267,6 +267,7 @@ fn release_record(config: &Config) -> ReleaseRecord {
     let release = &config.release;
     ReleaseRecord {
         internal: false,
+        is_layered: false,
         name: release.name.clone(),
         short: release.short.clone(),
         release_type: release.kind.name().to_owned(),
@@ -296,16 +297,18 @@ fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&Shipp
         id: variant.name.clone(),
         name: variant.title.clone(),
         paths,
+        release: None,
         variant_type: "variant".to_owned(),
         uid: variant.name.clone(),
         variants: BTreeSet::new(),
     }
 }
 
-fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
+fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
     let image = &shipped.image;
     let (image_type, format) = productmd_kind(&image.kind).unwrap_or((&image.kind, &image.format));
     let record = ImageRecord {
+        additional_variants: None,
         arch: image.arch.clone(),
         bootable: image.bootable,
         checksums: shipped.checksums.iter().map(|(kind, digest)| (kind.name().to_owned(), digest.clone())).collect(),
@@ -322,9 +325,10 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
             format!("{}-{}", image.variant, shipped.name)
         },
         image_type: image_type.to_owned(),
+        unified: false,
         volume_id: image.volume_id.clone(),
     };
-    (image.variant.clone(), record)
+    ListedImage { variant: image.variant.clone(), arch: image.arch.clone(), image: record }
 }
 
 fn deb_records(

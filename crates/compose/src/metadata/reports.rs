@@ -67,6 +67,37 @@ pub fn deliverables_json(outcomes: &[DeliverableOutcome]) -> String {
     text
 }
 
+/// What a compose tried to deliver, in the order in which it did: one deliverable can be named more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliverableNotes {
+    /// What may not fail.
+    pub required: Vec<Deliverable>,
+    /// What failed and may.
+    pub failed: Vec<Deliverable>,
+    /// What may fail.
+    pub attempted: Vec<Deliverable>,
+}
+
+type Notes<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a str, Option<&'a str>)>>;
+
+/// The text of `deliverables.json` as Pungi writes it.
+pub fn noted_deliverables_json(notes: &DeliverableNotes) -> String {
+    let report = BTreeMap::from([
+        ("attempted", by_kind(&notes.attempted)),
+        ("failed", by_kind(&notes.failed)),
+        ("required", by_kind(&notes.required)),
+    ]);
+    super::json(&report)
+}
+
+fn by_kind(deliverables: &[Deliverable]) -> Notes<'_> {
+    let mut kinds = Notes::new();
+    for Deliverable { kind, variant, arch, subvariant } in deliverables {
+        kinds.entry(kind).or_default().push((variant, arch, subvariant.as_deref()));
+    }
+    kinds
+}
+
 #[derive(Serialize)]
 struct Findings<'a> {
     compose: &'a ComposeRecord,

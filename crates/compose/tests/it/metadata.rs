@@ -7,7 +7,7 @@ use std::process::Command;
 
 use charmer_compose::metadata::ComposeRecord;
 use charmer_compose::metadata::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
-use charmer_compose::metadata::images::{ImageRecord, images_json, productmd_kind};
+use charmer_compose::metadata::images::{ImageRecord, ListedImage, images_json, productmd_kind};
 use charmer_compose::metadata::names::ComposeType;
 
 /// Loads a file, writes it again, and says so when the two differ; then says what productmd makes of paths and images.
@@ -37,6 +37,7 @@ fn compose() -> ComposeRecord {
 fn composeinfo(arches: &[&str]) -> String {
     let release = ReleaseRecord {
         internal: false,
+        is_layered: false,
         name: "Harbour Linux".into(),
         short: "harbour".into(),
         release_type: "ga".into(),
@@ -50,19 +51,21 @@ fn composeinfo(arches: &[&str]) -> String {
             id: id.into(),
             name: id.into(),
             paths: BTreeMap::from([(PathKind::Repository, repository)]),
+            release: None,
             variant_type: if parent.is_some() { "optional" } else { "variant" }.into(),
             uid,
             variants: children.iter().map(|child| (*child).to_owned()).collect::<BTreeSet<_>>(),
         }
     };
     let variants = [variant("Base", None, &[]), variant("Server", None, &["optional"]), variant("optional", Some("Server"), &[])];
-    composeinfo_json(&compose(), &release, &variants)
+    composeinfo_json(&compose(), &release, None, &variants)
 }
 
 fn images(arch: &str) -> String {
     let image = |kind: &str, path: &str, volume_id: Option<&str>| {
         let (image_type, format) = productmd_kind(kind).unwrap();
-        let record = ImageRecord {
+        let image = ImageRecord {
+            additional_variants: None,
             arch: arch.into(),
             bootable: volume_id.is_some(),
             checksums: BTreeMap::from([("sha256".to_owned(), "0".repeat(64))]),
@@ -75,16 +78,17 @@ fn images(arch: &str) -> String {
             size: 1000,
             subvariant: "Server".into(),
             image_type: image_type.into(),
+            unified: false,
             volume_id: volume_id.map(Into::into),
         };
-        ("Server".to_owned(), record)
+        ListedImage { variant: "Server".into(), arch: arch.into(), image }
     };
     let live = image("live", "Server/amd64/iso/harbour.iso", Some("harbour-13.1"));
     images_json(&compose(), &[image("container", "Server/amd64/images/harbour.ociarchive", None), live])
 }
 
 /// Python with productmd in an environment of its own; none where it cannot be had.
-fn productmd(folder: &Path) -> Option<std::path::PathBuf> {
+pub(crate) fn productmd(folder: &Path) -> Option<std::path::PathBuf> {
     let environment = folder.join("environment");
     let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).output().ok()?.status.success();
     let pip = environment.join("bin/pip");

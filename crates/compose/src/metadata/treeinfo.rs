@@ -1,0 +1,298 @@
+//! `.treeinfo`: what a tree holds, for installers. An INI file in productmd's form, version 1.2, with a section for older readers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::PRODUCTMD_VERSION;
+
+/// Everything that a `.treeinfo` says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TreeInfo {
+    pub release: TreeRelease,
+    /// The product that a layered product stands on.
+    pub base_product: Option<TreeRelease>,
+    /// `src` for a tree of sources.
+    pub arch: String,
+    /// What the tree can start besides its own arch: `xen`.
+    pub platforms: BTreeSet<String>,
+    /// Seconds since 1970.
+    pub build_timestamp: i64,
+    pub variants: Vec<TreeVariant>,
+    /// The uid of the variant that readers of the old form get to see; the first one by name if there is none.
+    pub main_variant: Option<String>,
+    pub general_names: GeneralNames,
+    pub boot: BootFiles,
+    /// Which disc of how many.
+    pub media: Option<(u32, u32)>,
+}
+
+/// What variants are called for readers of the old form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GeneralNames {
+    /// Their ids: in trees, whose files are made anew.
+    #[default]
+    Ids,
+    /// Their uids: on ISOs, whose files productmd has read from those of trees.
+    Uids,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TreeRelease {
+    pub name: String,
+    pub short: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TreeVariant {
+    pub id: String,
+    pub uid: String,
+    pub name: String,
+    /// `variant`, `optional`, `addon` or `layered-product`.
+    pub kind: String,
+    /// Relative to the tree.
+    pub packages: String,
+    /// Relative to the tree.
+    pub repository: String,
+    /// The addons inside it.
+    pub addons: Vec<TreeVariant>,
+}
+
+/// What a tree starts from. Paths are relative to the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BootFiles {
+    /// `sha256:...` by path.
+    pub checksums: BTreeMap<String, String>,
+    /// Paths by platform and by what they are: `kernel`, `initrd`, `boot.iso`.
+    pub images: BTreeMap<String, BTreeMap<String, String>>,
+    /// The system that the installer runs in.
+    pub main_image: Option<String>,
+    pub install_image: Option<String>,
+}
+
+/// Why a `.treeinfo` cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TreeInfoError {
+    #[error("line {0}: neither a section nor 'key = value'")]
+    UnknownLine(usize),
+    #[error("line {0}: a value outside of any section")]
+    NoSection(usize),
+    #[error("[{section}] {key}: the path '{path}' leaves the tree")]
+    PathOutside { section: String, key: String, path: String },
+}
+
+/// Keys and values by section.
+type Sections = BTreeMap<String, BTreeMap<String, String>>;
+
+impl TreeInfo {
+    /// The text of the file: sections and keys are sorted.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (section, values) in self.sections() {
+            writeln!(text, "[{section}]").expect("memory takes it");
+            for (key, value) in values {
+                writeln!(text, "{key} = {}", value.replace('\n', "\n\t")).expect("memory takes it");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn sections(&self) -> Sections {
+        let mut sections = Sections::new();
+        let mut add = |name: &str, values: Vec<(&str, String)>| {
+            let values = values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            sections.insert(name.to_owned(), values);
+        };
+        add("header", vec![("type", "productmd.treeinfo".to_owned()), ("version", PRODUCTMD_VERSION.to_owned())]);
+        let mut release = self.release.values();
+        if let Some(base_product) = &self.base_product {
+            release.push(("is_layered", "true".to_owned()));
+            add("base_product", base_product.values());
+        }
+        add("release", release);
+        add(
+            "tree",
+            vec![
+                ("arch", self.arch.clone()),
+                ("build_timestamp", self.build_timestamp.to_string()),
+                ("platforms", self.all_platforms()),
+                ("variants", sorted_list(self.variants.iter().map(|variant| &variant.uid))),
+            ],
+        );
+        for variant in &self.variants {
+            add(&format!("variant-{}", variant.uid), variant.values(None));
+            for addon in &variant.addons {
+                add(&format!("addon-{}", addon.uid), addon.values(Some(&variant.uid)));
+            }
+        }
+        if let Some((number, count)) = self.media {
+            add("media", vec![("discnum", number.to_string()), ("totaldiscs", count.to_string())]);
+        }
+        add("general", self.general());
+        self.boot.add_to(&mut sections);
+        sections
+    }
+
+    /// What readers from before productmd look for.
+    fn general(&self) -> Vec<(&'static str, String)> {
+        let TreeRelease { name, version, .. } = &self.release;
+        let name_of = |variant: &&TreeVariant| match self.general_names {
+            GeneralNames::Ids => variant.id.clone(),
+            GeneralNames::Uids => variant.uid.clone(),
+        };
+        let names: BTreeSet<String> = self.variants.iter().map(|variant| name_of(&variant)).collect();
+        let mut values = vec![
+            ("; WARNING.0", "This section provides compatibility with pre-productmd treeinfos.".to_owned()),
+            ("; WARNING.1", "Read productmd documentation for details about new format.".to_owned()),
+            ("name", format!("{name} {version}")),
+            ("family", name.clone()),
+            ("version", version.clone()),
+            ("arch", self.arch.clone()),
+            ("platforms", self.all_platforms()),
+            ("timestamp", self.build_timestamp.to_string()),
+            ("variants", sorted_list(names.iter())),
+        ];
+        let main = match &self.main_variant {
+            Some(main) => self.variants.iter().find(|variant| variant.uid == *main),
+            None => self.variants.iter().min_by_key(name_of),
+        };
+        if let Some(main) = main {
+            values.extend([
+                ("variant", name_of(&main)),
+                ("packagedir", main.packages.clone()),
+                ("repository", main.repository.clone()),
+            ]);
+        }
+        values
+    }
+
+    fn all_platforms(&self) -> String {
+        sorted_list(self.platforms.iter().chain(self.boot.images.keys()).chain([&self.arch]))
+    }
+}
+
+impl TreeRelease {
+    fn values(&self) -> Vec<(&'static str, String)> {
+        vec![("name", self.name.clone()), ("short", self.short.clone()), ("version", self.version.clone())]
+    }
+}
+
+impl TreeVariant {
+    fn values(&self, parent: Option<&str>) -> Vec<(&'static str, String)> {
+        let mut values = vec![
+            ("id", self.id.clone()),
+            ("uid", self.uid.clone()),
+            ("name", self.name.clone()),
+            ("type", self.kind.clone()),
+            ("packages", self.packages.clone()),
+            ("repository", self.repository.clone()),
+        ];
+        if let Some(parent) = parent {
+            values.push(("parent", parent.to_owned()));
+        }
+        if !self.addons.is_empty() {
+            values.push(("addons", sorted_list(self.addons.iter().map(|addon| &addon.uid))));
+        }
+        values
+    }
+}
+
+fn sorted_list<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: BTreeSet<&str> = names.map(String::as_str).collect();
+    names.into_iter().collect::<Vec<_>>().join(",")
+}
+
+impl BootFiles {
+    /// What the `.treeinfo` of an installer's builder says. Sections that are of no interest here are passed over.
+    pub fn read(text: &str) -> Result<BootFiles, TreeInfoError> {
+        let mut files = BootFiles::default();
+        for (section, values) in read_sections(text)? {
+            let is_checksums = section == "checksums";
+            for (key, value) in &values {
+                let path = if is_checksums { key } else { value };
+                let names_file = is_checksums || section == "stage2" || section.starts_with("images-");
+                if names_file && !stays_inside(path) {
+                    return Err(TreeInfoError::PathOutside { section, key: key.clone(), path: path.clone() });
+                }
+            }
+            if is_checksums {
+                files.checksums = values;
+            } else if section == "stage2" {
+                files.main_image = values.get("mainimage").cloned();
+                files.install_image = values.get("instimage").cloned();
+            } else if let Some(platform) = section.strip_prefix("images-") {
+                files.images.insert(platform.to_owned(), values);
+            }
+        }
+        Ok(files)
+    }
+
+    fn add_to(&self, sections: &mut Sections) {
+        if !self.checksums.is_empty() {
+            sections.insert("checksums".to_owned(), self.checksums.clone());
+        }
+        for (platform, images) in &self.images {
+            sections.insert(format!("images-{platform}"), images.clone());
+        }
+        let stage2 = [("mainimage", &self.main_image), ("instimage", &self.install_image)];
+        let stage2: BTreeMap<String, String> =
+            stage2.into_iter().filter_map(|(key, path)| Some((key.to_owned(), path.clone()?))).collect();
+        if !stage2.is_empty() {
+            sections.insert("stage2".to_owned(), stage2);
+        }
+    }
+}
+
+fn stays_inside(path: &str) -> bool {
+    !path.starts_with('/') && !path.contains(['\0', '\n']) && path.split('/').all(|part| !part.is_empty() && part != "..")
+}
+
+/// Comments and empty lines are passed over.
+fn read_sections(text: &str) -> Result<Sections, TreeInfoError> {
+    let mut sections = Sections::new();
+    let mut section: Option<String> = None;
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with([';', '#']) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            sections.entry(name.to_owned()).or_default();
+            section = Some(name.to_owned());
+            continue;
+        }
+        let (key, value) = line.split_once(['=', ':']).ok_or(TreeInfoError::UnknownLine(number))?;
+        let section = section.as_ref().ok_or(TreeInfoError::NoSection(number))?;
+        sections.entry(section.clone()).or_default().insert(key.trim().to_owned(), value.trim().to_owned());
+    }
+    Ok(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boot_files_of_an_installer_are_taken_over() {
+        let text = "[general]\nname: x\n; comment\n\n[images-x86_64]\nkernel = images/pxeboot/vmlinuz\n\n[images-xen]\nkernel = xen/vmlinuz\n\n\
+                    [stage2]\nmainimage = images/install.img\n\n[checksums]\nimages/install.img = sha256:00\n";
+        let boot = BootFiles::read(text).unwrap();
+        assert_eq!(boot.main_image.as_deref(), Some("images/install.img"));
+        let tree = TreeInfo { arch: "x86_64".to_owned(), boot: boot.clone(), ..TreeInfo::default() };
+        let written = tree.text();
+        assert!(written.contains("platforms = x86_64,xen\n"), "{written}");
+        assert_eq!(BootFiles::read(&written).unwrap(), boot);
+    }
+
+    #[test]
+    fn hostile_treeinfos_are_refused() {
+        for text in
+            ["[stage2]\nmainimage = ../../etc/passwd\n", "[checksums]\n/etc/passwd = sha256:0\n", "[images-x]\nkernel = a//b\n"]
+        {
+            assert!(matches!(BootFiles::read(text), Err(TreeInfoError::PathOutside { .. })), "{text}");
+        }
+        assert_eq!(BootFiles::read("a = b"), Err(TreeInfoError::NoSection(1)));
+        assert_eq!(BootFiles::read("[a]\nword"), Err(TreeInfoError::UnknownLine(2)));
+    }
+}
