@@ -84,6 +84,7 @@ fn plan_image(
             .tools(&tools)
             .weight(Weight::new(1, 1024))
             .estimate(60.0)
+            .writes_much()
             .failable(image.failable);
         let (config, services, image, kind) = (config.clone(), services.clone(), image.clone(), kind.clone());
         graph.add_deliverable(job, trees, move |context, trees| {
@@ -101,6 +102,7 @@ fn plan_image(
         .tools(&tools)
         .weight(Weight::new(2, 1024))
         .estimate(40.0)
+        .writes_much()
         .failable(image.failable);
     let of_job = image.clone();
     let made = graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
@@ -215,10 +217,8 @@ fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
             reference: reference(&image.variant, &release.version),
             title: format!("{} {}", release.name, image.variant),
             version: release.version.clone(),
-            revision: None,
             vendor: Some(release.vendor().to_owned()),
             url: release.url.clone(),
-            source: None,
             labels: container.labels.clone(),
             entrypoint: container.entrypoint.clone(),
             command: container.cmd.clone(),

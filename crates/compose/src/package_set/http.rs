@@ -21,9 +21,14 @@ use super::rate::RateLimit;
 const MAX_REDIRECTS: usize = 5;
 const USER_AGENT: &str = concat!("charmer/", env!("CARGO_PKG_VERSION"));
 
-/// Connections, and what all transfers over them share.
+/// Connections to servers, kept open between transfers. Making them reads the machine's certificate authorities; cloning them costs
+/// nothing.
+#[derive(Debug, Clone)]
+pub struct Connections(reqwest::Client);
+
+/// Connections, and what the transfers of one downloader share.
 pub(super) struct Client {
-    connections: reqwest::Client,
+    connections: Connections,
     stall: Duration,
     rate: Option<RateLimit>,
     progress: Arc<Progress>,
@@ -46,13 +51,9 @@ pub(super) enum News {
     Content { bytes: Vec<u8>, etag: Option<String>, last_modified: Option<String> },
 }
 
-impl Client {
-    pub(super) fn new(
-        limits: &Limits,
-        proxy: Option<&str>,
-        rate: Option<RateLimit>,
-        progress: Arc<Progress>,
-    ) -> Result<Self, String> {
+impl Connections {
+    /// Fails when the proxy's address is none.
+    pub fn new(limits: &Limits, proxy: Option<&str>) -> Result<Self, String> {
         // It fails only when a provider is set already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let proxy = proxy.map(reqwest::Proxy::all).transpose().map_err(|error| error_chain(&error))?;
@@ -70,7 +71,13 @@ impl Client {
         // Without any certificate authority on the machine, http must work all the same; https then trusts nobody.
         let connections =
             builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
-        Ok(Self { connections, stall: limits.stall_timeout, rate, progress })
+        Ok(Self(connections))
+    }
+}
+
+impl Client {
+    pub(super) fn new(connections: Connections, stall: Duration, rate: Option<RateLimit>, progress: Arc<Progress>) -> Self {
+        Self { connections, stall, rate, progress }
     }
 
     /// Transfers what is missing of a file of known size. Not a byte more than that is taken.
@@ -139,7 +146,7 @@ impl Client {
     }
 
     async fn ask(&self, url: &Url, headers: HeaderMap) -> Result<Response, Failed> {
-        let sent = self.connections.get(url.clone()).headers(headers).send();
+        let sent = self.connections.0.get(url.clone()).headers(headers).send();
         match tokio::time::timeout(self.stall, sent).await {
             Ok(answer) => answer.map_err(request_failure),
             Err(_) => Err(self.stalled()),

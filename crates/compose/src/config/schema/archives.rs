@@ -34,17 +34,16 @@ pub struct Archive {
     pub overlay: Option<PathBuf>,
     /// The pin priority. Of two versions of a package the one with the higher priority is taken, and at the same
     /// priority the higher version: the rule of apt_preferences(5), for priorities from 1 to 1000.
-    #[serde(default = "default_priority")]
+    ///
+    /// Without this it is apt's: 500, or less for a suite that says it is not to be taken from by itself, as
+    /// `trixie-backports` does: 100 with `ButAutomaticUpgrades`, else 1.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
-    pub priority: i32,
+    pub priority: Option<i32>,
     /// The arches to read; without this those of the variants, and of seeds such as `libc6:i386`.
     #[serde(default)]
     pub arches: Option<Vec<String>>,
     /// Packages of this archive satisfy dependencies but are put into no repository: users get them from the archive itself.
     #[serde(default)]
     pub lookaside: bool,
-}
-
-const fn default_priority() -> i32 {
-    500
 }
