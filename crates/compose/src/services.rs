@@ -13,8 +13,9 @@ use crate::engine::event::Unit;
 use crate::engine::{JobContext, JobError};
 use crate::openpgp::{Signer, SigningError};
 use crate::package_set::cache::Cache;
-use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options};
+use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options, Proxies};
 use crate::package_set::progress::Progress;
+use crate::session::Surroundings;
 
 /// How often a download's progress is looked at.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(300);
@@ -33,10 +34,17 @@ pub struct Services {
     pub now: SystemTime,
     /// Opened by the first download.
     connections: Arc<OnceLock<Connections>>,
+    proxies: Proxies,
 }
 
 impl Services {
-    pub fn new(config: &Config, cache: PathBuf, offline: bool, mirrors: Result<HostMirrors, String>, now: SystemTime) -> Self {
+    pub fn new(
+        config: &Config,
+        cache: PathBuf,
+        offline: bool,
+        mirrors: Result<HostMirrors, String>,
+        surroundings: &Surroundings,
+    ) -> Self {
         let limits = &config.limits;
         let download_limits = Limits {
             connections: usize::try_from(limits.connections).unwrap_or(1),
@@ -44,7 +52,16 @@ impl Services {
             attempts: limits.retries + 1,
             ..Limits::default()
         };
-        Self { cache, offline, mirrors, download_limits, signing: config.signing.clone(), now, connections: Arc::default() }
+        Self {
+            cache,
+            offline,
+            mirrors,
+            download_limits,
+            signing: config.signing.clone(),
+            now: surroundings.now,
+            connections: Arc::default(),
+            proxies: surroundings.proxies.clone(),
+        }
     }
 
     pub fn open_cache(&self) -> Result<Cache, JobError> {
@@ -110,7 +127,7 @@ impl Services {
         if let Some(connections) = self.connections.get() {
             return Ok(connections.clone());
         }
-        let opened = Connections::new(&self.download_limits, None).map_err(JobError::new)?;
+        let opened = Connections::new(&self.download_limits, &self.proxies).map_err(JobError::new)?;
         Ok(self.connections.get_or_init(|| opened).clone())
     }
 

@@ -46,7 +46,12 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 pub(super) fn surroundings(environment: &Environment) -> Surroundings {
-    Surroundings { path: environment.path.clone(), now: SystemTime::now(), apt_folder: "/etc/apt".into() }
+    Surroundings {
+        path: environment.path.clone(),
+        now: SystemTime::now(),
+        apt_folder: "/etc/apt".into(),
+        proxies: environment.proxies.clone(),
+    }
 }
 
 pub(super) fn run_options(

@@ -487,3 +487,19 @@ fn a_doomed_compose_has_its_reports() {
         assert!(root.join("compose/metadata").join(report).is_file(), "{report}");
     }
 }
+
+#[test]
+fn requests_go_through_the_proxy_of_the_environment_and_around_it_where_it_says_so() {
+    let harbour = Harbour::new();
+    let compose = |variables: &[(&str, &str)]| {
+        let mut command = harbour.command(&["compose", "harbour.toml", "--target-dir", "composes"]);
+        Ran::of(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    // Nobody listens there.
+    let proxy = ("http_proxy", "http://127.0.0.1:1");
+    let ran = compose(&[proxy]);
+    assert_eq!(ran.code, 1, "{ran}");
+    assert_tells(&ran, &["/dists/stable/InRelease"]);
+    assert_eq!(compose(&[proxy, ("no_proxy", "localhost,127.0.0.1")]).code, 0);
+    assert_tells(&compose(&[("http_proxy", "no proxy")]), &["the proxy \"no proxy\" cannot be used"]);
+}

@@ -5,6 +5,7 @@ use charmer_testkit::deb::debs_from_text;
 use super::harbour::{Compose, Harbour};
 
 const SERVER: &str = "seeds = [\"openssh-server\"]";
+const NO_SOURCES: (&str, &str) = ("[limits]", "[gather]\nsources = \"none\"\n\n[limits]");
 
 impl Harbour {
     /// A compose as far as its lock and its repositories, from a mirror with more packages.
@@ -67,6 +68,7 @@ fn a_lookaside_archive_answers_and_is_not_shipped() {
         ("seeds = [\"essential\", \"apt\", \"harbour-release\"]", "seeds = [\"harbour-release\"]"),
         (SERVER, "seeds = [\"harbour-tools\"]"),
         ("seeds = [\"htop\"]", "seeds = [\"harbour-extra\"]"),
+        NO_SOURCES,
     ]);
     let (ran, compose) = harbour.compose(&["--skip", "rootfs"]);
     assert_eq!(compose.packages("Server", "arm64"), ["harbour-release_1.0_all", "harbour-tools_1.0_all"]);
@@ -89,9 +91,9 @@ fn a_suite_that_is_not_automatic_is_taken_from_only_when_told_to() {
     let harbour = Harbour::new();
     debs_from_text("Package: libssl3\nVersion: 3.0\nArchitecture: amd64\n", &harbour.path("overlay"));
     debs_from_text("Package: libssl3\nVersion: 3.0\nArchitecture: arm64\n", &harbour.path("overlay"));
-    let no_own_priority = ("priority = 990\n", "");
+    let own_packages = [("priority = 990\n", ""), NO_SOURCES];
     let libssl = |more: &[(&str, &str)]| {
-        harbour.configure(&[&[no_own_priority][..], more].concat());
+        harbour.configure(&[&own_packages[..], more].concat());
         let (_, compose) = harbour.compose(&["--skip", "rootfs"]);
         compose.packages("Server", "amd64").into_iter().find(|package| package.starts_with("libssl3_")).unwrap()
     };
@@ -103,4 +105,20 @@ fn a_suite_that_is_not_automatic_is_taken_from_only_when_told_to() {
         let wanted = ("suites = [\"stable\"]", "suites = [\"stable\"]\npriority = 500");
         assert_eq!(libssl(&[wanted]), "libssl3_3.5.0_amd64", "the configuration wins over {more:?}");
     }
+}
+
+#[test]
+fn a_lock_is_not_asked_again_what_can_be_installed() {
+    let harbour = Harbour::new();
+    // Of all that the archive has, `uno` can be installed with `core`; of what the selection has, only with what excludes it.
+    let compose = harbour.with(
+        "Package: desktop\nRecommends: uno\n\nPackage: uno\nDepends: core-nogui | core\n\n\
+         Package: core-nogui\nConflicts: uno\n\nPackage: core\n",
+        &[(SERVER, "seeds = [\"desktop\"]\nrecommends = true"), ("[limits]", "[checks]\ninstallability = \"warn\"\n\n[limits]")],
+    );
+    assert_eq!(server(&compose, "amd64"), ["core-nogui", "desktop", "uno"]);
+    let lock = compose.path("compose/metadata/charmer.lock");
+    fs_err::copy(&lock, harbour.path("charmer.lock")).unwrap();
+    let (_, again) = harbour.compose(&["--skip", "rootfs", "--locked"]);
+    assert_eq!(again.read("compose/metadata/charmer.lock"), fs_err::read_to_string(&lock).unwrap());
 }

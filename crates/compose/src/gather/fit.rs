@@ -41,7 +41,7 @@ pub fn check(lock: &Lock, config: &Config, exact: bool) -> Result<(), Misfit> {
             if variant.parent.is_some() && parent.is_none() {
                 continue;
             }
-            let selected = select(&set, &Question::of(config, variant, arch, parent));
+            let selected = select(&set, &Question::of(config, variant, arch, parent, true));
             let (selection, findings) = selected.map_err(|error| Misfit(vec![error.to_string()]))?;
             let lines = fatal(&findings);
             if lines.is_empty() {

@@ -67,7 +67,7 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
                 let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
                 async move {
                     let running = context.clone();
-                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
+                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first(), from_lock);
                     let gathered = context.blocking(work).await;
                     gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
                 }
@@ -85,10 +85,11 @@ fn gather(
     arch: &str,
     set: &PackageSet,
     parent: Option<&Selection>,
+    from_lock: bool,
 ) -> Result<Selection, JobError> {
     let arch = variant.arch(arch).expect("a job is planned for an arch that the variant has");
     let (selection, findings) =
-        select(set, &Question::of(config, variant, arch, parent)).map_err(|error| JobError::caused(&error))?;
+        select(set, &Question::of(config, variant, arch, parent, from_lock)).map_err(|error| JobError::caused(&error))?;
     context.report(findings)?;
     Ok(selection)
 }

@@ -34,11 +34,19 @@ pub struct Question<'a> {
     pub own: BTreeSet<String>,
     pub parent: Option<&'a Selection>,
     pub checks: &'a Checks,
+    /// The set holds a lock's packages and no others.
+    pub from_lock: bool,
 }
 
 impl<'a> Question<'a> {
     /// What the configuration asks for.
-    pub fn of(config: &'a Config, variant: &'a Variant, arch: &'a VariantArch, parent: Option<&'a Selection>) -> Self {
+    pub fn of(
+        config: &'a Config,
+        variant: &'a Variant,
+        arch: &'a VariantArch,
+        parent: Option<&'a Selection>,
+        from_lock: bool,
+    ) -> Self {
         Self {
             variant: &variant.name,
             arch,
@@ -48,6 +56,7 @@ impl<'a> Question<'a> {
             own: config.overlays(),
             parent,
             checks: &config.checks,
+            from_lock,
         }
     }
 }
@@ -61,7 +70,10 @@ pub struct BadWords(Vec<String>);
 pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, Vec<Finding>), BadWords> {
     let available = parents_packages(set, question);
     let mut request = request(question.arch, available)?;
-    request.broken = of_arch(set, &question.arch.arch).iter().map(|broken| broken.package).collect();
+    // A lock's packages were chosen with all that the archives had in view; by themselves they may lack what would install them.
+    if !question.from_lock {
+        request.broken = of_arch(set, &question.arch.arch).iter().map(|broken| broken.package).collect();
+    }
     let closure = closure::close(set, &request);
     let mut findings = findings::of_closure(set, &closure, question);
 
@@ -286,6 +298,7 @@ mod tests {
             own: BTreeSet::new(),
             parent: None,
             checks: &Checks::default(),
+            from_lock: false,
         };
         let (selection, findings) = select(set, &question).unwrap();
         let packages = selection.packages.into_iter().map(|selected| (selected.package.name.clone(), selected.reason));

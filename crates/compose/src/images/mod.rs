@@ -115,11 +115,6 @@ impl ImageKind {
         }
     }
 
-    /// The programs that building it needs, with the root file system's own.
-    pub fn required_programs(&self) -> impl Iterator<Item = RequiredProgram> {
-        rootfs::PROGRAMS.iter().copied().chain(self.own_programs())
-    }
-
     /// The programs that make it of a root file system.
     pub fn own_programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let own: &[&[RequiredProgram]] = match self {

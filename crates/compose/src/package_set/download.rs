@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{Cache, Partial, Remembered};
-pub use super::http::Connections;
 use super::http::{Client, Failed, News};
+pub use super::http::{Connections, Proxies};
 use super::progress::Progress;
 use super::rate::RateLimit;
 use crate::digest::Sha256;
@@ -60,10 +60,8 @@ impl Default for Limits {
 #[derive(Default)]
 pub struct Options {
     pub limits: Limits,
-    /// Those of other downloaders, which then need not be made anew; they come with their own proxy.
+    /// Those of other downloaders, with their proxies; without this new ones that know of none.
     pub connections: Option<Connections>,
-    /// The proxy for everything, if there is one: `http://host:port`.
-    pub proxy: Option<String>,
     /// Nothing but the cache and local files are read.
     pub offline: bool,
     /// Files of the cache are read and compared with their digest before they are used.
@@ -203,15 +201,13 @@ impl std::fmt::Debug for Downloader {
 }
 
 impl Downloader {
-    /// Fails when the proxy's address is none.
+    /// Fails when no connections can be set up at all.
     pub fn new(options: Options) -> Result<Self, FetchError> {
         let rate = options.limits.download_rate.map(RateLimit::new);
         let connections = match &options.connections {
             Some(connections) => connections.clone(),
-            None => Connections::new(&options.limits, options.proxy.as_deref()).map_err(|reason| FetchError {
-                url: options.proxy.clone().unwrap_or_default(),
-                cause: FetchFailure::Untrusted(reason),
-            })?,
+            None => Connections::new(&options.limits, &Proxies::default())
+                .map_err(|reason| FetchError { url: String::new(), cause: FetchFailure::Untrusted(reason) })?,
         };
         let client = Client::new(connections, options.limits.stall_timeout, rate, options.progress.clone());
         let slots = Arc::new(Semaphore::new(options.limits.connections.max(1)));

@@ -31,6 +31,7 @@ use crate::gather::fit::{self, Misfit};
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{ComposeType, Label, ReleaseName};
+use crate::package_set::download::Proxies;
 use crate::package_set::lock::{Lock, LockError};
 use crate::package_set::plan::PackageSource;
 use crate::plan::{Wanted, plan};
@@ -51,6 +52,7 @@ pub struct Surroundings {
     pub now: SystemTime,
     /// Where apt keeps its sources: `/etc/apt`.
     pub apt_folder: PathBuf,
+    pub proxies: Proxies,
 }
 
 /// What a new compose is to be.
@@ -266,7 +268,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
 
 fn services(config: &Config, run: &RunOptions, surroundings: &Surroundings) -> Arc<Services> {
     let mirrors = host_mirrors(&surroundings.apt_folder).map_err(|error| error.to_string());
-    Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings.now))
+    Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings))
 }
 
 /// What jobs may take of this machine together.

@@ -53,7 +53,7 @@ pub async fn check(
     let mut lacks = Vec::new();
     let phases: BTreeSet<Phase> = graph.jobs().iter().map(|planned| planned.job.phase).collect();
     if phases.contains(&Phase::Rootfs) {
-        lacks.extend(missing_programs(required_programs(config), &surroundings.path));
+        lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
         lacks.extend(unfit_for_images(target));
     }

@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// What `mirror` is where neither it nor `overlay` is given.
+pub const HOST: &str = "host";
+
 /// Where packages come from: a mirror of an archive, or a folder with packages of your own (an overlay).
 ///
-/// Exactly one of `mirror` and `overlay` is given.
+/// It is the mirror that this machine's apt sources name unless `mirror` or `overlay` says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Archive {
     /// The base URL of the mirror: `https://mirror.example.org/debian`; what follows in it is `dists/` and `pool/`.
     ///
     /// `host` is the mirror that this machine's apt sources name for Debian, and `host-security` the one they name for its
-    /// security updates.
+    /// security updates. Without this, and without `overlay`, it is `host`.
     #[serde(default)]
     pub mirror: Option<String>,
     /// The suites to read, by codename: `["trixie", "trixie-updates"]`. Only for a mirror, which needs at least one.
