@@ -21,21 +21,13 @@ pub struct GlobError(String);
 
 impl Glob {
     pub fn parse(text: &str) -> Result<Glob, GlobError> {
-        let mut tokens = Vec::new();
-        let mut characters = text.chars();
-        while let Some(character) = characters.next() {
-            tokens.push(match character {
-                '*' => Token::Run,
-                '?' => Token::One,
-                '[' => {
-                    let (list, rest) = characters.as_str().split_once(']').ok_or_else(|| GlobError(text.to_owned()))?;
-                    characters = rest.chars();
-                    read_list(list)
-                }
-                other => Token::Character(other),
-            });
-        }
-        Ok(Glob { text: text.to_owned(), tokens })
+        let (tokens, closed) = read_tokens(text);
+        if closed { Ok(Glob { text: text.to_owned(), tokens }) } else { Err(GlobError(text.to_owned())) }
+    }
+
+    /// As Python's `fnmatch` has it: a bracket that is never closed stands for itself.
+    pub fn lenient(text: &str) -> Glob {
+        Glob { text: text.to_owned(), tokens: read_tokens(text).0 }
     }
 
     /// Whether it matches one name only, the one it is.
@@ -77,6 +69,31 @@ impl Glob {
     }
 }
 
+/// Also says whether all brackets are closed.
+fn read_tokens(text: &str) -> (Vec<Token>, bool) {
+    let mut tokens = Vec::new();
+    let mut all_closed = true;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        tokens.push(match character {
+            '*' => Token::Run,
+            '?' => Token::One,
+            '[' => match characters.as_str().split_once(']') {
+                Some((list, rest)) => {
+                    characters = rest.chars();
+                    read_list(list)
+                }
+                None => {
+                    all_closed = false;
+                    Token::Character('[')
+                }
+            },
+            other => Token::Character(other),
+        });
+    }
+    (tokens, all_closed)
+}
+
 fn read_list(list: &str) -> Token {
     let (negated, list) = match list.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),
@@ -110,6 +127,13 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bracket_that_is_never_closed_stands_for_itself_if_that_is_wanted() {
+        assert!(Glob::parse("a[bc*").is_err());
+        let glob = Glob::lenient("[ab]-[x*");
+        assert!(glob.matches("a-[xyz") && !glob.matches("a-x"));
+    }
 
     #[test]
     fn matches_as_shells_do() {
