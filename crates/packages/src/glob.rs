@@ -78,16 +78,15 @@ fn read_tokens(text: &str) -> (Vec<Token>, bool) {
         tokens.push(match character {
             '*' => Token::Run,
             '?' => Token::One,
-            '[' => match characters.as_str().split_once(']') {
-                Some((list, rest)) => {
+            '[' => {
+                if let Some((list, rest)) = characters.as_str().split_once(']') {
                     characters = rest.chars();
                     read_list(list)
-                }
-                None => {
+                } else {
                     all_closed = false;
                     Token::Character('[')
                 }
-            },
+            }
             other => Token::Character(other),
         });
     }

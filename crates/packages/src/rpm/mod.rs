@@ -2,11 +2,12 @@
 //!
 //! Pure: compressed files are unpacked by the caller. In reading order: [`version`] and [`arch`] are the orders and tables,
 //! [`dependency`] is what packages say of each other, and [`package`] is all that is known of one; [`repodata`] and [`comps`] are
-//! the files of a repository.
+//! the files of a repository; [`gather`] selects what a request needs.
 
 pub mod arch;
 pub mod comps;
 pub mod dependency;
+pub mod gather;
 pub mod package;
 pub mod repodata;
 pub mod version;
