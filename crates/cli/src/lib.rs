@@ -5,6 +5,7 @@
 //! events and plans: they decide nothing about a compose.
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::Parser as _;
 
@@ -13,6 +14,7 @@ pub mod environment;
 pub mod exit;
 
 pub mod commands;
+mod pungi;
 
 pub mod plan_view;
 pub mod progress;
@@ -28,7 +30,13 @@ use environment::Environment;
 use exit::Exit;
 
 /// The whole program: reads the command line, does the command, and says how to exit.
-pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    pungi::run(&words).unwrap_or_else(|| run_own(words).into())
+}
+
+/// One of charmer's own commands.
+fn run_own(words: Vec<OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => {

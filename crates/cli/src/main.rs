@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    charmer_cli::run(std::env::args_os()).into()
+    charmer_cli::run(std::env::args_os())
 }

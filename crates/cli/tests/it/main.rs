@@ -11,6 +11,7 @@ mod harbour;
 mod lock;
 mod mirror;
 mod plan;
+mod pungi_gather;
 mod repositories;
 mod resume;
 mod reuse;
