@@ -14,6 +14,11 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Says something on stderr that callers read by machine. There is no other place to say that stderr is closed.
+pub fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Says on stderr why a command failed.
 pub fn complain(failure: &Failure) {
     let message = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));

@@ -10,6 +10,7 @@ pub mod dsc;
 pub mod fake_tools;
 pub mod http_server;
 pub mod mirror;
+pub mod rpm_case;
 mod tarball;
 
 pub use tarball::Compression;

@@ -3,6 +3,8 @@
 //! Each is reached as `charmer NAME ...`, and by its name alone where a link of that name leads to the program.
 
 mod comps_filter;
+mod gather;
+mod kickstart;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 /// One of Pungi's commands: it gets its own name and what follows it.
 type Command = fn(Vec<OsString>) -> ExitCode;
 
-const COMMANDS: [(&str, Command); 1] = [("comps_filter", comps_filter::main)];
+const COMMANDS: [(&str, Command); 2] = [("comps_filter", comps_filter::main), ("pungi-gather", gather::main)];
 
 /// Does one of Pungi's commands, if the program's name or its first argument is one.
 pub(crate) fn run(words: &[OsString]) -> Option<ExitCode> {

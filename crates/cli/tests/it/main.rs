@@ -12,6 +12,7 @@ mod lock;
 mod mirror;
 mod plan;
 mod pungi_comps_filter;
+mod pungi_gather;
 mod repositories;
 mod resume;
 mod reuse;

@@ -3,7 +3,7 @@
 //! Must not know: what is compressed.
 
 use std::fmt;
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 
 use liblzma::stream::{Check, MtStreamBuilder};
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,25 @@ pub fn decompress(compression: Compression, reader: impl Read, limit: u64) -> Re
     }
     .map_err(malformed)?;
     if bytes.len() as u64 > limit { Err(DecompressError::TooLarge { limit }) } else { Ok(bytes) }
+}
+
+/// Unpacks as it is read, in memory that does not grow. Who reads it limits how much.
+pub fn unpacking<'r>(compression: Compression, reader: impl BufRead + 'r) -> io::Result<Box<dyn BufRead + 'r>> {
+    const BUFFER: usize = 128 * 1024;
+    Ok(match compression {
+        Compression::Xz => {
+            let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+            let decoder = liblzma::bufread::XzDecoder::new_stream(reader, stream);
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+        Compression::Zstd => {
+            let mut decoder = zstd::Decoder::with_buffer(reader)?;
+            decoder.window_log_max(ZSTD_WINDOW)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+        Compression::Gzip => Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(reader))),
+        Compression::None => Box::new(reader),
+    })
 }
 
 /// Unpacks one stream after the other, each with its blocks in parallel if it has several.
@@ -181,6 +200,9 @@ mod tests {
             (Compression::Zstd, twice(zstd::encode_all(&b"half"[..], 3).unwrap())),
         ] {
             assert_eq!(decompress(compression, &packed[..], 100).unwrap(), b"halfhalf", "{compression}");
+            let mut unpacked = Vec::new();
+            unpacking(compression, &packed[..]).unwrap().read_to_end(&mut unpacked).unwrap();
+            assert_eq!(unpacked, b"halfhalf", "{compression}");
         }
     }
 

@@ -1,0 +1,193 @@
+//! An RPM repository in a folder: its packages and groups, read from its metadata.
+//!
+//! What `repomd.xml` names is checked against the size and SHA-256 digest that it gives, and unpacked as it is read.
+//! Must not know: what the packages are for.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use charmer_packages::rpm::comps::{Comps, ReadError};
+use charmer_packages::rpm::package::Package;
+use charmer_packages::rpm::repodata::read::{Data, Repomd, read_filelists, read_primary, read_repomd};
+use charmer_packages::rpm::xml::XmlError;
+
+use super::compression::{Compression, unpacking};
+use crate::digest::Sha256;
+
+/// The most that one unpacked file of the metadata may have.
+const LIMIT: u64 = 16 << 30;
+
+/// A repository that was read.
+#[derive(Debug)]
+pub struct RpmRepository {
+    pub folder: PathBuf,
+    pub repomd: Repomd,
+    /// In the order of `primary.xml`, with the files that this has.
+    pub packages: Vec<Package>,
+    pub comps: Option<Comps>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RpmMetadataError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("{}: {source}", path.display())]
+    Xml { path: PathBuf, source: XmlError },
+    #[error("{}: {source}", path.display())]
+    Comps { path: PathBuf, source: ReadError },
+    #[error("{}: there is no {kind} metadata", path.display())]
+    Absent { path: PathBuf, kind: &'static str },
+    #[error("{}: it is not the file that repomd.xml names: {what} differs", path.display())]
+    Other { path: PathBuf, what: &'static str },
+}
+
+impl RpmRepository {
+    /// Reads everything but the whole lists of files.
+    pub fn read(folder: &Path) -> Result<RpmRepository, RpmMetadataError> {
+        let path = folder.join("repodata/repomd.xml");
+        let mut input = BufReader::new(fs_err::File::open(&path)?).take(LIMIT);
+        let repomd = read_repomd(&mut input).map_err(|source| RpmMetadataError::Xml { path, source })?;
+        let mut repository = RpmRepository { folder: folder.to_owned(), repomd, packages: Vec::new(), comps: None };
+        let mut packages = Vec::new();
+        repository.read_xml("primary", |input| read_primary(input, |package| packages.push(package)))?;
+        packages.shrink_to_fit();
+        repository.packages = packages;
+        repository.comps = repository.read_comps()?;
+        Ok(repository)
+    }
+
+    /// Puts all files of each package in the place of those that `primary.xml` has.
+    pub fn read_file_lists(&mut self) -> Result<(), RpmMetadataError> {
+        let mut files = HashMap::new();
+        self.read_xml("filelists", |input| {
+            read_filelists(input, |digest, list| {
+                files.insert(digest.to_owned(), list);
+            })
+        })?;
+        for package in &mut self.packages {
+            if let Some(list) = files.remove(&*package.file.checksum.digest) {
+                package.files = list;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_xml<T>(
+        &self,
+        kind: &'static str,
+        read: impl FnOnce(&mut dyn BufRead) -> Result<T, XmlError>,
+    ) -> Result<T, RpmMetadataError> {
+        let absent = || RpmMetadataError::Absent { path: self.folder.join("repodata/repomd.xml"), kind };
+        let data = self.repomd.data.get(kind).ok_or_else(absent)?;
+        let (path, mut input) = self.open(data)?;
+        read(&mut input).map_err(|source| RpmMetadataError::Xml { path, source })
+    }
+
+    fn read_comps(&self) -> Result<Option<Comps>, RpmMetadataError> {
+        let data = ["group", "group_xz", "group_gz", "group_zst"].iter().find_map(|kind| self.repomd.data.get(*kind));
+        let Some(data) = data else { return Ok(None) };
+        let (path, mut input) = self.open(data)?;
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        Comps::parse(&bytes).map(Some).map_err(|source| RpmMetadataError::Comps { path, source })
+    }
+
+    /// Opens a file of the metadata after a look at its digest.
+    fn open(&self, data: &Data) -> Result<(PathBuf, impl BufRead), RpmMetadataError> {
+        let path = self.folder.join(&data.location);
+        if &*data.checksum.algorithm == "sha256" {
+            let (digest, size) = Sha256::of_file(&path)?;
+            let differs = |what| RpmMetadataError::Other { path: path.clone(), what };
+            if data.size.is_some_and(|expected| expected != size) {
+                return Err(differs("its size"));
+            }
+            if digest.to_string() != *data.checksum.digest {
+                return Err(differs("its SHA-256 digest"));
+            }
+        }
+        let file = BufReader::with_capacity(128 * 1024, fs_err::File::open(&path)?);
+        let input = unpacking(Compression::of_name(&data.location), file)?.take(LIMIT);
+        Ok((path, input))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::package_set::compression::{compress_gz, compress_xz};
+
+    const PRIMARY: &str = r#"<metadata><package type="rpm"><name>a</name><arch>noarch</arch><version epoch="0" ver="1" rel="1"/>
+<checksum type="sha256" pkgid="YES">aa</checksum><location href="a.rpm"/><format><file>/usr/bin/a</file></format></package></metadata>"#;
+    const FILELISTS: &str = r#"<filelists><package pkgid="aa" name="a" arch="noarch"><version epoch="0" ver="1" rel="1"/>
+<file>/usr/bin/a</file><file>/usr/share/a</file></package></filelists>"#;
+    const COMPS: &str = "<comps><group><id>core</id></group></comps>";
+
+    /// A repository of files by type, name and content, each with the digest that it should have.
+    fn repository(files: &[(&str, &str, Vec<u8>)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let repodata = folder.path().join("repodata");
+        fs_err::create_dir(&repodata).unwrap();
+        let mut repomd = "<repomd>".to_owned();
+        for (kind, name, content) in files {
+            let (digest, size) = (Sha256::of(content), content.len());
+            write!(
+                repomd,
+                "<data type='{kind}'><checksum type='sha256'>{digest}</checksum><location href='repodata/{name}'/><size>{size}</size></data>"
+            )
+            .unwrap();
+            fs_err::write(repodata.join(name), content).unwrap();
+        }
+        fs_err::write(repodata.join("repomd.xml"), repomd + "</repomd>").unwrap();
+        folder
+    }
+
+    fn packed(primary: &str) -> tempfile::TempDir {
+        repository(&[
+            ("primary", "primary.xml.gz", compress_gz(primary.as_bytes(), 6).unwrap()),
+            ("filelists", "filelists.xml.zst", zstd::encode_all(FILELISTS.as_bytes(), 3).unwrap()),
+            ("group", "comps.xml.xz", compress_xz(COMPS.as_bytes(), 6).unwrap()),
+        ])
+    }
+
+    #[test]
+    fn packages_groups_and_files_are_read_however_they_are_packed() {
+        let folder = packed(PRIMARY);
+        let mut read = RpmRepository::read(folder.path()).unwrap();
+        assert_eq!(read.packages[0].nevra().to_string(), "a-1-1.noarch");
+        assert_eq!(read.packages[0].files.len(), 1);
+        assert_eq!(read.comps.as_ref().unwrap().groups[0].id, "core");
+        read.read_file_lists().unwrap();
+        assert_eq!(read.packages[0].files.iter().map(|file| file.path()).collect::<Vec<_>>(), ["/usr/bin/a", "/usr/share/a"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_path() {
+        let message = |folder: &Path| RpmRepository::read(folder).unwrap_err().to_string();
+        let empty = tempfile::tempdir().unwrap();
+        assert!(message(empty.path()).contains("repodata/repomd.xml"));
+        assert!(message(repository(&[]).path()).ends_with("there is no primary metadata"));
+
+        let changed = packed(PRIMARY);
+        let path = changed.path().join("repodata/primary.xml.gz");
+        let mut bytes = fs_err::read(&path).unwrap();
+        bytes[20] ^= 1;
+        fs_err::write(&path, &bytes).unwrap();
+        assert!(
+            message(changed.path())
+                .ends_with("primary.xml.gz: it is not the file that repomd.xml names: its SHA-256 digest differs")
+        );
+        bytes.pop();
+        fs_err::write(&path, &bytes).unwrap();
+        assert!(message(changed.path()).ends_with("its size differs"));
+
+        for bad in
+            [PRIMARY.replace("a.rpm", "../a.rpm"), format!("<!DOCTYPE a [<!ENTITY b 'c'>]>{PRIMARY}"), PRIMARY[..200].to_owned()]
+        {
+            let folder = packed(&bad);
+            assert!(message(folder.path()).contains("primary.xml.gz: byte "), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The metadata of an RPM repository (rpm-md): what it names, and its packages.
+
+pub mod read;
