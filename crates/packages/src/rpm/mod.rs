@@ -8,6 +8,7 @@ pub mod arch;
 pub mod comps;
 pub mod dependency;
 pub mod gather;
+pub mod header;
 pub mod package;
 pub mod repodata;
 pub mod version;
