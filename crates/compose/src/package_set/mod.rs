@@ -16,6 +16,7 @@ pub mod progress;
 mod rate;
 pub mod release;
 pub mod rpm_md;
+pub mod rpm_file;
 
 mod file_digests;
 mod paragraph;

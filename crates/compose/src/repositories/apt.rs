@@ -9,7 +9,7 @@ use super::Repository;
 use super::by_hash;
 use super::details::{PackageDetails, PackageReader};
 use super::index::{Index, IndexInput};
-use super::parallel::in_parallel;
+use crate::parallel::in_parallel;
 use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;

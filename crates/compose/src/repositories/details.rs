@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use charmer_packages::deb;
 
-use super::parallel::in_parallel;
+use crate::parallel::in_parallel;
 use super::{AptRepositorySpec, RepositoryError};
 use crate::digest::Sha256;
 use crate::package_set::deb_file::{Description, full_description};

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use charmer_packages::deb::field;
 
 use super::by_hash::path_by_hash;
-use super::parallel::in_parallel;
+use crate::parallel::in_parallel;
 use crate::digest::Sha256;
 use crate::finding::{Finding, Severity};
 use crate::openpgp::{Keyring, verify_detached, verify_inline};

@@ -17,9 +17,9 @@ pub struct Entry<'a> {
     pub algorithm: &'a str,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
     /// What createrepo_c sorts by: the file's name, then the folder it is in.
-    pub fn order(&self) -> (&str, &str) {
+    pub fn order(&self) -> (&'a str, &'a str) {
         let (folder, name) = self.location.rsplit_once('/').unwrap_or(("", self.location));
         (name, folder)
     }
