@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn checksums_are_those_of_the_coreutils() {
-        for (algorithm, begin) in [(Algorithm::Sha1, "a9993e36"), (Algorithm::Sha256, "ba7816bf"), (Algorithm::Sha512, "ddaf35a1")] {
+        for (algorithm, begin) in
+            [(Algorithm::Sha1, "a9993e36"), (Algorithm::Sha256, "ba7816bf"), (Algorithm::Sha512, "ddaf35a1")]
+        {
             assert!(algorithm.of(b"abc").starts_with(begin), "{algorithm}");
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
         }

@@ -208,22 +208,29 @@ impl Rpm {
 #[derive(Debug)]
 pub struct HeaderBuilder {
     region: u32,
-    entries: Vec<(u32, u32, u32, u32)>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    tag: u32,
+    kind: u32,
+    count: usize,
+    /// What the data's place is a multiple of.
+    width: usize,
     data: Vec<u8>,
 }
 
 impl HeaderBuilder {
     /// `region` is 62 for a signature header, 63 for a main one.
     pub fn new(region: u32) -> HeaderBuilder {
-        HeaderBuilder { region, entries: Vec::new(), data: Vec::new() }
+        HeaderBuilder { region, entries: Vec::new() }
     }
 
     /// A tag with any type, count and data. Without a count, none is added.
     pub fn entry(&mut self, tag: u32, kind: u32, count: usize, width: usize, data: &[u8]) {
         if count > 0 {
-            self.data.resize(self.data.len().next_multiple_of(width), 0);
-            self.entries.push((tag, kind, length(self.data.len()), length(count)));
-            self.data.extend_from_slice(data);
+            self.entries.push(Entry { tag, kind, count, width, data: data.to_vec() });
         }
     }
 
@@ -250,20 +257,24 @@ impl HeaderBuilder {
         self.entry(tag, 3, values.len(), 2, &data);
     }
 
-    /// The header's bytes.
+    /// The header's bytes: tags and their data in the order of the tags' numbers, as rpm insists on.
     pub fn finish(mut self) -> Vec<u8> {
-        self.entries.sort_unstable();
-        let count = self.entries.len() + 1;
+        self.entries.sort_by_key(|entry| entry.tag);
+        let (mut table, mut data) = (Vec::new(), Vec::new());
+        for entry in &self.entries {
+            data.resize(data.len().next_multiple_of(entry.width), 0);
+            table.push([entry.tag, entry.kind, length(data.len()), length(entry.count)]);
+            data.extend_from_slice(&entry.data);
+        }
+        let count = table.len() + 1;
+        table.insert(0, [self.region, 7, length(data.len()), 16]);
         let trailer = [self.region, 7, 0_u32.wrapping_sub(length(count * 16)), 16];
-        let region = (self.region, 7, length(self.data.len()), 16);
-        self.data.extend(trailer.iter().flat_map(|number| number.to_be_bytes()));
+        data.extend(trailer.iter().flat_map(|number| number.to_be_bytes()));
         let mut bytes = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
         bytes.extend(length(count).to_be_bytes());
-        bytes.extend(length(self.data.len()).to_be_bytes());
-        for (tag, kind, offset, count) in std::iter::once(region).chain(self.entries) {
-            bytes.extend([tag, kind, offset, count].iter().flat_map(|number| number.to_be_bytes()));
-        }
-        bytes.extend(self.data);
+        bytes.extend(length(data.len()).to_be_bytes());
+        bytes.extend(table.iter().flatten().flat_map(|number| number.to_be_bytes()));
+        bytes.extend(data);
         bytes
     }
 }
@@ -274,5 +285,6 @@ fn length(count: usize) -> u32 {
 
 /// `TRAILER!!!` of a cpio archive, compressed by `gzip -n`.
 const EMPTY_PAYLOAD: [u8; 48] = [
-    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 51, 48, 55, 48, 55, 48, 52, 32, 14, 16, 171, 14, 29, 36, 193, 24, 33, 65, 142, 158, 62, 174, 65, 138, 138, 138, 12, 64, 0, 0, 214, 233, 236, 53, 124, 0, 0, 0,
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 51, 48, 55, 48, 55, 48, 52, 32, 14, 16, 171, 14, 29, 36, 193, 24, 33, 65, 142, 158, 62, 174,
+    65, 138, 138, 138, 12, 64, 0, 0, 214, 233, 236, 53, 124, 0, 0, 0,
 ];

@@ -48,9 +48,8 @@ impl RepoClosure {
     pub fn error(&self) -> Option<String> {
         let packages = self.unresolved.len();
         let requirements: usize = self.unresolved.iter().map(|package| package.requirements.len()).sum();
-        (packages > 0).then(|| {
-            format!("Repoclosure ended with unresolved dependencies ({requirements}) across {packages} packages.")
-        })
+        (packages > 0)
+            .then(|| format!("Repoclosure ended with unresolved dependencies ({requirements}) across {packages} packages."))
     }
 }
 

@@ -108,8 +108,7 @@ pub fn read_rpms(
 
 /// Reads one file.
 pub fn read_rpm(path: &Path, algorithm: Option<Algorithm>) -> Result<Header, RpmFileError> {
-    read_into(path, algorithm, &mut Vec::with_capacity(BUFFER))
-        .map_err(|problem| RpmFileError { path: path.to_owned(), problem })
+    read_into(path, algorithm, &mut Vec::with_capacity(BUFFER)).map_err(|problem| RpmFileError { path: path.to_owned(), problem })
 }
 
 fn read_located(

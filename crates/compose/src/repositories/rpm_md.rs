@@ -96,11 +96,7 @@ pub enum RpmMdError {
 
 /// Writes `repodata/` into a repository's folder, in the place of any that is there. Clients see the old metadata until
 /// `repomd.xml` appears, as the last file.
-pub fn write_rpm_md(
-    repository: &Path,
-    packages: &[ListedPackage<'_>],
-    spec: &RpmMdSpec,
-) -> Result<WrittenRpmMd, RpmMdError> {
+pub fn write_rpm_md(repository: &Path, packages: &[ListedPackage<'_>], spec: &RpmMdSpec) -> Result<WrittenRpmMd, RpmMdError> {
     let mut entries = packages.iter().map(|listed| entry(listed, spec.checksum)).collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(Entry::order);
     let folder = repository.join("repodata");
@@ -149,7 +145,8 @@ fn write_indexes(folder: &Path, entries: &[Entry<'_>], spec: &RpmMdSpec) -> Resu
     };
     let files = [open(Index::Primary)?, open(Index::Filelists)?, open(Index::Other)?];
     // The indexes take turns, so that one of them is packed while another one is digested.
-    let work: Vec<(usize, usize)> = (0..blocks.len()).flat_map(|block| (0..files.len()).map(move |index| (block, index))).collect();
+    let work: Vec<(usize, usize)> =
+        (0..blocks.len()).flat_map(|block| (0..files.len()).map(move |index| (block, index))).collect();
     in_parallel(spec.threads, &work, |(block, index)| -> io::Result<()> {
         let mut xml = Vec::new();
         for entry in blocks[*block] {
@@ -216,7 +213,8 @@ fn date(seconds: u64) -> i64 {
 
 /// Removes what an earlier writing left, whole or not.
 fn remove_others(folder: &Path, written: &[MetadataFile], spec: &RpmMdSpec) -> io::Result<()> {
-    let mut kept: BTreeSet<PathBuf> = written.iter().filter_map(|file| file.location.strip_prefix("repodata/")).map(PathBuf::from).collect();
+    let mut kept: BTreeSet<PathBuf> =
+        written.iter().filter_map(|file| file.location.strip_prefix("repodata/")).map(PathBuf::from).collect();
     kept.insert("repomd.xml".into());
     kept.extend(spec.extras.iter().filter(|extra| extra.plain_copy).map(|extra| PathBuf::from(&extra.name)));
     for entry in fs_err::read_dir(folder)? {

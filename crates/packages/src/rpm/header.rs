@@ -234,9 +234,7 @@ fn read_files(main: &Store<'_>, builder: &mut PackageBuilder) -> Result<(), Head
     let (Some(flags), Some(modes)) = (main.numbers(tags::FILE_FLAGS)?, main.numbers(tags::FILE_MODES)?) else {
         return Ok(());
     };
-    for (tag, count) in
-        [(tags::DIR_INDEXES, indexes.len()), (tags::FILE_FLAGS, flags.len()), (tags::FILE_MODES, modes.len())]
-    {
+    for (tag, count) in [(tags::DIR_INDEXES, indexes.len()), (tags::FILE_FLAGS, flags.len()), (tags::FILE_MODES, modes.len())] {
         if count != names.len() {
             return Err(HeaderError::CountsDiffer { tag: tags::BASE_NAMES, other: tag });
         }

@@ -33,8 +33,7 @@ impl<'a> Providers<'a> {
             return Rich::parse(wanted.name).map_or(Vec::new(), |rich| self.of_rich(&rich).into_iter().collect());
         }
         let named = self.by_name.get(wanted.name).into_iter().flatten();
-        let mut found: Vec<Number> =
-            named.filter(|(_, provide)| provide.provides(wanted)).map(|(number, _)| *number).collect();
+        let mut found: Vec<Number> = named.filter(|(_, provide)| provide.provides(wanted)).map(|(number, _)| *number).collect();
         found.extend(self.by_path.get(wanted.name).into_iter().flatten());
         found.sort_unstable();
         found.dedup();

@@ -98,7 +98,10 @@ impl IndexFile {
         let block = Block::new(plain, self.compression)?;
         let mut stream = self.stream.lock().expect("no thread panics while it writes");
         stream.waiting.insert(number, block);
-        while let Some(block) = { let next = stream.next; stream.waiting.remove(&next) } {
+        while let Some(block) = {
+            let next = stream.next;
+            stream.waiting.remove(&next)
+        } {
             stream.write(block)?;
             stream.next += 1;
         }

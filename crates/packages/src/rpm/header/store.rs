@@ -240,7 +240,15 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if !bytes.iter().any(|byte| is_control(*byte)) && !has_non_characters(text) => Cow::Borrowed(text),
         Ok(text) => Cow::Owned(text.chars().filter(|character| is_allowed(*character)).collect()),
-        Err(_) => Cow::Owned(bytes.iter().copied().filter(|byte| !matches!(byte, 0x80..=0xbf)).map(char::from).filter(|character| is_allowed(*character)).collect()),
+        Err(_) => Cow::Owned(
+            bytes
+                .iter()
+                .copied()
+                .filter(|byte| !matches!(byte, 0x80..=0xbf))
+                .map(char::from)
+                .filter(|character| is_allowed(*character))
+                .collect(),
+        ),
     }
 }
 

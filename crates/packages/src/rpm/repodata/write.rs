@@ -56,10 +56,9 @@ impl Index {
     /// Everything before the first package.
     pub fn head(self, packages: usize) -> String {
         let (root, namespaces) = match self {
-            Index::Primary => (
-                self.root(),
-                "xmlns=\"http://linux.duke.edu/metadata/common\" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\"",
-            ),
+            Index::Primary => {
+                (self.root(), "xmlns=\"http://linux.duke.edu/metadata/common\" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\"")
+            }
             Index::Filelists => (self.root(), "xmlns=\"http://linux.duke.edu/metadata/filelists\""),
             Index::Other => (self.root(), "xmlns=\"http://linux.duke.edu/metadata/other\""),
         };
@@ -94,12 +93,9 @@ fn write_primary(entry: &Entry<'_>, xml: &mut Vec<u8>) {
     text(xml, " pkgid=\"YES\">");
     escaped(xml, digest);
     text(xml, "</checksum>\n");
-    for (name, field) in [
-        ("summary", Field::Summary),
-        ("description", Field::Description),
-        ("packager", Field::Packager),
-        ("url", Field::Url),
-    ] {
+    for (name, field) in
+        [("summary", Field::Summary), ("description", Field::Description), ("packager", Field::Packager), ("url", Field::Url)]
+    {
         element(xml, "  ", name, package.field(field));
     }
     numbers(xml, "  <time", &[("file", package.file.time), ("build", package.build_time)]);
@@ -223,11 +219,14 @@ fn version(xml: &mut Vec<u8>, package: &Package) {
 
 fn write_file(xml: &mut Vec<u8>, indent: &str, file: &crate::rpm::package::File<'_>) {
     text(xml, indent);
-    text(xml, match file.kind {
-        FileKind::File => "<file>",
-        FileKind::Directory => "<file type=\"dir\">",
-        FileKind::Ghost => "<file type=\"ghost\">",
-    });
+    text(
+        xml,
+        match file.kind {
+            FileKind::File => "<file>",
+            FileKind::Directory => "<file type=\"dir\">",
+            FileKind::Ghost => "<file type=\"ghost\">",
+        },
+    );
     escaped(xml, file.directory);
     escaped(xml, file.name);
     text(xml, "</file>\n");
@@ -319,7 +318,8 @@ fn repomd_file(xml: &mut Vec<u8>, file: &MetadataFile) {
     text(xml, "    <location");
     attribute(xml, "href", &file.location);
     text(xml, "/>\n");
-    let sizes = [("timestamp", Some(file.timestamp)), ("size", Some(file.size)), ("open-size", file.open.as_ref().map(|it| it.1))];
+    let sizes =
+        [("timestamp", Some(file.timestamp)), ("size", Some(file.size)), ("open-size", file.open.as_ref().map(|it| it.1))];
     for (name, value) in sizes {
         if let Some(value) = value {
             element(xml, "    ", name, &value.to_string());
