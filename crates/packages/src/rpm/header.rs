@@ -265,13 +265,11 @@ fn read_changelogs(main: &Store<'_>, builder: &mut PackageBuilder) -> Result<(),
     let mut entries = Vec::with_capacity(CHANGELOG_LIMIT);
     for ((time, author), text) in times.zip(authors).zip(texts).take(CHANGELOG_LIMIT) {
         entries.push((time, author?, text?));
-        let mut taken = time;
-        for (earlier, _, _) in entries.iter_mut().rev().skip(1) {
-            if *earlier != taken {
+        for (step, (earlier, _, _)) in (0..).zip(entries.iter_mut().rev().skip(1)) {
+            if *earlier != time.saturating_add(step) {
                 break;
             }
-            *earlier += 1;
-            taken += 1;
+            *earlier = earlier.saturating_add(1);
         }
     }
     for (time, author, text) in entries.into_iter().rev() {

@@ -1,11 +1,12 @@
 //! What a header says of other packages, with createrepo_c's rules about which of it a repository tells.
 
+use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 use super::store::{Numbers, Store, Texts, decode};
 use super::{HeaderError, tags};
 use crate::rpm::dependency::{Comparison, Constraint, Dependency};
-use crate::rpm::package::{PackageBuilder, Relation, RelationKind};
+use crate::rpm::package::{File, PackageBuilder, Relation, RelationKind};
 use crate::rpm::version::{Evr, compare_parts};
 
 /// Bits of a dependency's flags.
@@ -68,7 +69,14 @@ struct Raw<'a> {
     flags: u64,
 }
 
-impl Raw<'_> {
+/// The versions that are meant, as the header has them.
+type Range<'a> = (Option<Comparison>, &'a [u8]);
+
+impl<'a> Raw<'a> {
+    fn range(&self) -> Range<'a> {
+        (self.comparison(), self.version)
+    }
+
     fn comparison(&self) -> Option<Comparison> {
         const LESS_OR_EQUAL: u64 = sense::LESS | sense::EQUAL;
         const GREATER_OR_EQUAL: u64 = sense::GREATER | sense::EQUAL;
@@ -166,13 +174,13 @@ fn each<'a>(
 fn read_requires(main: &Store<'_>, builder: &mut PackageBuilder) -> Result<(), HeaderError> {
     let own = OwnMeans::of(main, builder)?;
     // What was last taken under each name: only a repetition of that is left out.
-    let mut last_taken: HashMap<&[u8], (Option<Comparison>, &[u8], bool), foldhash::fast::FixedState> = HashMap::default();
+    let mut last_taken: HashMap<&[u8], (Range<'_>, bool), FixedState> = HashMap::default();
     let mut glibc: Option<Raw<'_>> = None;
     each(main, &REQUIRES, |raw| {
         if raw.name.starts_with(b"rpmlib(") || own.meets(&raw) {
             return Ok(());
         }
-        let shape = (raw.comparison(), raw.version, raw.is_pre());
+        let shape = (raw.range(), raw.is_pre());
         if last_taken.get(raw.name) == Some(&shape) {
             return Ok(());
         }
@@ -196,28 +204,28 @@ fn read_requires(main: &Store<'_>, builder: &mut PackageBuilder) -> Result<(), H
 
 /// What a package requires and has itself.
 struct OwnMeans<'a> {
-    provides: HashSet<(&'a [u8], Option<Comparison>, &'a [u8]), foldhash::fast::FixedState>,
+    provides: HashSet<(&'a [u8], Range<'a>), FixedState>,
     /// Only those files that stand in a repository's primary index.
-    files: HashSet<Vec<u8>, foldhash::fast::FixedState>,
+    files: HashSet<Vec<u8>, FixedState>,
 }
 
 impl<'a> OwnMeans<'a> {
     fn of(main: &Store<'a>, builder: &PackageBuilder) -> Result<OwnMeans<'a>, HeaderError> {
         let mut provides = HashSet::default();
         each(main, &PLAIN[0], |raw| {
-            provides.insert((raw.name, raw.comparison(), raw.version));
+            provides.insert((raw.name, raw.range()));
             Ok(())
         })?;
         let mut files = HashSet::default();
         let mut names = main.texts(tags::REQUIRE_NAME)?.into_iter().flatten();
         if names.any(|name| name.is_ok_and(|name| name.starts_with(b"/"))) {
-            files = builder.files.iter().filter(|file| file.is_primary()).map(|file| file.path().into_bytes()).collect();
+            files = builder.files.iter().filter(File::is_primary).map(|file| file.path().into_bytes()).collect();
         }
         Ok(OwnMeans { provides, files })
     }
 
     fn meets(&self, raw: &Raw<'_>) -> bool {
-        self.files.contains(raw.name) || self.provides.contains(&(raw.name, raw.comparison(), raw.version))
+        self.files.contains(raw.name) || self.provides.contains(&(raw.name, raw.range()))
     }
 }
 
