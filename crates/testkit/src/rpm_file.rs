@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::tarball::hexadecimal;
+
 /// Names, flags and versions of one kind of dependency.
 #[derive(Debug, Clone, Default)]
 pub struct Dependencies(Vec<(String, u32, String)>);
@@ -90,8 +92,7 @@ impl Rpm {
     pub fn build(&self) -> Vec<u8> {
         let header = self.header();
         let mut signature = HeaderBuilder::new(62);
-        let digest: String = Sha256::digest(&header).iter().map(|byte| format!("{byte:02x}")).collect();
-        signature.string(273, &digest);
+        signature.string(273, &hexadecimal(&Sha256::digest(&header)));
         signature.int32(1007, &[124]);
         let mut bytes = self.lead();
         bytes.extend(signature.finish());

@@ -3,6 +3,7 @@
 //! Each binary package becomes one RPM with its dependencies and a few files, and each source one source RPM.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::rpm_file::{EQUAL, Rpm};
@@ -39,14 +40,17 @@ pub fn synthetic_index(packages: usize) -> String {
         let source = number / 2;
         let depends = (1..=number % 9).map(|step| format!("pkg{} (>= 1.{})", number * step / 11, step));
         let depends: Vec<String> = depends.collect();
-        index.push_str(&format!(
-            "Package: pkg{number}\nSource: src{source}\nVersion: 1.{}-{}\nArchitecture: {}\nDepends: {}\nProvides: virtual{}\nDescription: package {number} & more\n\n",
+        write!(
+            index,
+            "Package: pkg{number}\nSource: src{source}\nVersion: 1.{}-{}\nArchitecture: {}\nDepends: {}\nProvides: virtual{}\n\
+             Description: package {number} & more\n\n",
             number % 40,
             number % 7 + 1,
             if number % 3 == 0 { "all" } else { "amd64" },
             depends.join(", "),
             number % 500,
-        ));
+        )
+        .expect("memory takes it");
     }
     index
 }
@@ -63,7 +67,7 @@ fn binary(fields: &BTreeMap<&str, &str>) -> Rpm {
     rpm.epoch = epoch;
     let source = get("Source").split(' ').next().filter(|source| !source.is_empty()).unwrap_or(name);
     rpm.source_rpm = Some(format!("{source}-{version}-{release}.src.rpm"));
-    rpm.summary = get("Description").to_owned();
+    get("Description").clone_into(&mut rpm.summary);
     rpm.description = format!("{}\nMade of a Debian package's index entry.", get("Description"));
     let evr = format!("{}{version}-{release}", epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default());
     rpm.provides.add(name, EQUAL, &evr);

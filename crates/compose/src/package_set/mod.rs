@@ -15,8 +15,8 @@ pub mod plan;
 pub mod progress;
 mod rate;
 pub mod release;
-pub mod rpm_md;
 pub mod rpm_file;
+pub mod rpm_md;
 
 mod file_digests;
 mod paragraph;

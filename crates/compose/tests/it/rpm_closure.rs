@@ -139,7 +139,9 @@ fn sorted_blocks(text: &str) -> Vec<Vec<String>> {
             _ => blocks.push(vec![line.to_owned()]),
         }
     }
-    blocks.iter_mut().for_each(|block| block.sort());
+    for block in &mut blocks {
+        block.sort();
+    }
     blocks
 }
 

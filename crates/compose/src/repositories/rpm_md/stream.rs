@@ -59,7 +59,7 @@ struct Stream {
     crc: Crc,
     /// The block whose turn it is.
     next: usize,
-    /// Blocks that came before their turn; no more than there are threads, as blocks are begun in order.
+    /// Blocks that came before their turn: few, as blocks are begun in order.
     waiting: BTreeMap<usize, Block>,
 }
 
@@ -98,12 +98,8 @@ impl IndexFile {
         let block = Block::new(plain, self.compression)?;
         let mut stream = self.stream.lock().expect("no thread panics while it writes");
         stream.waiting.insert(number, block);
-        while let Some(block) = {
-            let next = stream.next;
-            stream.waiting.remove(&next)
-        } {
+        while let Some(block) = stream.take_next() {
             stream.write(block)?;
-            stream.next += 1;
         }
         Ok(())
     }
@@ -124,6 +120,13 @@ impl IndexFile {
 }
 
 impl Stream {
+    /// The block whose turn it is, if it has come.
+    fn take_next(&mut self) -> Option<Block> {
+        let block = self.waiting.remove(&self.next)?;
+        self.next += 1;
+        Some(block)
+    }
+
     fn write(&mut self, block: Block) -> io::Result<()> {
         self.open.write_all(&block.plain)?;
         match block.packed {
