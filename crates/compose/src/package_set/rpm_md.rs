@@ -46,8 +46,8 @@ impl RpmRepository {
     /// Reads everything but the whole lists of files.
     pub fn read(folder: &Path) -> Result<RpmRepository, RpmMetadataError> {
         let path = folder.join("repodata/repomd.xml");
-        let input = BufReader::new(fs_err::File::open(&path)?).take(LIMIT);
-        let repomd = read_repomd(input).map_err(|source| RpmMetadataError::Xml { path, source })?;
+        let mut input = BufReader::new(fs_err::File::open(&path)?).take(LIMIT);
+        let repomd = read_repomd(&mut input).map_err(|source| RpmMetadataError::Xml { path, source })?;
         let mut repository = RpmRepository { folder: folder.to_owned(), repomd, packages: Vec::new(), comps: None };
         let mut packages = Vec::new();
         repository.read_xml("primary", |input| read_primary(input, |package| packages.push(package)))?;

@@ -44,8 +44,8 @@ pub enum XmlProblem {
 
 /// A document that is being read. The element last moved to is the current one; its children, its text, or nothing of it is
 /// read before the element after it is moved to.
-pub(crate) struct XmlReader<R> {
-    reader: quick_xml::Reader<R>,
+pub(crate) struct XmlReader<'r> {
+    reader: quick_xml::Reader<&'r mut dyn BufRead>,
     buffer: Vec<u8>,
     /// The opening tag of the current element.
     tag: String,
@@ -53,8 +53,8 @@ pub(crate) struct XmlReader<R> {
     text: String,
 }
 
-impl<R: BufRead> XmlReader<R> {
-    pub(crate) fn new(input: R) -> XmlReader<R> {
+impl<'r> XmlReader<'r> {
+    pub(crate) fn new(input: &'r mut dyn BufRead) -> XmlReader<'r> {
         let mut reader = quick_xml::Reader::from_reader(input);
         reader.config_mut().expand_empty_elements = true;
         XmlReader { reader, buffer: Vec::new(), tag: String::new(), name_length: 0, text: String::new() }
@@ -209,7 +209,7 @@ fn push_reference(text: &mut String, reference: &BytesRef<'_>) -> Result<(), Xml
     Ok(())
 }
 
-impl<R> std::fmt::Debug for XmlReader<R> {
+impl std::fmt::Debug for XmlReader<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "XmlReader at <{}>", self.tag)
     }
@@ -221,7 +221,8 @@ mod tests {
 
     fn texts(document: &str) -> Result<Vec<String>, String> {
         let read = || -> Result<Vec<String>, XmlError> {
-            let mut reader = XmlReader::new(document.as_bytes());
+            let mut input = document.as_bytes();
+            let mut reader = XmlReader::new(&mut input);
             reader.root("r")?;
             let mut texts = Vec::new();
             while reader.child()? {
@@ -260,7 +261,7 @@ mod tests {
         for document in ["<r><e></r>", "<r><e a='&b;'/></r>", "<r><e a=1/></r>", "<r>\u{0}<"] {
             assert!(texts(document).is_err(), "{document}");
         }
-        assert!(XmlReader::new(&b"<r>\xff</r>"[..]).root("r").is_ok());
+        assert!(XmlReader::new(&mut &b"<r>\xff</r>"[..]).root("r").is_ok());
         let deep = "<r>".repeat(100_000);
         assert!(texts(&deep).unwrap_err().ends_with("the document ends within an element"));
     }

@@ -7,7 +7,7 @@ use crate::rpm::package::Files;
 use crate::rpm::xml::{XmlError, XmlReader};
 
 /// Gives the files of each package of `filelists.xml`, with the digest that `primary.xml` has of the package as well.
-pub fn read_filelists(input: impl BufRead, mut take: impl FnMut(&str, Files)) -> Result<(), XmlError> {
+pub fn read_filelists(input: &mut dyn BufRead, mut take: impl FnMut(&str, Files)) -> Result<(), XmlError> {
     let mut reader = XmlReader::new(input);
     reader.root("filelists")?;
     while reader.child()? {
@@ -22,7 +22,7 @@ pub fn read_filelists(input: impl BufRead, mut take: impl FnMut(&str, Files)) ->
     Ok(())
 }
 
-fn read_files<R: BufRead>(reader: &mut XmlReader<R>) -> Result<Files, XmlError> {
+fn read_files(reader: &mut XmlReader<'_>) -> Result<Files, XmlError> {
     let mut files = Files::default();
     while reader.child()? {
         match reader.name() {
@@ -47,7 +47,7 @@ mod tests {
         let text = r#"<filelists packages="2"><package pkgid="aa" name="a" arch="noarch"><version epoch="0" ver="1" rel="1"/>
 <file>/usr/bin/a</file><file type="dir">/d</file></package><package pkgid="bb" name="b" arch="noarch"/></filelists>"#;
         let mut read = Vec::new();
-        read_filelists(text.as_bytes(), |digest, files| {
+        read_filelists(&mut text.as_bytes(), |digest, files| {
             read.push((digest.to_owned(), files.iter().map(|file| file.path()).collect::<Vec<_>>()));
         })
         .unwrap();

@@ -16,7 +16,7 @@ impl From<TooLarge> for XmlProblem {
 }
 
 /// Gives each package of `primary.xml`, in its order.
-pub fn read_primary(input: impl BufRead, mut take: impl FnMut(Package)) -> Result<(), XmlError> {
+pub fn read_primary(input: &mut dyn BufRead, mut take: impl FnMut(Package)) -> Result<(), XmlError> {
     let mut reader = XmlReader::new(input);
     reader.root("metadata")?;
     while reader.child()? {
@@ -28,7 +28,7 @@ pub fn read_primary(input: impl BufRead, mut take: impl FnMut(Package)) -> Resul
     Ok(())
 }
 
-fn read_package<R: BufRead>(reader: &mut XmlReader<R>) -> Result<Package, XmlError> {
+fn read_package(reader: &mut XmlReader<'_>) -> Result<Package, XmlError> {
     let mut package = PackageBuilder::default();
     while reader.child()? {
         match reader.name() {
@@ -65,12 +65,12 @@ fn read_package<R: BufRead>(reader: &mut XmlReader<R>) -> Result<Package, XmlErr
     Ok(package.finish())
 }
 
-fn set_text<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuilder, field: Field) -> Result<(), XmlError> {
+fn set_text(reader: &mut XmlReader<'_>, package: &mut PackageBuilder, field: Field) -> Result<(), XmlError> {
     let kept = package.set(field, reader.text()?);
     kept.map_err(|error| reader.error(error))
 }
 
-fn read_version<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuilder) -> Result<(), XmlError> {
+fn read_version(reader: &mut XmlReader<'_>, package: &mut PackageBuilder) -> Result<(), XmlError> {
     let (mut epoch, mut kept) = (Some(0), Ok(()));
     reader.attributes(|key, value| match key {
         "epoch" => epoch = value.parse().ok(),
@@ -83,7 +83,7 @@ fn read_version<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuil
     reader.skip()
 }
 
-fn read_location<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuilder) -> Result<(), XmlError> {
+fn read_location(reader: &mut XmlReader<'_>, package: &mut PackageBuilder) -> Result<(), XmlError> {
     let location = reader.required_attribute("href")?;
     safe_location(&location).map_err(|problem| reader.error(problem))?;
     package.file.location = location.into_boxed_str();
@@ -91,10 +91,10 @@ fn read_location<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBui
     reader.skip()
 }
 
-fn read_format<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuilder) -> Result<(), XmlError> {
+fn read_format(reader: &mut XmlReader<'_>, package: &mut PackageBuilder) -> Result<(), XmlError> {
     while reader.child()? {
         let relations =
-            |kind| move |reader: &mut XmlReader<R>, package: &mut PackageBuilder| read_relations(reader, package, kind);
+            |kind| move |reader: &mut XmlReader<'_>, package: &mut PackageBuilder| read_relations(reader, package, kind);
         match reader.name() {
             "license" => set_text(reader, package, Field::License)?,
             "vendor" => set_text(reader, package, Field::Vendor)?,
@@ -121,13 +121,13 @@ fn read_format<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuild
 }
 
 /// One file of a package, in this document or in `filelists.xml`.
-fn read_file<R: BufRead>(reader: &mut XmlReader<R>, package: &mut PackageBuilder) -> Result<(), XmlError> {
+fn read_file(reader: &mut XmlReader<'_>, package: &mut PackageBuilder) -> Result<(), XmlError> {
     let kind = read_file_kind(reader)?;
     let kept = package.files.push_path(reader.text()?, kind);
     kept.map_err(|error| reader.error(error))
 }
 
-pub(super) fn read_file_kind<R: BufRead>(reader: &XmlReader<R>) -> Result<FileKind, XmlError> {
+pub(super) fn read_file_kind(reader: &XmlReader<'_>) -> Result<FileKind, XmlError> {
     let mut kind = FileKind::File;
     reader.attributes(|key, value| match (key, &*value) {
         ("type", "dir") => kind = FileKind::Directory,
@@ -137,11 +137,7 @@ pub(super) fn read_file_kind<R: BufRead>(reader: &XmlReader<R>) -> Result<FileKi
     Ok(kind)
 }
 
-fn read_relations<R: BufRead>(
-    reader: &mut XmlReader<R>,
-    package: &mut PackageBuilder,
-    kind: RelationKind,
-) -> Result<(), XmlError> {
+fn read_relations(reader: &mut XmlReader<'_>, package: &mut PackageBuilder, kind: RelationKind) -> Result<(), XmlError> {
     let mut entry = Entry::default();
     while reader.child()? {
         if reader.name() == "entry" {
@@ -166,7 +162,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn read<R: BufRead>(&mut self, reader: &XmlReader<R>) -> Result<(), XmlError> {
+    fn read(&mut self, reader: &XmlReader<'_>) -> Result<(), XmlError> {
         self.name.clear();
         self.version.clear();
         (self.release, self.epoch, self.comparison, self.pre) = (None, None, None, false);
@@ -181,7 +177,7 @@ impl Entry {
         })
     }
 
-    fn relation<R: BufRead>(&self, reader: &XmlReader<R>) -> Result<Relation<'_>, XmlError> {
+    fn relation(&self, reader: &XmlReader<'_>) -> Result<Relation<'_>, XmlError> {
         if self.name.is_empty() {
             return Err(reader.error(XmlProblem::NoAttribute { element: "entry".to_owned(), attribute: "name" }));
         }
@@ -221,7 +217,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<Package>, XmlError> {
         let mut packages = Vec::new();
-        read_primary(text.as_bytes(), |package| packages.push(package)).map(|()| packages)
+        read_primary(&mut text.as_bytes(), |package| packages.push(package)).map(|()| packages)
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct Data {
 }
 
 /// Reads a whole `repomd.xml`.
-pub fn read_repomd(input: impl BufRead) -> Result<Repomd, XmlError> {
+pub fn read_repomd(input: &mut dyn BufRead) -> Result<Repomd, XmlError> {
     let mut reader = XmlReader::new(input);
     reader.root("repomd")?;
     let mut repomd = Repomd::default();
@@ -47,7 +47,7 @@ pub fn read_repomd(input: impl BufRead) -> Result<Repomd, XmlError> {
     Ok(repomd)
 }
 
-fn read_data<R: BufRead>(reader: &mut XmlReader<R>) -> Result<Data, XmlError> {
+fn read_data(reader: &mut XmlReader<'_>) -> Result<Data, XmlError> {
     let mut data = Data::default();
     while reader.child()? {
         match reader.name() {
@@ -69,7 +69,7 @@ fn read_data<R: BufRead>(reader: &mut XmlReader<R>) -> Result<Data, XmlError> {
     Ok(data)
 }
 
-pub(super) fn read_checksum<R: BufRead>(reader: &mut XmlReader<R>) -> Result<Checksum, XmlError> {
+pub(super) fn read_checksum(reader: &mut XmlReader<'_>) -> Result<Checksum, XmlError> {
     let algorithm = reader.required_attribute("type")?.into_boxed_str();
     Ok(Checksum { algorithm, digest: reader.text()?.trim().into() })
 }
@@ -88,7 +88,7 @@ mod tests {
   </data>
   <data type="group"><checksum type="sha256">cc</checksum><location href="repodata/comps.xml"/></data>
 </repomd>"#;
-        let repomd = read_repomd(text.as_bytes()).unwrap();
+        let repomd = read_repomd(&mut text.as_bytes()).unwrap();
         assert_eq!(repomd.revision, "1700000000");
         assert_eq!(repomd.data.keys().collect::<Vec<_>>(), ["group", "primary"]);
         let primary = &repomd.data["primary"];
@@ -104,7 +104,7 @@ mod tests {
     fn paths_that_leave_the_repository_are_refused() {
         for location in ["../x", "/etc/passwd", "a//b", "a/./b", "", "a\\b", "a&#10;b"] {
             let text = format!("<repomd><data type='primary'><location href='{location}'/></data></repomd>");
-            assert!(read_repomd(text.as_bytes()).is_err(), "{location}");
+            assert!(read_repomd(&mut text.as_bytes()).is_err(), "{location}");
         }
     }
 }
