@@ -5,6 +5,7 @@
 //!
 //! Nothing in this crate prints, reads the process environment or exits: the `charmer` crate does that.
 
+pub mod checksum;
 pub mod config;
 pub mod digest;
 pub mod files;
@@ -12,6 +13,7 @@ pub mod finding;
 pub mod gather;
 pub mod layout;
 pub mod openpgp;
+mod parallel;
 
 pub mod package_set;
 

@@ -11,6 +11,8 @@ pub mod fake_tools;
 pub mod http_server;
 pub mod mirror;
 pub mod rpm_case;
+pub mod rpm_file;
+pub mod rpm_world;
 mod tarball;
 
 pub use tarball::Compression;

@@ -6,4 +6,5 @@ pub mod image;
 mod installability;
 pub mod iso;
 pub mod plan;
+pub mod repoclosure;
 mod versions;

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod progress;
 mod rate;
 pub mod release;
+pub mod rpm_file;
 pub mod rpm_md;
 
 mod file_digests;

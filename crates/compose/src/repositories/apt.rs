@@ -9,7 +9,6 @@ use super::Repository;
 use super::by_hash;
 use super::details::{PackageDetails, PackageReader};
 use super::index::{Index, IndexInput};
-use super::parallel::in_parallel;
 use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
 use crate::digest::Sha256;
@@ -17,6 +16,7 @@ use crate::engine::OutputFile;
 use crate::files;
 use crate::package_set::compression::{Compression, compress_gz, compress_xz};
 use crate::package_set::lock::{LockedPackage, LockedSource};
+use crate::parallel::in_parallel;
 
 /// As Debian's own archive has them.
 const XZ_PRESET: u32 = 6;

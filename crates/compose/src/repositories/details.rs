@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use charmer_packages::deb;
 
-use super::parallel::in_parallel;
 use super::{AptRepositorySpec, RepositoryError};
 use crate::digest::Sha256;
 use crate::package_set::deb_file::{Description, full_description};
 use crate::package_set::lock::LockedPackage;
+use crate::parallel::in_parallel;
 
 /// How the writer looks into the files of packages. It may be called from several threads at once.
 #[derive(Clone, Copy)]

@@ -23,6 +23,13 @@ impl File<'_> {
     pub fn path(&self) -> String {
         [self.directory, self.name].concat()
     }
+
+    /// Whether a repository lists it in its primary index: what other packages may name without having read the file lists.
+    pub fn is_primary(&self) -> bool {
+        self.directory.starts_with("/etc/")
+            || memchr::memmem::find(self.directory.as_bytes(), b"bin/").is_some()
+            || (self.directory == "/usr/lib/" && self.name == "sendmail")
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

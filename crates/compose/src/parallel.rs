@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Results in the order of `items`, or the first error that any of them gave. After an error no more items are begun.
-pub(super) fn in_parallel<T: Sync, R: Send, E: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send, E: Send>(
     threads: usize,
     items: &[T],
     work: impl Fn(&T) -> Result<R, E> + Sync,
@@ -28,4 +28,9 @@ pub(super) fn in_parallel<T: Sync, R: Send, E: Send>(
     });
     // Items are begun in order, so the missing results of an ended run stand after its error.
     results.into_iter().filter_map(|result| result.into_inner().expect("no worker panics with a result in hand")).collect()
+}
+
+/// How many threads there are processors for.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
