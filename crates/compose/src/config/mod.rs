@@ -19,6 +19,8 @@ mod shape;
 mod source;
 mod suggest;
 
+pub mod pungi;
+
 mod deb;
 mod validate;
 

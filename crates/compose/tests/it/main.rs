@@ -9,4 +9,5 @@ mod harbour_packages;
 mod metadata;
 mod openpgp;
 mod plan;
+mod pungi_dialect;
 mod repository;
