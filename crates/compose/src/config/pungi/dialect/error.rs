@@ -22,6 +22,7 @@ impl fmt::Display for Place {
 pub enum Class {
     FileNotFoundError,
     IndentationError,
+    JsonDecodeError,
     KeyError,
     MemoryError,
     OsError,
@@ -40,6 +41,7 @@ impl Class {
         match self {
             Self::FileNotFoundError => "FileNotFoundError",
             Self::IndentationError => "IndentationError",
+            Self::JsonDecodeError => "json.decoder.JSONDecodeError",
             Self::KeyError => "KeyError",
             Self::MemoryError => "MemoryError",
             Self::OsError => "OSError",
@@ -67,12 +69,12 @@ pub struct DialectError {
 }
 
 impl DialectError {
-    pub(super) fn new(class: Class, message: impl Into<String>) -> Self {
+    pub(in super::super) fn new(class: Class, message: impl Into<String>) -> Self {
         Self { class, message: message.into(), place: None, hint: None }
     }
 
     /// Names the place, unless one nearer to the cause is named already.
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(in super::super) fn at(mut self, place: Place) -> Self {
         self.place.get_or_insert(place);
         self
     }
