@@ -14,6 +14,12 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes to stderr.
+pub fn say(text: &str) {
+    // There is no other place to say that stderr is closed.
+    let _ = io::stderr().write_all((harmless_lines(text).join("\n") + "\n").as_bytes());
+}
+
 /// Says on stderr why a command failed.
 pub fn complain(failure: &Failure) {
     let message = format!("error: {}\n", harmless_lines(&failure.message).join("\n"));

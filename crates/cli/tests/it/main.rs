@@ -9,6 +9,7 @@ mod harbour;
 mod lock;
 mod mirror;
 mod plan;
+mod pungi_config;
 mod resume;
 mod reuse;
 mod usage;

@@ -29,7 +29,10 @@ fn every_recorded_configuration_gives_the_same_value_or_the_same_error() {
     let mut differences = Vec::new();
     for case in &cases {
         let expected: Json = serde_json::from_slice(&fs_err::read(case.join("expected.json")).unwrap()).unwrap();
-        let defines: Vec<(String, String)> = expected["defines"].as_object().into_iter().flatten()
+        let defines: Vec<(String, String)> = expected["defines"]
+            .as_object()
+            .into_iter()
+            .flatten()
             .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
             .collect();
         let folder = format!("{}/", case.display());

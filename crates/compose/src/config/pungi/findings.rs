@@ -62,9 +62,8 @@ pub fn findings(file: &str, variables: &[(String, String)], processors: usize) -
 
 /// The values without those variables that are no options: they were there only to be used by others.
 pub fn options_only(values: &Dict, variables: &[(String, String)], schema: &Json) -> Dict {
-    let is_helper = |name: &str| {
-        variables.iter().any(|(variable, _)| variable == name) && !super::validate::is_option(schema, name)
-    };
+    let is_helper =
+        |name: &str| variables.iter().any(|(variable, _)| variable == name) && !super::validate::is_option(schema, name);
     let kept = values.iter().filter(|(key, _)| !key.value().as_text().is_some_and(is_helper));
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
@@ -105,7 +104,12 @@ fn open_patterns(loaded: &Loaded) -> Vec<Trap> {
         for pattern in patterns(option, value).filter(|pattern| is_open(pattern)) {
             let place = literal_after(loaded, assigned, pattern).unwrap_or(assigned).clone();
             let message = format!("the pattern `{pattern}` of `{option}` also matches variants whose names only begin so");
-            traps.push(Trap { kind: TrapKind::OpenPattern, place, message, hint: "end it with `$`, or with `.*` if that is meant" });
+            traps.push(Trap {
+                kind: TrapKind::OpenPattern,
+                place,
+                message,
+                hint: "end it with `$`, or with `.*` if that is meant",
+            });
         }
     }
     traps

@@ -18,13 +18,13 @@ pub trait References {
 #[derive(Debug)]
 pub struct Remote {
     runner: Runner,
-    runtime: tokio::runtime::Handle,
+    runtime: tokio::runtime::Runtime,
     known: HashMap<(String, String), Result<String, String>>,
 }
 
 impl Remote {
-    /// Must be used outside of asynchronous code.
-    pub fn new(runner: Runner, runtime: tokio::runtime::Handle) -> Self {
+    /// The runtime is its own: it must be used outside of asynchronous code.
+    pub fn new(runner: Runner, runtime: tokio::runtime::Runtime) -> Self {
         Self { runner, runtime, known: HashMap::new() }
     }
 

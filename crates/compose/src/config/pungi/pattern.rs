@@ -113,7 +113,11 @@ impl<'a> Reader<'a> {
             self.position += 1;
             match character {
                 _ if self.verbose && character.is_whitespace() => {}
-                '#' if self.verbose => while self.peek().is_some_and(|next| next != '\n') { self.position += 1 },
+                '#' if self.verbose => {
+                    while self.peek().is_some_and(|next| next != '\n') {
+                        self.position += 1
+                    }
+                }
                 '\\' => self.escape(start)?,
                 '[' => self.set(start)?,
                 '(' => self.group(start)?,
@@ -185,9 +189,9 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         self.position += 1;
-        let number = |digits: &str| digits.parse::<u32>().map_err(|_| PatternError {
-            message: "the repetition number is too large".to_owned(),
-        });
+        let number = |digits: &str| {
+            digits.parse::<u32>().map_err(|_| PatternError { message: "the repetition number is too large".to_owned() })
+        };
         let least = if low.is_empty() { 0 } else { number(&low)? };
         if !high.is_empty() && number(&high)? < least {
             return wrong("min repeat greater than max repeat", start + 1);
@@ -250,7 +254,8 @@ impl<'a> Reader<'a> {
             't' => '\t',
             'v' => '\x0b',
             '0' => {
-                let octal: String = self.characters[self.position..].iter().take(2).take_while(|next| ('0'..='7').contains(*next)).collect();
+                let octal: String =
+                    self.characters[self.position..].iter().take(2).take_while(|next| ('0'..='7').contains(*next)).collect();
                 self.position += octal.len();
                 u32::from_str_radix(&octal, 8).ok().and_then(char::from_u32).unwrap_or('\0')
             }

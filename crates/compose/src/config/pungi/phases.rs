@@ -83,7 +83,8 @@ fn ostree_installer(values: &Dict, variants: &Variants) -> Result<Vec<String>, P
 
 fn image_checksum(values: &Dict) -> Vec<String> {
     if is_on(values, "media_checksum_one_file") && items(values, "media_checksums").len() != 1 {
-        let message = "Config option \"media_checksum_one_file\" requires only one checksum to be configured in \"media_checksums\".";
+        let message =
+            "Config option \"media_checksum_one_file\" requires only one checksum to be configured in \"media_checksums\".";
         return vec![message.to_owned()];
     }
     Vec::new()

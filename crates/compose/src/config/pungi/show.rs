@@ -86,7 +86,14 @@ pub(super) fn repr_text(text: &str) -> String {
 /// A float with the fewest digits that name it, with an exponent where Python shows one.
 pub(super) fn float(number: f64) -> String {
     if !number.is_finite() {
-        return if number.is_nan() { "nan" } else if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+        return if number.is_nan() {
+            "nan"
+        } else if number > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+        .to_owned();
     }
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -256,10 +256,9 @@ impl Conversion {
     fn float(&self, kind: char, value: &Value) -> Result<String> {
         let number = match value {
             Value::Bool(value) => f64::from(u8::from(*value)),
-            other => other.as_number().map_or_else(
-                || wrong(Class::TypeError, format!("must be real number, not {}", other.type_name())),
-                Ok,
-            )?,
+            other => other
+                .as_number()
+                .map_or_else(|| wrong(Class::TypeError, format!("must be real number, not {}", other.type_name())), Ok)?,
         };
         if number.is_infinite() && matches!(value, Value::Int(_)) {
             return wrong(Class::OverflowError, "int too large to convert to float");

@@ -432,9 +432,8 @@ impl Parser<'_, '_> {
         }
         let value = self.value()?.value;
         let type_name = value.type_name();
-        Key::new(value).ok_or_else(|| {
-            DialectError::new(Class::TypeError, format!("unhashable type: '{type_name}'")).at(self.place())
-        })
+        Key::new(value)
+            .ok_or_else(|| DialectError::new(Class::TypeError, format!("unhashable type: '{type_name}'")).at(self.place()))
     }
 
     fn duplicate(&self, key: &Key) -> DialectError {

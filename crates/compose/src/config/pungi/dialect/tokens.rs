@@ -361,9 +361,8 @@ fn number(rest: &str) -> Option<usize> {
 
 fn operator(rest: &str) -> Option<usize> {
     const THREE: [&str; 5] = ["**=", "...", "//=", "<<=", ">>="];
-    const TWO: [&str; 19] = [
-        "!=", "%=", "&=", "**", "*=", "+=", "-=", "->", "//", "/=", ":=", "<<", "<=", "==", ">=", ">>", "@=", "^=", "|=",
-    ];
+    const TWO: [&str; 19] =
+        ["!=", "%=", "&=", "**", "*=", "+=", "-=", "->", "//", "/=", ":=", "<<", "<=", "==", ">=", ">>", "@=", "^=", "|="];
     let begins = |known: &&str| rest.starts_with(known);
     let long = THREE.iter().find(|known| begins(known)).or_else(|| TWO.iter().find(|known| begins(known)));
     long.map(|known| known.len()).or_else(|| rest.starts_with(|first| "%&()*+,-./:;<=>@[]^{|}~".contains(first)).then_some(1))

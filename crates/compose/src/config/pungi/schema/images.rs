@@ -174,7 +174,10 @@ fn ostree() -> Shape {
     let fields = vec![
         ("treefile", text()),
         ("config_url", git_url()),
-        ("repo", one_or_list(either(vec![text(), any_dict()])).alias("extra_source_repos").append(&["repo_from", "source_repo_from"])),
+        (
+            "repo",
+            one_or_list(either(vec![text(), any_dict()])).alias("extra_source_repos").append(&["repo_from", "source_repo_from"]),
+        ),
         ("keep_original_sources", flag()),
         ("ostree_repo", text()),
         ("arches", texts()),

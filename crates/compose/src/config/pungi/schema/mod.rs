@@ -12,7 +12,8 @@ use serde_json::{Map, Value as Json, json};
 pub use relations::{RELATIONS, Relation, When};
 
 /// Options that must be given, in the order in which they are missed.
-const REQUIRED: [&str; 6] = ["release_name", "release_short", "release_version", "variants_file", "pkgset_source", "gather_method"];
+const REQUIRED: [&str; 6] =
+    ["release_name", "release_short", "release_version", "variants_file", "pkgset_source", "gather_method"];
 
 /// The JSON schema of a whole configuration; the number of processors is the default of a few options.
 pub fn schema(processors: usize) -> Json {

@@ -171,7 +171,10 @@ pub(super) fn options(processors: usize) -> Fields {
         ("paths_module", text()),
         ("skip_phases", list_of(one_of(&[PHASES.as_slice(), &["productimg"]].concat())).default(json!([]))),
         ("image_name_format", either(vec![text(), dict_of(text())])),
-        ("image_volid_formats", texts().default(json!(["{release_short}-{version} {variant}.{arch}", "{release_short}-{version} {arch}"]))),
+        (
+            "image_volid_formats",
+            texts().default(json!(["{release_short}-{version} {variant}.{arch}", "{release_short}-{version} {arch}"])),
+        ),
         (
             "image_volid_layered_product_formats",
             texts().default(json!([
@@ -182,7 +185,10 @@ pub(super) fn options(processors: usize) -> Fields {
         ("restricted_volid", flag().default(false)),
         ("volume_id_substitutions", any_dict().default(json!({}))),
         ("keep_original_comps", removed("remove <groups> tag from respective variant in variants XML")),
-        ("link_type", one_of(&["hardlink", "copy", "hardlink-or-copy", "symlink", "abspath-symlink"]).default("hardlink-or-copy")),
+        (
+            "link_type",
+            one_of(&["hardlink", "copy", "hardlink-or-copy", "symlink", "abspath-symlink"]).default("hardlink-or-copy"),
+        ),
         ("product_id", scm()),
         ("product_id_allow_missing", flag().default(false)),
         ("product_id_allow_name_prefix", flag().default(true)),

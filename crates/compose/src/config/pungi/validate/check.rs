@@ -183,7 +183,9 @@ impl<'a, 'references> Checker<'a, 'references> {
                 let message = format!("Config option '{older}' is an alias of '{name}', only one can be used.");
                 self.fault(message);
             } else {
-                self.outdated(format!("Config option '{older}' is deprecated and now an alias to '{name}', please use '{name}' instead"));
+                self.outdated(format!(
+                    "Config option '{older}' is deprecated and now an alias to '{name}', please use '{name}' instead"
+                ));
                 dict.insert(Key::text(name), value);
             }
         }

@@ -82,9 +82,8 @@ fn unmet(relation: &Relation, values: &Dict, schema: &Json) -> Vec<Message> {
         return Vec::new();
     }
     let shown = plain(value);
-    let is_default = |name: &str, value: &Value| {
-        from_json(schema["properties"][name].get("default").unwrap_or(&Json::Null)) == *value
-    };
+    let is_default =
+        |name: &str, value: &Value| from_json(schema["properties"][name].get("default").unwrap_or(&Json::Null)) == *value;
     let missing = relation.requires.iter().filter(|needed| !values.contains_key(**needed));
     let clashing = relation.conflicts.iter().filter(|other| values.get(**other).is_some_and(|value| !is_default(other, value)));
     let message = |text: String| Message { path: vec![option.to_owned()], text };

@@ -130,8 +130,7 @@ pub(super) fn build(root: &Element, filters: &Filters) -> Result<Variants, Varia
     let top = || root.children.iter().filter(|child| child.name == "variant");
     let is_definition = |element: &&Element| matches!(element.attribute("type"), Some("addon" | "layered-product"));
     let definitions = top().filter(is_definition).map(|element| (element.attribute("id").unwrap_or_default(), element));
-    let mut builder =
-        Builder { filters, definitions: definitions.collect(), found: BTreeMap::new(), excluded: Vec::new() };
+    let mut builder = Builder { filters, definitions: definitions.collect(), found: BTreeMap::new(), excluded: Vec::new() };
     for element in top().filter(|element| element.attribute("type") == Some("variant")) {
         builder.add(element, None)?;
     }
