@@ -41,10 +41,11 @@ fn check_pungi(config: &Path) -> Result<Exit, Failure> {
     let findings = pungi::findings(&config.to_string_lossy(), &[], processors);
     let mut text: String = findings.iter().map(shown).collect();
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Fatal).count();
-    text.push_str(&match (errors, findings.len() - errors) {
+    let last = match (errors, findings.len() - errors) {
         (0, 0) => format!("{} is in order\n", config.display()),
         (errors, warnings) => format!("{}: {}, {}\n", config.display(), count(errors, "error"), count(warnings, "warning")),
-    });
+    };
+    text.push_str(&last);
     output::print(&text)?;
     Ok(if errors == 0 { Exit::Finished } else { Exit::Usage })
 }

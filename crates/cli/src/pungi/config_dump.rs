@@ -53,8 +53,8 @@ impl Execute for Arguments {
         if !self.just_dump {
             let checked = setting::check(values, &schema, self.offline, environment)?;
             if !checked.errors.is_empty() {
-                let lines: String = checked.errors.iter().map(|message| format!("{}\n", message.text)).collect();
-                output::say(&lines);
+                let lines: Vec<&str> = checked.errors.iter().map(|message| message.text.as_str()).collect();
+                output::say(&lines.join("\n"));
                 return Ok(Exit::Doomed);
             }
             values = checked.values;

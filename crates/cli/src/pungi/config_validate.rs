@@ -62,7 +62,7 @@ impl Execute for Arguments {
         if messages.is_empty() {
             messages = self.later_messages(config, &checked.values)?;
         }
-        let lines: String = messages.iter().map(|message| format!("{message}\n")).collect();
+        let lines: String = messages.iter().flat_map(|message| [message, "\n"]).collect();
         output::print(&lines)?;
         Ok(if messages.is_empty() { Exit::Finished } else { Exit::Doomed })
     }

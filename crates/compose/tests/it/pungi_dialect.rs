@@ -58,7 +58,7 @@ fn compare_values(expected: &Json, loaded: Loaded, folder: &str) -> Result<(), S
     let value = Value::Dict(loaded.values.into());
     let shown = repr(&value);
     let read: Json = serde_json::from_str(&json(&value)).unwrap();
-    if expected.get("python").is_some_and(|python| *python != Json::from(shown.as_str())) {
+    if expected.get("python").is_some_and(|python| *python != *shown) {
         return Err(format!("{shown} is not {}", expected["python"]));
     }
     if floats(&read) != floats(&expected["value"]) {
@@ -90,4 +90,26 @@ fn compare_errors(wanted: &Json, error: &DialectError, folder: &str) -> Result<(
         && wanted.get("line").is_none_or(|line| line.as_u64() == place.map(|place| place.line as u64))
         && wanted.get("column").is_none_or(|column| column.as_u64() == place.map(|place| place.column as u64));
     if same { Ok(()) } else { Err(format!("{error:?} is not {wanted}")) }
+}
+
+/// What reading a file of this text ends with.
+fn class_of(text: &str) -> &'static str {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("main.conf");
+    fs_err::write(&file, text).unwrap();
+    load(file.to_str().unwrap(), &[]).unwrap_err().class.name()
+}
+
+#[test]
+fn hostile_files_are_refused_quickly() {
+    let chain = |first: &str, line: &dyn Fn(usize) -> String| first.to_owned() + &(0..20_000).map(line).collect::<String>();
+    let started = std::time::Instant::now();
+    assert_eq!(class_of(&("a = ".to_owned() + &"[".repeat(100_000))), "RecursionError");
+    assert_eq!(class_of(&chain("a0 = [1]\n", &|n| format!("a{} = [a{n}]\n", n + 1))), "RecursionError");
+    assert_eq!(class_of(&chain("a0 = [1]\n", &|n| format!("a{} = [a{n}, a{n}]\n", n + 1))), "MemoryError");
+    assert_eq!(class_of(&chain("a0 = 'xx'\n", &|n| format!("a{} = '%s%s' % (a{n}, a{n})\n", n + 1))), "MemoryError");
+    assert_eq!(class_of("from main import *\n"), "RecursionError");
+    assert_eq!(class_of(&("from ".to_owned() + &"\\'".repeat(100_000))), "SyntaxError");
+    assert_eq!(class_of("a = '%999999999s' % 'x'\n"), "ValueError");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }

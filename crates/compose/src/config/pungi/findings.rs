@@ -1,6 +1,9 @@
 //! Everything that can be said about a configuration, each with its place: what Pungi refuses, what it warns of, and the traps
 //! that it says nothing about.
 
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+
 use serde_json::Value as Json;
 
 use super::dialect::{Loaded, Place, Trap, TrapKind};
@@ -44,15 +47,16 @@ pub fn findings(file: &str, variables: &[(String, String)], processors: usize) -
             return vec![remark("syntax", Severity::Fatal, error.place, file, message, hint).finding];
         }
     };
+    let places = Places::new(&loaded);
     let mut remarks: Vec<Remark> = loaded.traps.iter().map(|trap| of_trap(trap, file)).collect();
-    remarks.extend(open_patterns(&loaded).iter().map(|trap| of_trap(trap, file)));
+    remarks.extend(open_patterns(&loaded, &places).iter().map(|trap| of_trap(trap, file)));
     let schema = schema(processors);
     let values = options_only(&loaded.values, variables, &schema);
     let checked = validate(values, &schema, None);
     let of_message = |message: &Message, severity: Severity| {
         let check = if severity == Severity::Fatal { "option" } else { "option-warning" };
         let text = message.text.trim_start_matches("ERROR: ").trim_start_matches("WARNING: ").trim_end_matches('.');
-        remark(check, severity, place_of(&loaded, &message.path), file, text.to_owned(), None)
+        remark(check, severity, places.of(&message.path).cloned(), file, text.to_owned(), None)
     };
     remarks.extend(checked.errors.iter().map(|message| of_message(message, Severity::Fatal)));
     remarks.extend(checked.warnings.iter().map(|message| of_message(message, Severity::Warn)));
@@ -78,31 +82,52 @@ fn of_trap(trap: &Trap, file: &str) -> Remark {
     remark(trap.kind.name(), Severity::Warn, Some(trap.place.clone()), file, message, hint)
 }
 
-/// The place of what a path leads to: the last key of it that stands in the file as a text, else the option.
-fn place_of(loaded: &Loaded, path: &[String]) -> Option<Place> {
-    let (option, inner) = path.split_first()?;
-    let assigned = loaded.assigned.get(option)?;
-    let key = inner.iter().rev().find_map(|key| literal_after(loaded, assigned, key));
-    Some(key.unwrap_or(assigned).clone())
+/// Where variables and texts stand.
+struct Places<'a> {
+    assigned: &'a HashMap<String, Place>,
+    /// The assignments in order: each ends where the next begins.
+    beginnings: BTreeSet<&'a Place>,
+    /// The places of each text, in order.
+    literals: HashMap<&'a str, Vec<&'a Place>>,
 }
 
-/// The first text of these words in the assignment that begins at a place.
-fn literal_after<'a>(loaded: &'a Loaded, assigned: &Place, text: &str) -> Option<&'a Place> {
-    let is_in = |place: &&Place| place.file == assigned.file && *place > assigned;
-    let next = loaded.assigned.values().filter(is_in).min();
-    let places = loaded.literals.iter().filter(|(literal, _)| &**literal == text).map(|(_, place)| place);
-    places.filter(is_in).find(|place| next.is_none_or(|next| *place < next))
+impl<'a> Places<'a> {
+    fn new(loaded: &'a Loaded) -> Self {
+        let mut literals: HashMap<&str, Vec<&Place>> = HashMap::new();
+        for (text, place) in &loaded.literals {
+            literals.entry(text).or_default().push(place);
+        }
+        for places in literals.values_mut() {
+            places.sort();
+        }
+        Self { assigned: &loaded.assigned, beginnings: loaded.assigned.values().collect(), literals }
+    }
+
+    /// The place of what a path leads to: the last key of it that stands in the file as a text, else the option.
+    fn of(&self, path: &[String]) -> Option<&'a Place> {
+        let (option, inner) = path.split_first()?;
+        let assigned = self.assigned.get(option)?;
+        Some(inner.iter().rev().find_map(|key| self.literal(assigned, key)).unwrap_or(assigned))
+    }
+
+    /// The first such text in the assignment that begins at a place.
+    fn literal(&self, assigned: &Place, text: &str) -> Option<&'a Place> {
+        let places = self.literals.get(text)?;
+        let place = *places.get(places.partition_point(|place| *place <= assigned))?;
+        let next = self.beginnings.range::<&Place, _>((Bound::Excluded(&assigned), Bound::Unbounded)).next();
+        (place.file == assigned.file && next.is_none_or(|next| place < *next)).then_some(place)
+    }
 }
 
 /// Patterns of variants that also match what only begins so: `^Server` means `Server-optional` too.
-fn open_patterns(loaded: &Loaded) -> Vec<Trap> {
+fn open_patterns(loaded: &Loaded, places: &Places<'_>) -> Vec<Trap> {
     let mut traps = Vec::new();
     for (key, value) in &loaded.values {
         let Some((option, assigned)) = key.value().as_text().and_then(|name| Some((name, loaded.assigned.get(name)?))) else {
             continue;
         };
         for pattern in patterns(option, value).filter(|pattern| is_open(pattern)) {
-            let place = literal_after(loaded, assigned, pattern).unwrap_or(assigned).clone();
+            let place = places.literal(assigned, pattern).unwrap_or(assigned).clone();
             let message = format!("the pattern `{pattern}` of `{option}` also matches variants whose names only begin so");
             traps.push(Trap {
                 kind: TrapKind::OpenPattern,

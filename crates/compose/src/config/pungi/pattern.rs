@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
                 _ if self.verbose && character.is_whitespace() => {}
                 '#' if self.verbose => {
                     while self.peek().is_some_and(|next| next != '\n') {
-                        self.position += 1
+                        self.position += 1;
                     }
                 }
                 '\\' => self.escape(start)?,
@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
             let high = self.set_member(start)?;
             match (&low, &high) {
                 (Escaped::Character(from), Escaped::Character(to)) if from <= to => {
-                    set.push_str(&format!("{}-{}", low.in_set(), high.in_set()));
+                    set.extend([low.in_set(), "-".to_owned(), high.in_set()]);
                 }
                 _ => {
                     let range: String = self.characters[at..self.position].iter().collect();
@@ -451,7 +451,7 @@ impl<'a> Reader<'a> {
                 ')' if start > 0 => return wrong("global flags not at the start of the expression", start),
                 ')' => {
                     if !flags.is_empty() {
-                        self.out.push_str(&format!("(?{flags})"));
+                        self.out.extend(["(?", &flags, ")"]);
                     }
                     return Ok(None);
                 }

@@ -2,6 +2,8 @@
 //!
 //! Widths and precisions come from the file: whatever would grow beyond [`LENGTH_LIMIT`] is refused before it is made.
 
+use std::fmt::Write as _;
+
 use super::super::integer::Integer;
 use super::super::show::{self, plain, repr};
 use super::super::value::{Dict, Value};
@@ -65,7 +67,7 @@ impl<'a> Arguments<'a> {
 /// Formats a text with a value.
 pub(super) fn format(pattern: &str, value: &Value) -> Result<String> {
     let mut arguments = Arguments { value, taken: 0 };
-    let mut characters = pattern.char_indices().map(|(_, character)| character).enumerate().peekable();
+    let mut characters = pattern.chars().enumerate().peekable();
     let mut out = String::new();
     let mut input = Input { characters: &mut characters };
     while let Some(character) = input.next() {
@@ -128,7 +130,7 @@ impl<I: Iterator<Item = (usize, char)>> Input<'_, I> {
         let mut size = None;
         while let Some(digit) = self.next_if(|character| character.is_ascii_digit()) {
             size = Some(size.unwrap_or(0) * 10 + i64::from(digit.to_digit(10).unwrap_or_default()));
-            if size > Some(LENGTH_LIMIT as i64) {
+            if size.is_some_and(|size| size.unsigned_abs() > LENGTH_LIMIT as u64) {
                 return wrong(Class::ValueError, "width too big");
             }
         }
@@ -296,10 +298,8 @@ impl Conversion {
             let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, ""));
             (digits.to_owned(), format!("e{exponent}"))
         };
-        let short = match digits.contains('.') && !self.alternate {
-            true => digits.trim_end_matches('0').trim_end_matches('.'),
-            false => &digits,
-        };
+        let short =
+            if digits.contains('.') && !self.alternate { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
         format!("{short}{exponent}")
     }
 
@@ -342,12 +342,13 @@ fn character(value: &Value) -> Result<String> {
 fn ascii(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
-        match u32::from(character) {
-            0..0x80 => out.push(character),
-            code @ 0x80..0x100 => out.push_str(&format!("\\x{code:02x}")),
-            code @ 0x100..0x1_0000 => out.push_str(&format!("\\u{code:04x}")),
-            code => out.push_str(&format!("\\U{code:08x}")),
-        }
+        // Writing to a String cannot fail.
+        let _ = match u32::from(character) {
+            0..0x80 => write!(out, "{character}"),
+            code @ 0x80..0x100 => write!(out, "\\x{code:02x}"),
+            code @ 0x100..0x1_0000 => write!(out, "\\u{code:04x}"),
+            code => write!(out, "\\U{code:08x}"),
+        };
     }
     out
 }

@@ -25,8 +25,10 @@ const IMPORT_DEPTH_LIMIT: usize = 150;
 const FILE_LIMIT: usize = 5000;
 /// How many values all variables together may unfold to: a list of itself, named again and again, grows without end in few lines.
 const UNFOLDED_LIMIT: usize = 1 << 24;
-/// The longest name of a file to import.
+/// The longest path of a file to import.
 const FILE_NAME_LIMIT: usize = 4096;
+/// How many characters that are no tokens the name of a file may have; to look for each costs a walk over the line.
+const STRAY_LIMIT: usize = 16;
 
 const KEYWORDS: [&str; 35] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else",
@@ -220,8 +222,10 @@ impl Parser<'_, '_> {
     /// Everything up to `import`, put together as it stands, names a file beside this one.
     fn imported_file(&mut self) -> Result<String> {
         let mut name = String::new();
+        let mut strays = 0;
         loop {
             self.advance()?;
+            strays += usize::from(self.token.kind == Kind::Error);
             match (self.token.kind, self.token.text.as_str()) {
                 (Kind::End, _) => {
                     let error = DialectError::new(Class::RuntimeError, "generator raised StopIteration").at(self.place());
@@ -230,7 +234,7 @@ impl Parser<'_, '_> {
                 (Kind::Name, "import") => break,
                 (_, text) => name.push_str(text),
             }
-            if name.len() > FILE_NAME_LIMIT {
+            if name.len() > FILE_NAME_LIMIT || strays > STRAY_LIMIT {
                 return Err(self.invalid_syntax());
             }
         }
@@ -325,9 +329,10 @@ impl Parser<'_, '_> {
             Integer::parse(text).map(|number| Value::Int(if negative { number.negated() } else { number }))
         };
         value.map(Measured::single).ok_or_else(|| {
-            let message = match text.contains('.') {
-                true => format!("could not convert string to float: '{text}'"),
-                false => format!("invalid literal for int() with base 10: '{text}'"),
+            let message = if text.contains('.') {
+                format!("could not convert string to float: '{text}'")
+            } else {
+                format!("invalid literal for int() with base 10: '{text}'")
             };
             DialectError::new(Class::ValueError, message).at(self.place())
         })

@@ -346,7 +346,8 @@ fn ends_with_open_backslash(line: &str, start: usize) -> bool {
 /// The length of a number, in the order in which Python tries the forms: imaginary, with a point, with an exponent, whole.
 fn number(rest: &str) -> Option<usize> {
     let first = rest.as_bytes()[0];
-    if !first.is_ascii_digit() && !(first == b'.' && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit)) {
+    let begins = if first == b'.' { rest.as_bytes().get(1).copied().unwrap_or_default() } else { first };
+    if !begins.is_ascii_digit() {
         return None;
     }
     static FORMS: LazyLock<Regex> = LazyLock::new(|| {

@@ -184,7 +184,6 @@ pub(super) fn options(processors: usize) -> Fields {
         ),
         ("restricted_volid", flag().default(false)),
         ("volume_id_substitutions", any_dict().default(json!({}))),
-        ("keep_original_comps", removed("remove <groups> tag from respective variant in variants XML")),
         (
             "link_type",
             one_of(&["hardlink", "copy", "hardlink-or-copy", "symlink", "abspath-symlink"]).default("hardlink-or-copy"),
@@ -211,6 +210,7 @@ pub(super) fn options(processors: usize) -> Fields {
         ("pdc_url", removed("Koji is queried instead")),
         ("pdc_develop", removed("Koji is queried instead")),
         ("pdc_insecure", removed("Koji is queried instead")),
+        ("keep_original_comps", removed("remove <groups> tag from respective variant in variants XML")),
         ("runroot_tag", text()),
         ("runroot_channel", text()),
         ("runroot_method", runroot_method()),

@@ -14,6 +14,10 @@ use check::{Checker, Fault, FaultKind};
 
 pub(super) use check::from_json;
 
+/// For how many unknown options a known one is sought, and how long their names may be: a comparison costs time.
+const SUGGESTIONS: usize = 1000;
+const NAME_LIMIT: usize = 200;
+
 /// A message about a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -41,7 +45,8 @@ pub fn validate(values: Dict, schema: &Json, references: Option<&mut dyn Referen
     let mut errors: Vec<Message> = failed.into_iter().map(failure).collect();
     errors.extend(RELATIONS.iter().flat_map(|relation| unmet(relation, &values, schema)));
     let mut warnings: Vec<Message> = warned.into_iter().map(warning).collect();
-    warnings.extend(given.iter().filter_map(|name| unknown_option(name, schema)));
+    let unknown = given.iter().filter(|name| !is_option(schema, name)).enumerate();
+    warnings.extend(unknown.map(|(position, name)| unknown_option(name, position < SUGGESTIONS, schema)));
     Checked { values, errors, warnings }
 }
 
@@ -93,17 +98,13 @@ fn unmet(relation: &Relation, values: &Dict, schema: &Json) -> Vec<Message> {
         .collect()
 }
 
-fn unknown_option(name: &str, schema: &Json) -> Option<Message> {
-    if is_option(schema, name) {
-        return None;
-    }
+fn unknown_option(name: &str, suggest: bool, schema: &Json) -> Message {
     let mut text = format!("WARNING: Unrecognized config option: {name}.");
     let known = schema["properties"].as_object().into_iter().flat_map(|known| known.keys());
-    // No option has a name that long, and the time to compare grows with it.
     let distance = |known: &&String| strsim::levenshtein(name, known);
-    let nearest = known.filter(|_| name.len() <= 200).min_by_key(distance);
+    let nearest = known.filter(|_| suggest && name.len() <= NAME_LIMIT).min_by_key(distance);
     if let Some(nearest) = nearest.filter(|nearest| 2 * distance(nearest) < name.chars().count()) {
-        text.push_str(&format!(" Did you mean {nearest}?"));
+        text.extend([" Did you mean ", nearest, "?"]);
     }
-    Some(Message { path: vec![name.to_owned()], text })
+    Message { path: vec![name.to_owned()], text }
 }

@@ -99,7 +99,7 @@ impl Parser<'_> {
         let position = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX).min(self.text.len());
         if position > self.counted {
             let passed = &self.text.as_bytes()[self.counted..position];
-            self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+            self.line += memchr::memchr_iter(b'\n', passed).count();
             self.counted = position;
         }
         self.line

@@ -153,7 +153,7 @@ impl Faults<'_> {
             }
         };
         if !fits {
-            let got: String = element.content.iter().map(|inner| format!("{inner} ")).collect();
+            let got: String = element.content.iter().flat_map(|inner| [inner, " "]).collect();
             let message = format!("Element {name} content does not follow the DTD, expecting {}, got ({got})", content.shown());
             self.add(element, "DTD_CONTENT_MODEL", message);
         }
