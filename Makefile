@@ -5,13 +5,13 @@ CARGO ?= cargo
 
 # What a compose of a Debian derivative with containers and live images runs.
 COMPOSE_PACKAGES = ca-certificates mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
-	debian-archive-keyring util-linux
+	debian-archive-keyring gpgv util-linux
 # What the demo's own packages and throw-away key are made with.
 DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
 BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
-TEST_PACKAGES = apt-utils arch-test buildah cpio debootstrap dose-distcheck dpkg-dev gpg gpgv ovmf python3-venv qemu-system-x86 skopeo xz-utils
+TEST_PACKAGES = apt-utils arch-test buildah cpio debootstrap dose-distcheck dpkg-dev gpg ovmf python3-venv qemu-system-x86 skopeo xz-utils
 
 .PHONY: all demo test check generate install clean
 

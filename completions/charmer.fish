@@ -104,7 +104,7 @@ complete -c charmer -n "__fish_charmer_using_subcommand compose" -l message-form
 json\t''"
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l locked -d 'Fail if the lock beside the configuration would have to change'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l offline -d 'Use no network: everything must be in the cache'
-complete -c charmer -n "__fish_charmer_using_subcommand compose" -l no-latest-link -d 'Do not move the link `latest-NAME-VERSION` to this compose'
+complete -c charmer -n "__fish_charmer_using_subcommand compose" -l no-latest-link -d 'Do not move the link `latest-SHORT-MAJOR` to this compose'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -s q -l quiet -d 'Show only failures and the last line'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -s v -l verbose -d 'Show also what jobs say and why each of them runs'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l explain-reuse -d 'Show why the older output of a job could not be used again'

@@ -129,7 +129,7 @@ pub struct ComposeArguments {
     /// Composes, or folders of composes, whose unchanged outputs are used again.
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub old_composes: Vec<PathBuf>,
-    /// Do not move the link `latest-NAME-VERSION` to this compose.
+    /// Do not move the link `latest-SHORT-MAJOR` to this compose.
     #[arg(long)]
     pub no_latest_link: bool,
     /// The folder for downloads, shared by all composes; ~/.cache/charmer if it is not given.

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use charmer_compose::package_set::download::Proxies;
+
 use crate::exit::Failure;
 
 /// What the environment says.
@@ -23,6 +25,8 @@ pub struct Environment {
     pub cache_dir: Option<PathBuf>,
     /// `PATH`, for the programs that charmer starts.
     pub path: OsString,
+    /// `http_proxy`, `https_proxy` and `no_proxy`, as curl and apt read them: the last two in either case.
+    pub proxies: Proxies,
 }
 
 impl Environment {
@@ -43,6 +47,12 @@ impl Environment {
                     .hint("set it as `date +%s` prints it, or unset it")
             })
         });
+        let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        let proxies = Proxies {
+            http: text("http_proxy"),
+            https: text("https_proxy").or_else(|| text("HTTPS_PROXY")),
+            no_proxy: text("no_proxy").or_else(|| text("NO_PROXY")),
+        };
         // A relative XDG_CACHE_HOME counts as not set, as its specification says.
         let xdg = set("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || set("HOME").map(|home| PathBuf::from(home).join(".cache"));
@@ -54,6 +64,7 @@ impl Environment {
             stderr_is_terminal: false,
             source_date_epoch: source_date_epoch.transpose()?,
             cache_dir: xdg.or_else(home).map(|cache| cache.join("charmer")),
+            proxies,
             path: set("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
         })
     }

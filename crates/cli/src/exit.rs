@@ -45,7 +45,8 @@ impl Exit {
             Self::Finished => "The command did what it was asked; a compose has the status `FINISHED`.",
             Self::Doomed => {
                 "The compose has the status `DOOMED`, or another command could not do its work or found something wrong. \
-                 Mend the cause, then `charmer resume DIR`."
+                 Mend the cause, then `charmer resume DIR`; after a change of the configuration, compose again with \
+                 `--old-composes TARGET_DIR`."
             }
             Self::Usage => "The command line, the configuration, or the machine is not fit; nothing was started.",
             Self::Incomplete => {

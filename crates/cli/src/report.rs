@@ -64,14 +64,15 @@ impl Summary {
             self.failure_section(paint),
             self.left_out_section(paint),
             self.note_section(paint),
-            vec![self.last_line(paint)],
+            vec![self.ending(paint)],
         ];
         let sections = sections.into_iter().filter(|section| !section.is_empty()).map(|section| section.join("\n") + "\n");
         sections.collect::<Vec<_>>().join("\n")
     }
 
-    /// One line: the status, the time, and where the compose is; with what to do next if it is not whole.
-    pub fn last_line(&self, paint: Paint) -> String {
+    /// The status, the time, and where the compose is; with what to do next if it is not whole. A resume goes on with the configuration
+    /// that the compose began with, so what is amiss there takes another compose.
+    pub fn ending(&self, paint: Paint) -> String {
         let tone = match self.status {
             Status::Finished => Tone::Good,
             Status::FinishedIncomplete | Status::Terminated | Status::Started => Tone::Warning,
@@ -80,7 +81,16 @@ impl Summary {
         let root = harmless(&self.root.display().to_string());
         let next = match self.status {
             Status::Finished | Status::FinishedIncomplete => format!(": {root}"),
-            Status::Started | Status::Doomed | Status::Terminated => format!("; go on with: charmer resume {}", quoted(&root)),
+            Status::Started | Status::Terminated => format!("; go on with: charmer resume {}", quoted(&root)),
+            Status::Doomed => {
+                let target = self.root.parent().map_or_else(String::new, |target| harmless(&target.display().to_string()));
+                format!(
+                    "\n  if the cause lies outside (network, tool, disk), mend it and go on with: charmer resume {}\n  if the \
+                     configuration is changed, compose again with: --old-composes {} (what was done is reused)",
+                    quoted(&root),
+                    quoted(&target)
+                )
+            }
         };
         format!(
             "{} is {} after {}{next}",
@@ -265,7 +275,9 @@ mod tests {
     #[test]
     fn a_compose_that_is_not_whole_says_how_to_go_on() {
         let summary = Summary { status: Status::Doomed, root: "/srv/my composes/a".into(), ..summary() };
-        let line = summary.last_line(Paint { colour: false });
-        assert!(line.ends_with("is DOOMED after 6:12; go on with: charmer resume '/srv/my composes/a'"), "{line}");
+        let lines = summary.ending(Paint { colour: false });
+        assert!(lines.contains(" is DOOMED after 6:12\n"), "{lines}");
+        assert!(lines.contains(" go on with: charmer resume '/srv/my composes/a'\n"), "{lines}");
+        assert!(lines.contains(" compose again with: --old-composes '/srv/my composes' ("), "{lines}");
     }
 }

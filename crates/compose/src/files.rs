@@ -79,6 +79,12 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Bytes that this user may still write to the file system of a folder.
+pub fn free_space(folder: &Path) -> io::Result<u64> {
+    let space = rustix::fs::statvfs(folder)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
 /// Sets the modification time of a file, in seconds since 1970.
 pub fn set_modified(path: &Path, seconds: i64) -> io::Result<()> {
     fs_err::File::open(path)?.file().set_modified(time_of(seconds))
@@ -115,7 +121,8 @@ fn forget_partial_on_error(partial: &Path, result: io::Result<()>) -> io::Result
     result
 }
 
-fn partial_name(path: &Path) -> io::Result<PathBuf> {
+/// The name that a file has until it is complete, in the same folder.
+pub fn partial_name(path: &Path) -> io::Result<PathBuf> {
     let no_name = || io::Error::new(io::ErrorKind::InvalidInput, format!("'{}' has no file name", path.display()));
     let name = path.file_name().ok_or_else(no_name)?;
     Ok(path.with_file_name(format!(".{}.partial", name.to_string_lossy())))

@@ -20,7 +20,8 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finding {
-    /// The check that found it: `closure`, `installability`, `missing-source`, `unresolved-seed` and so on.
+    /// What found it: a check as `[checks]` names it (`installability`), or the kind of problem that the check is about
+    /// (`unresolved-seed`). What `[checks]` does not name is always reported: `index`, `lock`, `archive-moved`, `repository`.
     pub check: String,
     pub severity: Severity,
     /// Where: `Server.amd64`, `Base`, or empty for the whole compose.

@@ -88,6 +88,11 @@ impl Layout {
         format!("compose/{variant}/{arch}/{kind_folder}")
     }
 
+    /// A path of what is shipped as metadata name it: relative to the folder `compose`.
+    pub fn shipped(path: &str) -> &str {
+        path.strip_prefix("compose/").unwrap_or(path)
+    }
+
     /// Where an image is made, under a name that does not change from compose to compose; relative to the compose's folder.
     pub fn image_work(variant: &str, arch: &str, file: &str) -> String {
         format!("work/images/{variant}/{arch}/{file}")

@@ -23,8 +23,6 @@ use crate::{checks, gather, images, metadata, package_set, repositories};
 pub struct Wanted {
     pub compose: ComposeRecord,
     pub packages: PackageSource,
-    /// A compose that would need another lock than the one it was given is refused.
-    pub exact: bool,
     /// As the environment gave it.
     pub source_date_epoch: Option<i64>,
     /// When the compose was started, in seconds since 1970.
@@ -46,7 +44,7 @@ pub fn plan(
     let packages = package_set::plan::plan(&mut graph, config, source, services, &compose.id);
     let selections = gather::plan::plan(&mut graph, config, &packages);
     let date = gather::plan::plan_date(&mut graph, &packages, source, *source_date_epoch, wanted.started);
-    let lock = gather::plan::plan_lock(&mut graph, config, &packages, &selections, date, source, wanted.exact);
+    let lock = gather::plan::plan_lock(&mut graph, config, &packages, &selections, date, source);
     checks::plan::plan_packages(&mut graph, config, &selections);
     let repositories = repositories::plan::plan(&mut graph, config, services, &selections, date);
     checks::plan::plan_repositories(&mut graph, config, services, &repositories, date);

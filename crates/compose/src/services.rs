@@ -2,7 +2,7 @@
 //! the job that uses it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::config::Config;
@@ -13,8 +13,9 @@ use crate::engine::event::Unit;
 use crate::engine::{JobContext, JobError};
 use crate::openpgp::{Signer, SigningError};
 use crate::package_set::cache::Cache;
-use crate::package_set::download::{Downloader, FetchError, Limits, Options};
+use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options, Proxies};
 use crate::package_set::progress::Progress;
+use crate::session::Surroundings;
 
 /// How often a download's progress is looked at.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(300);
@@ -31,10 +32,19 @@ pub struct Services {
     pub signing: Option<Signing>,
     /// When the compose was started: judges signatures and `Valid-Until`, and dates a lock whose archives have no date.
     pub now: SystemTime,
+    /// Opened by the first download.
+    connections: Arc<OnceLock<Connections>>,
+    proxies: Proxies,
 }
 
 impl Services {
-    pub fn new(config: &Config, cache: PathBuf, offline: bool, mirrors: Result<HostMirrors, String>, now: SystemTime) -> Self {
+    pub fn new(
+        config: &Config,
+        cache: PathBuf,
+        offline: bool,
+        mirrors: Result<HostMirrors, String>,
+        surroundings: &Surroundings,
+    ) -> Self {
         let limits = &config.limits;
         let download_limits = Limits {
             connections: usize::try_from(limits.connections).unwrap_or(1),
@@ -42,7 +52,16 @@ impl Services {
             attempts: limits.retries + 1,
             ..Limits::default()
         };
-        Self { cache, offline, mirrors, download_limits, signing: config.signing.clone(), now }
+        Self {
+            cache,
+            offline,
+            mirrors,
+            download_limits,
+            signing: config.signing.clone(),
+            now: surroundings.now,
+            connections: Arc::default(),
+            proxies: surroundings.proxies.clone(),
+        }
     }
 
     pub fn open_cache(&self) -> Result<Cache, JobError> {
@@ -72,6 +91,7 @@ impl Services {
         let retried = context.clone();
         let downloader = Downloader::new(Options {
             limits: self.download_limits.clone(),
+            connections: Some(self.connections()?),
             offline: self.offline,
             progress: progress.clone(),
             on_retry: Some(Arc::new(move |retry| {
@@ -101,6 +121,14 @@ impl Services {
             return Err(JobError::cancelled());
         }
         Ok(result?)
+    }
+
+    fn connections(&self) -> Result<Connections, JobError> {
+        if let Some(connections) = self.connections.get() {
+            return Ok(connections.clone());
+        }
+        let opened = Connections::new(&self.download_limits, &self.proxies).map_err(JobError::new)?;
+        Ok(self.connections.get_or_init(|| opened).clone())
     }
 
     /// Who signs, if anybody does.

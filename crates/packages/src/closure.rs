@@ -38,7 +38,8 @@ pub struct Request {
     pub providers: BTreeMap<String, String>,
     /// Packages that are there already, such as a parent variant's: they answer dependencies and are not selected again.
     pub available: Vec<PackageId>,
-    /// Packages known as not installable: taken only where nothing else answers.
+    /// Packages known as not installable, such as [`crate::installability::of_arch`] finds: taken only where nothing
+    /// else answers a dependency, and never for a recommendation.
     pub broken: BTreeSet<PackageId>,
 }
 
@@ -101,18 +102,21 @@ pub struct Choice {
     pub chosen: PackageId,
     /// All that would have done, in the order of preference, the chosen one among them.
     pub options: Vec<PackageId>,
+    /// Those that would have come first, but cannot be installed.
+    pub passed_over: Vec<PackageId>,
 }
 
 impl Choice {
     /// `chose exim4 out of exim4, postfix to satisfy "default-mta | mail-transport-agent"`
     pub fn describe(&self, set: &PackageSet) -> String {
-        let options: Vec<&str> = self.options.iter().map(|id| set.name(*id)).collect();
-        format!(
-            "chose {} out of {} to satisfy \"{}\"",
-            set.name(self.chosen),
-            options.join(", "),
-            set.requirement_text(self.requirer.requirement)
-        )
+        let chosen = set.name(self.chosen);
+        let options = problem::names(set, &self.options);
+        let clause = set.requirement_text(self.requirer.requirement);
+        let text = format!("chose {chosen} out of {options} to satisfy \"{clause}\"");
+        if self.passed_over.is_empty() {
+            return text;
+        }
+        format!("{text}, not {}, which cannot be installed", problem::names(set, &self.passed_over))
     }
 }
 

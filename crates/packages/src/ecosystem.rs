@@ -132,7 +132,7 @@ pub struct SourceFile {
     pub sha256: [u8; 32],
 }
 
-/// Where a package came from: the index's place in [`PackageSet::origins`].
+/// Where a package came from: see [`PackageSet::origin_of`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OriginId(pub u16);
 

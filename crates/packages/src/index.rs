@@ -24,6 +24,12 @@ pub(crate) struct IndexRows {
     providers: Rows<Provider>,
 }
 
+impl IndexRows {
+    pub(crate) fn ids(&self) -> &[PackageId] {
+        &self.ids
+    }
+}
+
 /// A package that provides a name.
 #[derive(Debug, Clone, Copy)]
 struct Provider {

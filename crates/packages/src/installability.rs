@@ -76,6 +76,12 @@ impl Broken {
     }
 }
 
+/// The packages that cannot be installed among those that a selection for this arch is made of: of each name the version that
+/// is taken. A set finds them once.
+pub fn of_arch<'s>(set: &'s PackageSet, arch: &str) -> &'s [Broken] {
+    set.broken(arch, |tree| verdicts(set, arch, &tree.taken(), &[]))
+}
+
 /// The packages among `checked` that cannot be installed on a system of this arch, in the order of their ids. What they need
 /// may come from among themselves or from `background`.
 pub fn verdicts(set: &PackageSet, arch: &str, checked: &[PackageId], background: &[PackageId]) -> Vec<Broken> {

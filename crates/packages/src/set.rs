@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use crate::ecosystem::{
     Ecosystem, Origin, OriginId, Package, PackageId, Relation, RelationRange, Requirement, RequirementId, Source, SourceId,
 };
+use crate::installability::Broken;
 use crate::set::requirements::Requirements;
 use crate::symbols::{Symbol, Symbols};
 use crate::texts::{Texts, number};
@@ -31,6 +32,8 @@ pub struct PackageSet {
     sources: Vec<Source>,
     /// By arch; each made when it is first asked for.
     trees: Vec<OnceLock<Tree>>,
+    /// The same.
+    broken: Vec<OnceLock<Vec<Broken>>>,
 }
 
 impl PackageSet {
@@ -152,6 +155,12 @@ impl PackageSet {
             }
             _ => Cow::Owned(Tree::new(self, arch, foreign_arches, others)),
         }
+    }
+
+    /// What an arch's tree can take and no system can install, found by `judge` when it is first asked for.
+    pub(crate) fn broken(&self, arch: &str, judge: impl FnOnce(&Tree) -> Vec<Broken>) -> &[Broken] {
+        let Some(index) = self.arches.iter().position(|known| known == arch) else { return &[] };
+        self.broken[index].get_or_init(|| judge(&self.tree(arch, &[], &[])))
     }
 
     pub fn requirement_count(&self) -> usize {

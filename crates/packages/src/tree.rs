@@ -50,6 +50,11 @@ impl Tree {
         Tree { rows: index.into_rows(), standings }
     }
 
+    /// The packages that are taken, in the order of their ids.
+    pub(crate) fn taken(&self) -> Vec<PackageId> {
+        self.rows.ids().iter().copied().filter(|id| self.standings[id.index()].taken).collect()
+    }
+
     pub(crate) fn standings(&self) -> &[Standing] {
         &self.standings
     }

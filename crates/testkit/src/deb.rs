@@ -77,13 +77,6 @@ impl Deb {
         self
     }
 
-    /// Another file of the control archive: `conffiles`, `triggers`, `shlibs`.
-    #[must_use]
-    pub fn control_file(mut self, name: &str, content: &str) -> Self {
-        self.control.insert(format!("./{name}"), Entry::File { content: content.into(), mode: 0o644 });
-        self
-    }
-
     /// How both archives in the package are compressed; xz without this.
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A fake mmdebstrap: looks at its arguments as the real one would, then writes a tar file whose package database holds the essential
 # packages of the composed repositories and the named ones, without what they depend on. The same repositories give the same bytes.
-# Files beside it give orders: `fail`, `hang`. It keeps a list of its command lines in `calls`.
+# Files beside it give orders: `fail`, `hang`, `stranger`. It keeps a list of its command lines in `calls`.
 set -eu
 here=${0%/*}
 echo "$*" >>"$here/calls"
@@ -73,6 +73,9 @@ awk -v RS='' -v include="$include" '
     }
     END { for (name in wanted) if (!(name in done)) { print "E: Unable to locate package " name > "/dev/stderr"; exit 100 } }
 ' "$work/Packages" >"$work/root/var/lib/dpkg/status"
+
+[ ! -e "$here/stranger" ] ||
+    printf 'Package: stranger\nStatus: install ok installed\nArchitecture: %s\nVersion: 6.6\n\n' "$arch" >>"$work/root/var/lib/dpkg/status"
 
 tar --create --file "$target" --directory "$work/root" --sort=name --numeric-owner --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" \
     --format=gnu .

@@ -33,6 +33,11 @@ impl FakeTools {
         fs_err::write(self.folder.join("hang"), "")
     }
 
+    /// From now on every root file system holds a package `stranger` too, which no repository has.
+    pub fn smuggle(&self) -> io::Result<()> {
+        fs_err::write(self.folder.join("stranger"), "")
+    }
+
     /// Whether a mmdebstrap has begun to do nothing.
     pub fn hangs(&self) -> bool {
         self.folder.join("hanging").exists()

@@ -12,6 +12,7 @@ use charmer_cli::paint::Paint;
 use charmer_cli::plan_view::Plan;
 use charmer_compose::config;
 use charmer_compose::engine::event::Entry;
+use charmer_compose::package_set::download::Proxies;
 use charmer_compose::session::{Surroundings, preview};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
@@ -108,7 +109,8 @@ fn generated_files() -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
 fn harbour_plan() -> io::Result<Vec<u8>> {
     let config = config::load(&root().join("examples/harbour.toml")).map_err(io::Error::other)?;
     // The plan looks at nothing of the machine; see the test of that name.
-    let nowhere = Surroundings { path: "".into(), now: SystemTime::UNIX_EPOCH, apt_folder: PathBuf::new() };
+    let nowhere =
+        Surroundings { path: "".into(), now: SystemTime::UNIX_EPOCH, apt_folder: PathBuf::new(), proxies: Proxies::default() };
     let graph = preview(&config, &[], &[], &nowhere).map_err(io::Error::other)?;
     let plan = Plan::of_graph(format!("{} {}", config.release.name, config.release.version), &graph);
     Ok(plan.show(PlanFormat::Svg, Paint { colour: false }).into_bytes())

@@ -54,15 +54,15 @@ pub(crate) fn documents() -> String {
 pub(crate) fn metadata() -> String {
     let mut page = Page::new(
         "# Metadata\n\n\
-         The files of `compose/metadata`. All JSON files have a `header` with `type` and `version`, and a `payload` whose `compose` is the \
-         compose record. `composeinfo.json` and `images.json` are in productmd's forms (1.2) and are loaded by productmd, with arches as \
+         The files of `compose/metadata`. The JSON files have a `header` with `type` and `version`, and a `payload` whose `compose` is the \
+         compose record; only `deliverables.json` is without, as Pungi writes it. `composeinfo.json` and `images.json` are in productmd's forms (1.2) and are loaded by productmd, with arches as \
          Debian names them; productmd's `images.json` refuses the arches armel, armhf, ppc64el and loong64, which it does not know. \
-         `debs.json`, `deliverables.json` and `findings.json` are charmer's own, in the same style.\n\n\
+         `debs.json` and `findings.json` are charmer's own, in the same style.\n\n\
          | file | payload |\n|---|---|\n\
          | `composeinfo.json` | `release`, and `variants` by uid |\n\
          | `images.json` | `images`: variant, arch, list of images |\n\
          | `debs.json` | `debs`: variant, arch, source package, package |\n\
-         | `deliverables.json` | in Pungi's form: `required`, `attempted` (may fail) and `failed`, each by kind; `reasons` of failures |\n\
+         | `deliverables.json` | in Pungi's form: `required`, `attempted` (may fail) and `failed`, each by kind as lists of variant, arch and name of the image (null where it is the kind); `reasons` of failures |\n\
          | `findings.json` | `findings` of all checks |\n\
          | `charmer.lock` | the lock: see [the guide](../guides/locks.md) |\n\
          | `signing-key.asc` | the public key that repositories and checksums are signed with |\n\n\

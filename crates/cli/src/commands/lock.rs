@@ -24,7 +24,7 @@ pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Resul
         Some(names) => Update::Packages(names),
     };
     let run = run_options(environment, arguments.cache_dir, arguments.offline, None)?;
-    let options = ProgressOptions::new(&arguments.messages, environment);
+    let options = ProgressOptions::new("locking", &arguments.messages, environment);
     let made = runtime()?.block_on(async {
         let signals = Signals::watch()?;
         let request = LockRequest { config, old: old.clone(), update, run, stop: signals.stop.clone() };

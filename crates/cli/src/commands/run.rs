@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use charmer_compose::config::{self, Config, LoadError};
 use charmer_compose::engine::event::Status;
+use charmer_compose::engine::job::JobId;
 use charmer_compose::engine::scheduler::Stop;
-use charmer_compose::finding::Finding;
+use charmer_compose::finding::{Finding, Severity};
 use charmer_compose::session::request::RequestError;
 use charmer_compose::session::{self, RunOptions, Session, StartError, Surroundings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,7 +34,7 @@ where
     runtime()?.block_on(async {
         let signals = Signals::watch()?;
         let session = start.await?;
-        let reader = reader(ProgressOptions::new(messages, environment), &session.layout().global_log())?;
+        let reader = reader(ProgressOptions::new("composing", messages, environment), &session.layout().global_log())?;
         let summary = session.run(signals.stop.clone(), reader).await?;
         show(&summary, messages, environment)?;
         Ok(exit(&summary, &signals))
@@ -45,7 +46,12 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 pub(super) fn surroundings(environment: &Environment) -> Surroundings {
-    Surroundings { path: environment.path.clone(), now: SystemTime::now(), apt_folder: "/etc/apt".into() }
+    Surroundings {
+        path: environment.path.clone(),
+        now: SystemTime::now(),
+        apt_folder: "/etc/apt".into(),
+        proxies: environment.proxies.clone(),
+    }
 }
 
 pub(super) fn run_options(
@@ -119,7 +125,7 @@ fn show(summary: &session::Summary, messages: &MessageArguments, environment: &E
     match messages {
         MessageArguments { message_format: MessageFormat::Json, .. } => {}
         MessageArguments { quiet: true, .. } => {
-            output::print(&(report.last_line(Paint { colour: environment.colour_stdout() }) + "\n"))?;
+            output::print(&(report.ending(Paint { colour: environment.colour_stdout() }) + "\n"))?;
         }
         _ => output::print(&format!("\n{}", report.text(Paint { colour: environment.colour_stdout() })))?,
     }
@@ -134,7 +140,12 @@ fn report(summary: &session::Summary) -> Summary {
         sha256: Some(artifact.sha256),
         duration: Some(artifact.duration).filter(|_| !artifact.reused).as_ref().map(Duration::as_secs_f64),
     };
-    let (moved, findings): (Vec<_>, Vec<_>) = summary.findings.iter().map(|(_, finding)| finding.clone()).partition(is_move);
+    // What made a job fail is told with the job.
+    let is_told = |job: &JobId, finding: &Finding| {
+        finding.severity == Severity::Fatal && summary.failures.iter().any(|failed| failed.job == *job)
+    };
+    let findings = summary.findings.iter().filter(|(job, finding)| !is_told(job, finding));
+    let (moved, findings): (Vec<_>, Vec<_>) = findings.map(|(_, finding)| finding.clone()).partition(is_move);
     Summary {
         compose_id: summary.compose_id.clone(),
         status: summary.status,
@@ -165,6 +176,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Io(error) => Self::doomed(error.to_string()),
+            StartError::LockMisfit(error) => Self::usage(error.to_string()).hint("run `charmer lock` to bring it up to date"),
             error => Self::usage(error.to_string()),
         }
     }

@@ -48,6 +48,10 @@ fn because(reason: &Reason) -> String {
         Reason::Seed(seed) => format!("the seed {seed}"),
         Reason::Include(word) => format!("included as {word}"),
         Reason::Parent(parent) => format!("its parent {parent} has it"),
-        Reason::Dependency { field, clause, .. } => format!("{field}: {clause}"),
+        Reason::Dependency { field, clause, passed_over, .. } => {
+            let passed_over =
+                passed_over.iter().map(|it| format!("; not {}, which cannot be installed: {}", it.package, it.reason));
+            format!("{field}: {clause}{}", passed_over.collect::<String>())
+        }
     }
 }

@@ -83,7 +83,7 @@ fn title(svg: &mut Svg, plan: &Plan) {
     svg.text(MARGIN, 66.0, 13.0, MUTED, "400", &sum);
 }
 
-/// A band behind each column, headed by the phases of its jobs.
+/// A band behind each column, in the colour of its phase where all its jobs have the same.
 fn lanes(svg: &mut Svg, plan: &Plan, drawing: &Drawing, page: &Page) {
     for (layer, &(x, width)) in page.columns.iter().enumerate() {
         let nodes = drawing.spots.iter().filter(|spot| spot.layer == layer).filter_map(|spot| spot.node);

@@ -43,6 +43,8 @@ impl Line {
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Detail {
+    /// What a run does that does not go on with another: `composing`.
+    pub verb: &'static str,
     /// The run's begin and end, and the starts of jobs: left out where a live display shows them.
     pub course: bool,
     /// Nothing but failures.
@@ -57,8 +59,9 @@ pub struct Detail {
 
 impl Detail {
     /// For the log, which holds everything.
-    pub const ALL: Self =
-        Self { course: true, only_failures: false, messages: true, reasons: true, findings_per_job: usize::MAX };
+    pub const fn all(verb: &'static str) -> Self {
+        Self { verb, course: true, only_failures: false, messages: true, reasons: true, findings_per_job: usize::MAX }
+    }
 }
 
 /// Puts events into words.
@@ -79,7 +82,7 @@ impl Narrator {
             Event::JobFailed { job, failable, failure, duration } => failure_lines(job, *failable, failure, *duration),
             _ if self.detail.only_failures => Vec::new(),
             Event::RunStarted { compose_id, version, resumed, jobs, programs } if self.detail.course => {
-                let verb = if *resumed { "resuming" } else { "composing" };
+                let verb = if *resumed { "resuming" } else { self.detail.verb };
                 let text = format!("{}: {}, charmer {}", harmless(compose_id), count(jobs.len(), "job"), harmless(version));
                 let mut lines = vec![Line::new(Tone::Strong, verb, text)];
                 if self.detail.messages && !programs.is_empty() {

@@ -32,6 +32,8 @@ const FINDINGS_PER_JOB: usize = 10;
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgressOptions {
+    /// What the run does: `composing`.
+    pub verb: &'static str,
     pub form: Form,
     pub verbose: bool,
     pub explain_reuse: bool,
@@ -51,7 +53,7 @@ pub enum Form {
 }
 
 impl ProgressOptions {
-    pub fn new(arguments: &MessageArguments, environment: &Environment) -> Self {
+    pub fn new(verb: &'static str, arguments: &MessageArguments, environment: &Environment) -> Self {
         let form = match arguments {
             MessageArguments { message_format: MessageFormat::Json, .. } => Form::Json,
             MessageArguments { quiet: true, .. } => Form::Quiet,
@@ -59,6 +61,7 @@ impl ProgressOptions {
             _ => Form::Plain,
         };
         Self {
+            verb,
             form,
             verbose: arguments.verbose,
             explain_reuse: arguments.explain_reuse,
@@ -68,6 +71,7 @@ impl ProgressOptions {
 
     fn detail(self) -> Detail {
         Detail {
+            verb: self.verb,
             course: self.form == Form::Plain,
             only_failures: self.form == Form::Quiet,
             messages: self.verbose,
@@ -81,7 +85,7 @@ impl ProgressOptions {
 ///
 /// What is shown live is gone from the terminal when the run has ended, or when the reader is dropped.
 pub fn reader(options: ProgressOptions, log: &Path) -> io::Result<Reader> {
-    let mut logged = log_reader(log)?;
+    let mut logged = log_reader(options.verb, log)?;
     let mut shown = match options.form {
         Form::Live => live::reader(options.detail(), options.paint),
         Form::Plain => plain::reader(options.detail(), options.paint, io::stderr()),
@@ -95,12 +99,12 @@ pub fn reader(options: ProgressOptions, log: &Path) -> io::Result<Reader> {
 }
 
 /// Every entry in words, with its whole time.
-fn log_reader(path: &Path) -> io::Result<Reader> {
+fn log_reader(verb: &'static str, path: &Path) -> io::Result<Reader> {
     if let Some(folder) = path.parent() {
         fs_err::create_dir_all(folder)?;
     }
     let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path)?;
-    let mut narrator = Narrator::new(Detail::ALL);
+    let mut narrator = Narrator::new(Detail::all(verb));
     Ok(Box::new(move |entry| {
         let mut text = String::new();
         for line in narrator.lines(entry) {

@@ -118,7 +118,7 @@ fn told(options: ProgressOptions) -> String {
 }
 
 fn options(form: Form) -> ProgressOptions {
-    ProgressOptions { form, verbose: false, explain_reuse: false, paint: NO_COLOUR }
+    ProgressOptions { verb: "composing", form, verbose: false, explain_reuse: false, paint: NO_COLOUR }
 }
 
 /// The live part as it stands a while after the last of the first `count` entries.
@@ -243,7 +243,7 @@ fn the_log_holds_every_entry_and_goes_on_after_a_resume() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs/global/charmer.log");
     for _ in 0..2 {
-        let log = log_reader(&path).unwrap();
+        let log = log_reader("composing", &path).unwrap();
         recorded().iter().for_each(log);
     }
     let text = fs_err::read_to_string(path).unwrap();

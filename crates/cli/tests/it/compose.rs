@@ -1,7 +1,9 @@
 //! `charmer compose`, when all goes well.
 
 use super::Ran;
-use super::harbour::{Compose, Harbour, composes, wait_until};
+use charmer_compose::engine::event::Event;
+
+use super::harbour::{Compose, Harbour, composes, output_of, wait_until};
 
 #[test]
 fn the_tree_is_the_one_that_was_promised() {
@@ -84,8 +86,20 @@ fn logs_tell_what_ran_and_how_it_ended() {
     let harbour = Harbour::new();
     let (ran, compose) = harbour.compose(&[]);
     let log = compose.read("logs/jobs/rootfs_Base.amd64.container.log");
-    assert!(log.starts_with("$ SOURCE_DATE_EPOCH=1700000000 TMPDIR="), "{log}");
+    assert!(log.starts_with("# rootfs:Base.amd64.container begins at 20"), "{log}");
+    assert!(log.contains("\n$ SOURCE_DATE_EPOCH=1700000000 TMPDIR="), "{log}");
     assert!(log.contains(" mmdebstrap --mode=") && log.contains("\n# exit status 0 after "), "{log}");
+    let mut started = 0;
+    for entry in compose.journal() {
+        if let Event::JobStarted { job, log, .. } = entry.event {
+            let text = compose.read(&log);
+            assert!(text.starts_with(&format!("# {job} begins at ")) && text.contains("\n# finished after "), "{text}");
+            started += 1;
+        }
+    }
+    assert_eq!(started, compose.done().len());
+    let index = compose.read("logs/jobs/index_mirror.log");
+    assert!(index.contains("\n# made work/indexes/mirror/stable/main/binary-amd64/Packages.xz ("), "{index}");
     let global = compose.read("logs/global/charmer.log");
     for line in
         [" started   rootfs:Base.amd64.container (no older output)\n", " finished  createrepo:Extra in ", " status    FINISHED\n"]
@@ -102,6 +116,20 @@ fn logs_tell_what_ran_and_how_it_ended() {
     assert_eq!(told(&global), told(&ran.stderr));
     let sequence: Vec<u64> = compose.journal().iter().map(|entry| entry.sequence).collect();
     assert_eq!(sequence, (1..=sequence.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn programs_are_known_by_the_package_that_dpkg_says_they_are_of() {
+    let harbour = Harbour::new();
+    let (_, compose) = harbour.compose(&[]);
+    let journal = compose.journal();
+    let Event::RunStarted { programs, .. } = &journal[0].event else { panic!("{:?}", journal[0]) };
+    // dpkg may know them as /bin/tar and /usr/bin/dpkg; PATH has them in /usr/bin.
+    for program in ["tar", "dpkg"] {
+        let package = output_of("dpkg-query", &["--show", "--showformat=${Version}", program]);
+        assert!(programs[program].starts_with(&format!("{package} (")), "{program}: {}", programs[program]);
+    }
+    assert!(programs["mmdebstrap"].starts_with('('), "the fixture's own tool is of no package: {}", programs["mmdebstrap"]);
 }
 
 #[test]
@@ -193,7 +221,7 @@ fn the_same_in_other_circumstances_is_the_same_bytes() {
         assert!(fs_err::read(other.path(&name)).unwrap() == content, "{name} differs");
     }
     assert!(one.read("compose/Base/repository/dists/quay/Release").contains("\nDate: Sat, 09 Mar 2024 16:00:00 UTC\n"));
-    assert!(one.read("logs/jobs/rootfs_Base.amd64.container.log").starts_with("$ SOURCE_DATE_EPOCH=1710000000 "));
+    assert!(one.read("logs/jobs/rootfs_Base.amd64.container.log").contains("\n$ SOURCE_DATE_EPOCH=1710000000 "));
 }
 
 #[test]
@@ -205,6 +233,11 @@ fn composes_at_once_share_the_cache_and_have_names_of_their_own() {
     let mut ids: Vec<_> = composes(&harbour.path("composes")).into_iter().map(|root| Compose { root }.id()).collect();
     ids.sort();
     assert_eq!(ids.iter().map(|id| id.rsplit_once('.').unwrap().1).collect::<Vec<_>>(), ["0", "1", "2"]);
+    let mut fetched: Vec<_> = harbour.server().paths().into_iter().filter(|path| path.starts_with("/pool/")).collect();
+    let all = fetched.len();
+    fetched.sort();
+    fetched.dedup();
+    assert_eq!(all, fetched.len(), "what one fetches the others do not fetch again");
 }
 
 #[test]
@@ -230,6 +263,19 @@ fn a_choice_that_only_the_order_of_names_made_is_told() {
 }
 
 #[test]
+fn metadata_lead_to_the_files_whatever_variants_are_called() {
+    let harbour = Harbour::new();
+    harbour.configure(&[("Base", "compose")]);
+    let (_, compose) = harbour.compose(&[]);
+    let image = &compose.json("compose/metadata/images.json")["payload"]["images"]["compose"]["amd64"][0];
+    let paths = &compose.json("compose/metadata/composeinfo.json")["payload"]["variants"]["compose"]["paths"];
+    for path in [&image["path"], &paths["images"]["amd64"], &paths["repository"]["amd64"]] {
+        let path = path.as_str().unwrap();
+        assert!(path.starts_with("compose/") && compose.path("compose").join(path).exists(), "{path}");
+    }
+}
+
+#[test]
 fn what_nobody_signs_or_verifies_is_said() {
     let harbour = Harbour::new();
     harbour
@@ -245,6 +291,18 @@ fn what_nobody_signs_or_verifies_is_said() {
     );
     assert!(!compose.path("compose/Base/repository/dists/quay/InRelease").exists());
     assert!(compose.read("compose/metadata/charmer.lock").contains("\nTrusted: yes\n"), "the lock says so too");
+}
+
+#[test]
+fn what_nobody_verifies_is_said_of_composes_without_a_lock_too() {
+    let harbour = Harbour::new();
+    harbour.configure(&[("keyring = \"mirror/key/public.asc\"", "trusted = true")]);
+    let note = "note: taken without a signature, as the configuration says: mirror stable\n";
+    let (gathered, _) = harbour.compose(&["--only", "gather"]);
+    assert!(gathered.stdout.contains(note), "{gathered}");
+    harbour.server().clear();
+    let (doomed, _) = harbour.compose_into("composes", &[], 1);
+    assert!(doomed.stdout.contains(note), "{doomed}");
 }
 
 #[test]

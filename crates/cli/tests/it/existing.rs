@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::harbour::{Compose, Harbour};
+use super::harbour::{Compose, Harbour, wait_until};
 
 /// Changes one byte in the middle of a file, without touching what shares its content.
 fn damage(file: &Path) {
@@ -32,6 +32,31 @@ fn why_shows_the_chain_from_a_seed() {
     assert_eq!(absent.code, 1);
     assert!(absent.stderr.contains(&format!("{} has no package libssl\nhint: ", compose.id())), "{absent}");
     assert_eq!(why(&["htop:arm64"]).code, 1, "Extra is for amd64 only");
+}
+
+#[test]
+fn why_says_which_alternatives_cannot_be_installed() {
+    let harbour = Harbour::new();
+    harbour.add(
+        "Package: mailer\nDepends: exim4 | sendmail | postfix\n\nPackage: exim4\nDepends: libgone\n\n\
+         Package: sendmail\nConflicts: base-files\n\nPackage: postfix\n",
+    );
+    harbour.publish("2024-06-02");
+    harbour.configure(&[("seeds = [\"openssh-server\"]", "seeds = [\"mailer\"]")]);
+    let (_, compose) = harbour.compose(&["--only", "gather", "--only", "lock"]);
+    let postfix = harbour.charmer(&["why", compose.root(), "postfix", "--variant", "Server"]);
+    let chain = "  mailer 1.0 all  the seed mailer\n    postfix 1.0 all  Depends: exim4 | sendmail | postfix\
+                 ; not exim4_1.0_all, which cannot be installed: exim4_1.0_all Depends: libgone, which nothing answers\
+                 ; not sendmail_1.0_all, which cannot be installed: ";
+    assert!(postfix.stdout.contains(chain), "{postfix}");
+    assert!(postfix.stdout.contains("sendmail_1.0_all Conflicts: base-files, which base-files_1.0_amd64 is"), "{postfix}");
+    for name in ["exim4", "sendmail"] {
+        assert_eq!(harbour.charmer(&["why", compose.root(), name]).code, 1, "{name} is not there");
+    }
+    // The lock has neither of them, and leads to the same choice.
+    let lock = compose.path("compose/metadata/charmer.lock");
+    let (_, again) = harbour.compose(&["--lock", lock.to_str().unwrap(), "--only", "gather", "--only", "lock"]);
+    assert_eq!(compose.read("compose/metadata/charmer.lock"), again.read("compose/metadata/charmer.lock"));
 }
 
 #[test]
@@ -69,6 +94,45 @@ fn verify_names_what_was_damaged() {
         fs_err::write(&path, kept).unwrap();
     }
     assert_eq!(harbour.charmer(&["verify", compose.root()]).code, 0, "all is as it was");
+}
+
+#[test]
+fn verify_needs_nothing_but_to_read() {
+    let harbour = Harbour::new();
+    let (_, compose) = harbour.compose(&[]);
+    let ran = harbour.in_own_mounts(
+        r#"mount --bind "$1" "$1" && mount -o remount,ro,bind "$1""#,
+        compose.root(),
+        &["verify", compose.root()],
+    );
+    assert_eq!(ran.code, 0, "{ran}");
+}
+
+#[test]
+fn a_stopped_verify_leaves_nothing() {
+    let harbour = Harbour::new();
+    let (_, compose) = harbour.compose(&[]);
+    // The container is taken for a live image, which is read by a program.
+    let record = compose.tree("work/records").into_iter().find(|(name, _)| name.contains("image-checksum")).unwrap();
+    let text = String::from_utf8(record.1).unwrap();
+    let changed = text.replace(r#"\"kind\":\"container\""#, r#"\"kind\":\"live\""#);
+    assert_ne!(changed, text);
+    fs_err::write(compose.path(&record.0), changed).unwrap();
+    harbour.tool("xorriso", &format!("touch {}; sleep 1000; true", harbour.text("reads")));
+    let scratch = harbour.path("scratch");
+    fs_err::create_dir(&scratch).unwrap();
+    let before = compose.tree("");
+
+    let running = harbour.start_with(&["verify", compose.root()], &[("TMPDIR", scratch.to_str().unwrap())]);
+    wait_until("the image is being read", || harbour.path("reads").exists());
+    assert_ne!(fs_err::read_dir(&scratch).unwrap().count(), 0);
+    running.signal(rustix::process::Signal::INT);
+    let ran = running.finish();
+    assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{ran}");
+    assert!(ran.stderr.ends_with("error: stopped before all was verified\n"), "{ran}");
+    assert_eq!(fs_err::read_dir(&scratch).unwrap().count(), 0);
+    assert!(compose.tree("") == before, "the compose is as it was");
+    assert!(harbour.processes().is_empty(), "{:?}", harbour.processes());
 }
 
 #[test]

@@ -14,7 +14,12 @@ impl Harbour {
     fn doomed(&self) -> Ran {
         let (ran, compose) = self.compose_into("composes", &[], 1);
         assert_eq!(compose.status(), "DOOMED", "{ran}");
-        assert!(ran.stdout.lines().last().unwrap().contains(" is DOOMED after "), "{ran}");
+        let next = [
+            " is DOOMED after ",
+            &format!(" mend it and go on with: charmer resume {}\n", compose.root()),
+            &format!(" compose again with: --old-composes {} (what was done is reused)\n", self.text("composes")),
+        ];
+        assert_tells(&ran, &next);
         ran
     }
 
@@ -147,11 +152,34 @@ fn an_archive_that_is_unsigned_or_expired_is_not_believed() {
 }
 
 #[test]
+fn an_index_is_read_in_another_compression_and_that_is_said() {
+    let harbour = Harbour::new();
+    let folder = "/dists/stable/main/binary-arm64";
+    harbour.server().remove_all(&format!("{folder}/by-hash"));
+    harbour.server().serve(&format!("{folder}/Packages.xz"), b"of tomorrow".to_vec());
+    let (ran, compose) = harbour.compose(&["--only", "lock"]);
+    assert_tells(
+        &ran,
+        &[
+            "1 warning\n  warning index: mirror stable: ",
+            &format!("{folder}/Packages.xz: it is not the file that the signed index lists: "),
+            "; main/binary-arm64/Packages.gz was read instead\n",
+            "hint: the mirror is being updated",
+        ],
+    );
+    assert!(compose.read("compose/metadata/charmer.lock").contains(" main/binary-arm64/Packages.gz\n"));
+
+    harbour.server().remove(&format!("{folder}/Packages.xz"));
+    let (ran, _) = harbour.compose(&["--only", "lock"]);
+    assert_tells(&ran, &[&format!("{folder}/Packages.xz: the server does not have it; main/binary-arm64/Packages.gz was read")]);
+}
+
+#[test]
 fn missing_stale_and_unlisted_indexes_are_three_errors() {
     let harbour = Harbour::new();
     let index = "/dists/stable/main/binary-arm64/Packages.xz";
     // As on a mirror without by-hash that is being updated: the name already has the next content.
-    harbour.server().remove_all("/dists/stable/main/binary-arm64/by-hash");
+    harbour.server().remove_all("/dists/stable/main/binary-arm64/");
     harbour.server().serve(index, b"of tomorrow".to_vec());
     let stale = harbour.doomed();
     assert_tells(
@@ -257,7 +285,7 @@ fn all_that_the_machine_lacks_is_said_before_anything_begins() {
     // A PATH with nothing but what the runner itself needs.
     let bare = harbour.path("bare");
     fs_err::create_dir(&bare).unwrap();
-    for program in ["setpriv", "unshare", "true", "sh"] {
+    for program in ["setpriv", "timeout", "unshare", "true", "sh"] {
         fs_err::os::unix::fs::symlink(format!("/usr/bin/{program}"), bare.join(program)).unwrap();
     }
     harbour.configure(&[
@@ -307,6 +335,22 @@ fn a_signing_command_is_told_and_stopped_like_any_tool() {
     let ran = running.finish();
     assert_eq!(ran.code, 130, "{ran}");
     assert!(!ran.stdout.contains("failed") && ran.stdout.contains(" is TERMINATED after "), "{ran}");
+}
+
+#[test]
+fn a_compose_stops_before_the_disk_is_full() {
+    let harbour = Harbour::new();
+    harbour.configure(&[("min-free = \"1 MiB\"", "min-free = \"40 MiB\"")]);
+    // The composes are on a file system of their own, and the first image comes with much that nobody has counted on.
+    let (composes, tool) = (harbour.text("composes"), harbour.path("tools/mmdebstrap"));
+    let script = fs_err::read_to_string(&tool).unwrap();
+    let ballast = format!("\nhead -c 50M /dev/zero > {composes}/ballast\n");
+    fs_err::write(&tool, script.replacen('\n', &ballast, 1)).unwrap();
+    let compose = ["compose", "harbour.toml", "--target-dir", "composes", "--jobs", "1"];
+    let ran = harbour.in_own_mounts(r#"mount -t tmpfs -o size=80m tmpfs "$1""#, &composes, &compose);
+    assert_eq!(ran.code, 1, "{ran}");
+    let hint = "hint: make room, for example by removing old composes, and resume\n";
+    assert_tells(&ran, &["1 job failed\n", " MiB free; 40 MiB are to stay free\n", hint]);
 }
 
 #[test]
@@ -382,6 +426,19 @@ fn unknown_seeds_are_all_told_with_place_and_what_was_meant() {
 }
 
 #[test]
+fn what_made_a_job_fail_is_told_once() {
+    let harbour = Harbour::new();
+    harbour.configure(&[("seeds = [\"openssh-server\"]", "seeds = [\"openssh-server\", \"grub-pc\"]")]);
+    harbour.add("Package: grub-pc\nArchitecture: any\nDepends: no-such-package\n");
+    harbour.publish("2024-06-02");
+    let ran = harbour.doomed();
+    let told = ": nothing answers Depends: no-such-package (no-such-package: no package has or provides this name)";
+    let failed = ran.stdout.matches("\n  gather:Server.").count();
+    assert!(failed > 0 && ran.stdout.matches(told).count() == failed, "{ran}");
+    assert!(!ran.stdout.contains("fatal"), "{ran}");
+}
+
+#[test]
 fn dependencies_that_nothing_answers_are_told_with_the_reason() {
     let harbour = Harbour::new();
     harbour.add("Package: openssh-server\nVersion: 1:11.0\nArchitecture: any\nDepends: libssl3 (>= 4), libwrap0\n");
@@ -429,4 +486,20 @@ fn a_doomed_compose_has_its_reports() {
     for report in ["findings.json", "deliverables.json"] {
         assert!(root.join("compose/metadata").join(report).is_file(), "{report}");
     }
+}
+
+#[test]
+fn requests_go_through_the_proxy_of_the_environment_and_around_it_where_it_says_so() {
+    let harbour = Harbour::new();
+    let compose = |variables: &[(&str, &str)]| {
+        let mut command = harbour.command(&["compose", "harbour.toml", "--target-dir", "composes"]);
+        Ran::of(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    // Nobody listens there.
+    let proxy = ("http_proxy", "http://127.0.0.1:1");
+    let ran = compose(&[proxy]);
+    assert_eq!(ran.code, 1, "{ran}");
+    assert_tells(&ran, &["/dists/stable/InRelease"]);
+    assert_eq!(compose(&[proxy, ("no_proxy", "localhost,127.0.0.1")]).code, 0);
+    assert_tells(&compose(&[("http_proxy", "no proxy")]), &["the proxy \"no proxy\" cannot be used"]);
 }

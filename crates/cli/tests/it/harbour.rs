@@ -105,6 +105,8 @@ pub(super) struct Harbour {
     /// None when nobody serves the archive any more.
     pub(super) server: Option<HttpServer>,
     pub(super) tools: FakeTools,
+    /// Makes names and contents independent of the day on which the test runs.
+    pub(super) source_date_epoch: Option<&'static str>,
     _signing: Key,
 }
 
@@ -117,7 +119,8 @@ impl Harbour {
         let tools = FakeTools::write(&path("tools")).unwrap();
         debs_from_text("Package: harbour-release\nVersion: 1.0\nSource: harbour (1.0)\n", &path("overlay"));
         Dsc::new("harbour", "1.0").binary("harbour-release", "all").write_to(&path("overlay"));
-        let harbour = Self { archive, server: Some(HttpServer::start()), tools, _signing: signing, folder };
+        let harbour =
+            Self { archive, server: Some(HttpServer::start()), tools, source_date_epoch: None, _signing: signing, folder };
         harbour.add(MIRROR);
         harbour.publish("2024-06-01");
         harbour.configure(&[]);
@@ -167,11 +170,30 @@ impl Harbour {
 
     /// Lets a shell script sign, which has the public key already; its third argument says what is asked of it.
     pub(super) fn sign_with(&self, script: &str) {
-        let program = self.path("tools/sign-with-a-card");
         let certificate = format!("case $3 in certificate) exec cat {} ;; esac", self.text("signing/public.asc"));
-        fs_err::write(&program, format!("#!/bin/sh\n{certificate}\n{script}\n")).unwrap();
-        fs_err::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        self.tool("sign-with-a-card", &format!("{certificate}\n{script}"));
         self.configure(&[("key = \"signing/secret.asc\"", "command = [\"sign-with-a-card\", \"--slot\", \"1\"]")]);
+    }
+
+    /// Puts a shell script among the tools.
+    pub(super) fn tool(&self, name: &str, script: &str) {
+        let program = self.path("tools").join(name);
+        fs_err::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs_err::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// A command line in a mount namespace of its own, after a shell script that has a folder as `$1` and mounts something there.
+    #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
+    pub(super) fn in_own_mounts(&self, script: &str, folder: &str, arguments: &[&str]) -> Ran {
+        let charmer = self.command(arguments);
+        let mut command = std::process::Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "sh", "-e", "-c", &format!("{script}; shift; exec \"$@\""), "sh", folder]);
+        command.arg(charmer.get_program()).args(charmer.get_args()).env_clear().current_dir(self.folder.path());
+        command.envs(charmer.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Ran::of(command.output().unwrap())
     }
 
     /// A command line that runs in the fixture's folder, with its cache and its tools.
@@ -184,6 +206,7 @@ impl Harbour {
             .env_clear()
             .env("PATH", path)
             .env("XDG_CACHE_HOME", self.path("cache"))
+            .envs(self.source_date_epoch.map(|epoch| ("SOURCE_DATE_EPOCH", epoch)))
             .current_dir(self.folder.path());
         command
     }
@@ -382,6 +405,14 @@ impl Compose {
         packages.sort();
         packages
     }
+}
+
+/// What another program prints.
+#[expect(clippy::disallowed_types, reason = "what charmer says is compared with what the program says")]
+pub(super) fn output_of(program: &str, arguments: &[&str]) -> String {
+    let output = std::process::Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Waits until something is so.

@@ -1,15 +1,18 @@
 //! The real binary as users meet it: what it prints, where, and how it exits.
 
+mod checks;
 mod compose;
 mod composes;
 mod configuration;
 mod existing;
 mod failures;
+mod gathering;
 mod harbour;
 mod lock;
 mod mirror;
 mod plan;
 mod pungi_config;
+mod repositories;
 mod resume;
 mod reuse;
 mod usage;

@@ -52,8 +52,11 @@ fn assert_same_tree(left: &BTreeMap<String, Vec<u8>>, right: &BTreeMap<String, V
 
 #[test]
 fn a_compose_killed_at_any_moment_ends_as_one_that_was_not() {
-    let harbour = Harbour::new();
+    let mut harbour = Harbour::new();
+    // 2024-06-03: midnight may pass while this runs.
+    harbour.source_date_epoch = Some("1717372800");
     let (_, undisturbed) = harbour.compose(&[]);
+    assert_eq!(undisturbed.id(), "harbour-13.1-20240603.t.0");
     let expected = shipped(&undisturbed);
     let moments = [
         Moment::Started("index:mirror"),
@@ -102,6 +105,16 @@ fn a_killed_compose_leaves_no_process_even_of_tools_that_have_children() {
     assert_eq!(ran.code, 0, "{ran}");
     let left: Vec<_> = compose.tree("work/images").into_keys().filter(|name| name.contains(".partial")).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_killed_compose_leaves_no_process_of_a_command_that_is_a_script() {
+    let harbour = Harbour::new();
+    harbour.sign_with(&format!("sh -c 'sleep 1000; true' & touch {}; sleep 1000; true", harbour.text("signs")));
+    let running = harbour.start(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    wait_until("the signature is being made", || harbour.path("signs").exists());
+    running.kill();
+    wait_until("all that it had started is gone", || harbour.processes().is_empty());
 }
 
 #[test]
@@ -204,6 +217,21 @@ fn what_was_damaged_is_made_again() {
     assert!(ran.stderr.contains(reason), "{ran}");
     assert_eq!(compose.done(), ["createrepo:Server", "pkgset", "recheck"]);
     assert_same_tree(&shipped(&compose), &before, "after a resume");
+}
+
+#[test]
+fn what_killed_processes_left_in_the_cache_is_gone_with_the_next_start() {
+    let harbour = Harbour::new();
+    let temporary = harbour.path("cache/charmer/temporary");
+    fs_err::create_dir_all(&temporary).unwrap();
+    for name in ["of-the-dead", "of-the-living"] {
+        fs_err::write(temporary.join(name), "half a package").unwrap();
+    }
+    let living = fs_err::File::open(temporary.join("of-the-living")).unwrap();
+    rustix::fs::flock(&living, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    harbour.compose(&[]);
+    let left: Vec<_> = fs_err::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["of-the-living"]);
 }
 
 #[test]

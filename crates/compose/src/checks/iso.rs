@@ -54,7 +54,7 @@ pub async fn check_iso(
         None => content_problems(runner, iso, expected).await?,
     };
     let finding = |message| Finding {
-        check: "iso".to_owned(),
+        check: "iso-sanity".to_owned(),
         severity,
         scope: scope.to_owned(),
         subject: image.to_owned(),

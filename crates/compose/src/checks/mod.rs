@@ -2,8 +2,8 @@
 //!
 //! Must not know: how an artifact was made.
 
-mod closure;
 pub mod image;
+mod installability;
 pub mod iso;
 pub mod plan;
 mod versions;

@@ -19,7 +19,7 @@ use crate::repositories::plan::VariantRepository;
 use crate::repositories::{TrustedKeys, verify_apt_repository};
 use crate::services::Services;
 
-use super::{closure, image, iso, versions};
+use super::{image, installability, iso, versions};
 
 /// What was checked without a fatal finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub fn plan_packages(graph: &mut Graph, config: &Arc<Config>, selections: &Selec
         let required: Vec<_> = below.iter().map(|selection| selection.required()).collect();
         graph.add_deliverable(job, required, move |context, selections: Vec<Selection>| {
             let checks = checks.clone();
-            async move { context.clone().blocking(move || pass(&context, closure::check(&selections, &checks)?)).await }
+            async move { context.clone().blocking(move || pass(&context, installability::check(&selections, &checks)?)).await }
         });
     }
     if config.checks.same_versions != Severity::Off {

@@ -11,7 +11,6 @@
 
 pub mod schema;
 
-mod defaults;
 mod json_schema;
 mod load;
 mod problem;
@@ -31,7 +30,6 @@ pub mod resolved;
 pub mod host;
 mod reference;
 
-pub use defaults::DEFAULTS;
 pub use json_schema::schema;
 pub use load::{LoadError, load, parse};
 pub use places::SeedPlaces;

@@ -9,6 +9,7 @@ use charmer_packages::Glob;
 use super::resolved::{
     Archive, Config, DebMirror, ExtraFiles, ImageSpec, MirrorUrl, Origin, Signing, Trust, Variant, VariantArch,
 };
+use super::schema::archives::HOST;
 use super::schema::images::{Image, ImageKind};
 use super::schema::policy::DeliverableKind;
 use super::schema::variants::Seed;
@@ -97,8 +98,8 @@ impl Resolver<'_> {
         if let Some(folder) = &archive.overlay {
             return Origin::Overlay { folder: self.path(folder) };
         }
-        let url = match archive.mirror.as_deref().unwrap_or("host") {
-            "host" => MirrorUrl::Host,
+        let url = match archive.mirror.as_deref().unwrap_or(HOST) {
+            HOST => MirrorUrl::Host,
             "host-security" => MirrorUrl::HostSecurity,
             url => MirrorUrl::Url(url.trim_end_matches('/').to_owned()),
         };

@@ -43,8 +43,8 @@ pub struct Config {
 #[serde(rename_all = "kebab-case")]
 pub struct Archive {
     pub origin: Origin,
-    /// The pin priority, from 1 to 1000.
-    pub priority: i32,
+    /// The pin priority, from 1 to 1000; none leaves it to each suite.
+    pub priority: Option<i32>,
     /// The arches to read: those of the variants and of seeds such as `libc6:i386`, or fewer.
     pub arches: Vec<String>,
     /// Its packages satisfy dependencies but are put into no repository.

@@ -12,6 +12,7 @@ use crate::layout::Layout;
 use crate::tools::Runner;
 
 use super::event::{Event, Events, Unit};
+use super::job_log::JobLog;
 use super::{JobError, JobId};
 
 /// Between two progress events of one job.
@@ -26,6 +27,7 @@ pub struct JobContext {
     pub work: PathBuf,
     pub runner: Runner,
     pub cancel: CancellationToken,
+    pub(super) log: JobLog,
     pub(super) events: Events,
     pub(super) findings: Arc<Mutex<Vec<Finding>>>,
     pub(super) last_progress: Arc<Mutex<Option<Instant>>>,
@@ -34,13 +36,14 @@ pub struct JobContext {
 impl JobContext {
     /// Reports a finding; it becomes part of the job's record, and is there again when the job is reused.
     pub fn finding(&self, finding: Finding) {
+        self.log.finding(&finding);
         self.events.send(Event::Finding { job: self.job.clone(), finding: finding.clone() });
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
     }
 
     /// Reports findings; the fatal ones are the job's failure.
     pub fn report(&self, findings: Vec<Finding>) -> Result<(), JobError> {
-        /// More lines than these are not read; all findings are in the journal.
+        /// More lines than these are not read; the job's log has all.
         const SHOWN: usize = 20;
         let line = |finding: &Finding| {
             let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -59,19 +62,23 @@ impl JobContext {
         let more = lines.len().saturating_sub(SHOWN);
         lines.truncate(SHOWN);
         if more > 0 {
-            lines.push(format!("and {more} more"));
+            lines.push(format!("and {more} more, all in the log"));
         }
         Err(JobError::new(lines.join("\n")))
     }
 
     /// Says something that people may want to see while the job runs.
     pub fn message(&self, text: impl Into<String>) {
-        self.events.send(Event::JobMessage { job: self.job.clone(), text: text.into() });
+        let text = text.into();
+        self.log.say(&text);
+        self.events.send(Event::JobMessage { job: self.job.clone(), text });
     }
 
     /// Says that something was tried again.
     pub fn retried(&self, attempt: u32, reason: impl Into<String>, delay: Duration) {
-        let event = Event::JobRetried { job: self.job.clone(), attempt, reason: reason.into(), delay: delay.as_secs_f64() };
+        let reason = reason.into();
+        self.log.retry(attempt, &reason, delay);
+        let event = Event::JobRetried { job: self.job.clone(), attempt, reason, delay: delay.as_secs_f64() };
         self.events.send(event);
     }
 

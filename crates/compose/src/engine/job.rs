@@ -162,6 +162,8 @@ pub struct Job {
     pub weight: Weight,
     /// It keeps the network busy: it takes one of the scheduler's network slots.
     pub network: bool,
+    /// It writes so much that it does not begin on a disk that is nearly full.
+    pub writes_much: bool,
     /// Its failure leaves the compose incomplete instead of dooming it.
     pub failable: bool,
     /// How often it is tried again after a transient failure.
@@ -190,6 +192,7 @@ impl Job {
             scope,
             weight: Weight::LIGHT,
             network: false,
+            writes_much: false,
             failable: false,
             retries: 0,
             estimate: 1.0,
@@ -249,6 +252,12 @@ impl Job {
     #[must_use]
     pub fn network(mut self) -> Self {
         self.network = true;
+        self
+    }
+
+    #[must_use]
+    pub fn writes_much(mut self) -> Self {
+        self.writes_much = true;
         self
     }
 

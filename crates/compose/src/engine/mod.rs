@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod graph;
 pub mod job;
+pub mod job_log;
 pub mod journal;
 pub mod reuse;
 pub mod scheduler;

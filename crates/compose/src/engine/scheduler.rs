@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Sha256;
+use crate::files::free_space;
 use crate::finding::Finding;
 use crate::layout::Layout;
 use crate::tools::Runner;
@@ -20,6 +21,7 @@ use super::error::{FailureReport, JobError};
 use super::event::{Event, Events, Finish, JobPlan, MissReason, Status};
 use super::graph::{Graph, Node, NodeId, Produced, Values};
 use super::job::{JobId, Weight};
+use super::job_log::JobLog;
 use super::journal::{FORMAT, Ingredients, Record, write_durably};
 use super::reuse;
 
@@ -34,6 +36,8 @@ pub struct Limits {
     pub network: usize,
     /// For each command that names no limit of its own.
     pub command_timeout: Duration,
+    /// Bytes of the compose's file system: with less free than this, no job begins that writes much.
+    pub min_free: u64,
 }
 
 /// Where and how a graph is run.
@@ -428,14 +432,28 @@ impl Attempt {
             Err(reason) => reason,
         };
         let job = self.node().job.id.clone();
-        self.events.send(Event::JobStarted { log: Layout::job_log(job.as_str()), job, reason });
         let started = Instant::now();
-        let (worked, findings) = self.work_with_retries().await;
+        let path = Layout::job_log(job.as_str());
+        let log = JobLog::begin(self.settings.layout.path(&path), &job, &reason).map_err(|error| Failed {
+            error: error.into(),
+            findings: Vec::new(),
+            duration: started.elapsed(),
+        })?;
+        self.events.send(Event::JobStarted { log: path, job, reason });
+        let (worked, findings) = match self.missing_space() {
+            Some(error) => (Err(error), Vec::new()),
+            None => self.work_with_retries(&log).await,
+        };
         let duration = started.elapsed();
         let produced = match worked {
             Ok(produced) => produced,
-            Err(error) => return Err(Failed { error, findings, duration }),
+            Err(mut error) => {
+                log.failed(&error.report, duration);
+                error.report.log.get_or_insert_with(|| log.path().display().to_string());
+                return Err(Failed { error, findings, duration });
+            }
         };
+        log.finished(&produced.files, duration);
         let digest = produced.digest.unwrap_or_else(|| self.ingredients.digest());
         if let Some(output) = &produced.json {
             let recorded = self.record(output.clone(), digest, &produced, &findings, duration).await;
@@ -468,10 +486,10 @@ impl Attempt {
     }
 
     /// The work's result, and the findings of its last attempt.
-    async fn work_with_retries(&self) -> (Result<Produced, JobError>, Vec<Finding>) {
+    async fn work_with_retries(&self, log: &JobLog) -> (Result<Produced, JobError>, Vec<Finding>) {
         let mut attempt = 1;
         loop {
-            let context = match self.context() {
+            let context = match self.context(log) {
                 Ok(context) => context,
                 Err(error) => return (Err(error.into()), Vec::new()),
             };
@@ -496,18 +514,24 @@ impl Attempt {
         }
     }
 
-    /// An empty work folder, and the log, for one attempt.
-    fn context(&self) -> std::io::Result<JobContext> {
+    /// Why a job that writes much should not even begin: a full disk would hurt more than this job.
+    fn missing_space(&self) -> Option<JobError> {
+        let (root, wanted) = (self.settings.layout.root(), self.settings.limits.min_free);
+        let free = free_space(root).ok().filter(|&free| self.node().job.writes_much && free < wanted)?;
+        let what = format!("{} has {} MiB free; {} MiB are to stay free", root.display(), free >> 20, wanted >> 20);
+        Some(JobError::new(what).hint("make room, for example by removing old composes, and resume"))
+    }
+
+    /// An empty work folder for one attempt.
+    fn context(&self, log: &JobLog) -> std::io::Result<JobContext> {
         let (layout, job) = (&self.settings.layout, &self.node().job.id);
         let work = layout.job_work(job.as_str());
-        let log = layout.path(&Layout::job_log(job.as_str()));
         if fs_err::symlink_metadata(&work).is_ok() {
             fs_err::remove_dir_all(&work)?;
         }
         fs_err::create_dir_all(&work)?;
-        fs_err::create_dir_all(log.parent().expect("logs lie in a folder"))?;
         let cancel = self.settings.stop.cancel.clone();
-        let mut runner = Runner::new(log, work.clone(), self.settings.path.clone(), cancel.clone());
+        let mut runner = Runner::new(log.path().to_owned(), work.clone(), self.settings.path.clone(), cancel.clone());
         runner.kill = self.settings.stop.kill.clone();
         runner.timeout = self.settings.limits.command_timeout;
         Ok(JobContext {
@@ -516,6 +540,7 @@ impl Attempt {
             work,
             runner,
             cancel,
+            log: log.clone(),
             events: self.events.clone(),
             findings: Arc::new(Mutex::new(Vec::new())),
             last_progress: Arc::new(Mutex::new(None)),

@@ -6,6 +6,7 @@
 //! Must not know: where files are, how repositories are written.
 
 mod findings;
+pub mod fit;
 pub mod plan;
 
 mod seeds;
@@ -63,7 +64,19 @@ pub enum Reason {
         field: String,
         /// The clause as that package has it: `mail-transport-agent | default-mta`.
         clause: String,
+        /// What would have come first for the clause, and why it cannot be installed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed_over: Vec<PassedOver>,
     },
+}
+
+/// A package that was not taken because no system can install it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// `name_version_arch`.
+    pub package: String,
+    /// Why it cannot be installed.
+    pub reason: String,
 }
 
 /// A source that no archive has in this version.

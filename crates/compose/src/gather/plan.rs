@@ -61,13 +61,13 @@ pub fn plan(graph: &mut Graph, config: &Arc<Config>, packages: &PackageSetJobs) 
             let parent: Vec<_> =
                 variant.parent.iter().map(|parent| selections[&(parent.clone(), name.clone())].required()).collect();
             let spec = (variant, &config.checks, config.overlays());
-            let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).spec(&spec).failable(arch.failable);
+            let job = Job::new(Phase::Gather, format!("{}.{name}", variant.name)).version(2).spec(&spec).failable(arch.failable);
             let (config, of_variant, of_job) = (config.clone(), variant.clone(), name.clone());
             let selection = graph.add_deliverable(job, (packages.set, checked, parent), move |context, (set, _, parent)| {
                 let (config, variant, arch) = (config.clone(), of_variant.clone(), of_job.clone());
                 async move {
                     let running = context.clone();
-                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first());
+                    let work = move || gather(&running, &config, &variant, &arch, &set, parent.first(), from_lock);
                     let gathered = context.blocking(work).await;
                     gathered.map_err(|error| if from_lock { error.hint(STALE_LOCK) } else { error })
                 }
@@ -85,19 +85,11 @@ fn gather(
     arch: &str,
     set: &PackageSet,
     parent: Option<&Selection>,
+    from_lock: bool,
 ) -> Result<Selection, JobError> {
     let arch = variant.arch(arch).expect("a job is planned for an arch that the variant has");
-    let question = Question {
-        variant: &variant.name,
-        arch,
-        optional: variant.optional,
-        lookaside: &variant.lookaside,
-        sources: variant.sources,
-        own: &config.overlays(),
-        parent,
-        checks: &config.checks,
-    };
-    let (selection, findings) = select(set, &question).map_err(|error| JobError::caused(&error))?;
+    let (selection, findings) =
+        select(set, &Question::of(config, variant, arch, parent, from_lock)).map_err(|error| JobError::caused(&error))?;
     context.report(findings)?;
     Ok(selection)
 }
@@ -145,7 +137,7 @@ impl Output for LockFile {
 }
 
 /// Adds the job that makes the lock out of all selections. When the package set came from a lock, the new one has the same indexes
-/// and date, and must not need anything else.
+/// and date, and what it does not need of the old one is said.
 pub fn plan_lock(
     graph: &mut Graph,
     config: &Arc<Config>,
@@ -153,13 +145,12 @@ pub fn plan_lock(
     selections: &Selections,
     date: Handle<ComposeDate>,
     source: &PackageSource,
-    exact: bool,
 ) -> Handle<LockFile> {
     let given = match source {
         PackageSource::Lock(lock) => Some(lock.clone()),
         PackageSource::Archives { .. } => None,
     };
-    let job = Job::new(Phase::Lock, "").spec(&(config.ecosystem, given.as_deref(), exact)).estimate(0.5);
+    let job = Job::new(Phase::Lock, "").spec(&(config.ecosystem, given.as_deref())).estimate(0.5);
     let inputs = (packages.indexes.clone(), selections.values().copied().collect::<Vec<_>>(), date);
     let ecosystem = config.ecosystem;
     graph.add(job, inputs, move |context, (indexes, selections, date)| {
@@ -167,7 +158,7 @@ pub fn plan_lock(
         async move {
             let lock = make_lock(ecosystem.name(), &indexes, &selections, given.as_deref(), *date);
             if let Some(given) = given.filter(|given| **given != lock) {
-                complain(&context, &given, &lock, exact)?;
+                complain(&context, &given, &lock);
             }
             let text = lock.write();
             let path = context.layout.metadata().join("charmer.lock");
@@ -184,7 +175,7 @@ pub fn plan_lock(
     })
 }
 
-fn make_lock(
+pub(super) fn make_lock(
     ecosystem: &str,
     indexes: &[Arc<Indexes>],
     selections: &[Arc<Option<Selection>>],
@@ -214,20 +205,15 @@ fn make_lock(
 }
 
 /// The configuration needs another lock than the one it was given.
-fn complain(context: &JobContext, given: &Lock, needed: &Lock, exact: bool) -> Result<(), JobError> {
+fn complain(context: &JobContext, given: &Lock, needed: &Lock) {
     let changes = Lock::diff(given, needed);
     let lines: Vec<_> = changes.iter().map(ToString::to_string).collect();
-    let message = format!("the lock does not fit the configuration: {}", lines.join(", "));
-    if exact {
-        return Err(JobError::new(message).hint("run `charmer lock` to bring it up to date, or leave out --locked"));
-    }
     context.finding(Finding {
         check: "lock".into(),
         severity: Severity::Warn,
         scope: String::new(),
         subject: "charmer.lock".into(),
-        message,
+        message: format!("the lock does not fit the configuration: {}", lines.join(", ")),
         hint: Some("run `charmer lock` to bring it up to date".into()),
     });
-    Ok(())
 }

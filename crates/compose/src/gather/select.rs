@@ -3,23 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use charmer_packages::closure::{self, Recommends, Request};
+use charmer_packages::closure::{self, Recommends, Request, Requirer};
 use charmer_packages::glob::Glob;
+use charmer_packages::installability::of_arch;
 use charmer_packages::seed::Seed;
 use charmer_packages::sources::sources_of;
 use charmer_packages::{PackageId, PackageSet, SourceId};
 
-use crate::config::resolved::VariantArch;
+use crate::config::Config;
+use crate::config::resolved::{Variant, VariantArch};
 use crate::config::schema::gather::Sources;
 use crate::config::schema::policy::Checks;
 use crate::digest::Sha256;
 use crate::finding::Finding;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 
-use super::{MissingSource, Reason, Selected, Selection, findings};
+use super::{MissingSource, PassedOver, Reason, Selected, Selection, findings};
 
 /// What is asked for one variant on one arch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Question<'a> {
     pub variant: &'a str,
     pub arch: &'a VariantArch,
@@ -29,9 +31,34 @@ pub struct Question<'a> {
     pub lookaside: &'a [String],
     pub sources: Sources,
     /// Archives whose packages are the distribution's own.
-    pub own: &'a BTreeSet<String>,
+    pub own: BTreeSet<String>,
     pub parent: Option<&'a Selection>,
     pub checks: &'a Checks,
+    /// The set holds a lock's packages and no others.
+    pub from_lock: bool,
+}
+
+impl<'a> Question<'a> {
+    /// What the configuration asks for.
+    pub fn of(
+        config: &'a Config,
+        variant: &'a Variant,
+        arch: &'a VariantArch,
+        parent: Option<&'a Selection>,
+        from_lock: bool,
+    ) -> Self {
+        Self {
+            variant: &variant.name,
+            arch,
+            optional: variant.optional,
+            lookaside: &variant.lookaside,
+            sources: variant.sources,
+            own: config.overlays(),
+            parent,
+            checks: &config.checks,
+            from_lock,
+        }
+    }
 }
 
 /// A word of the configuration that the ecosystem does not understand.
@@ -42,7 +69,11 @@ pub struct BadWords(Vec<String>);
 /// Selects what the question asks for. What could not be resolved is among the findings.
 pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, Vec<Finding>), BadWords> {
     let available = parents_packages(set, question);
-    let request = request(question.arch, available)?;
+    let mut request = request(question.arch, available)?;
+    // A lock's packages were chosen with all that the archives had in view; by themselves they may lack what would install them.
+    if !question.from_lock {
+        request.broken = of_arch(set, &question.arch.arch).iter().map(|broken| broken.package).collect();
+    }
     let closure = closure::close(set, &request);
     let mut findings = findings::of_closure(set, &closure, question);
 
@@ -54,7 +85,7 @@ pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, V
     }
     let locked = |selected: &closure::Selected, lookaside| Selected {
         package: Arc::new(locked_package(set, selected.package, lookaside)),
-        reason: reason(set, &selected.reason),
+        reason: reason(set, &closure, &selected.reason),
     };
     let is_lookaside = |id| question.lookaside.contains(&set.origin(id).archive);
     let (aside, own): (Vec<_>, Vec<_>) = closure.packages.iter().partition(|selected| is_lookaside(selected.package));
@@ -139,7 +170,7 @@ fn wants_source(set: &PackageSet, id: PackageId, question: &Question<'_>) -> boo
     }
 }
 
-fn reason(set: &PackageSet, reason: &closure::Reason) -> Reason {
+fn reason(set: &PackageSet, closure: &closure::Selection, reason: &closure::Reason) -> Reason {
     match reason {
         closure::Reason::Seed(seed) => Reason::Seed(seed.clone()),
         closure::Reason::Include(word) => Reason::Include(word.clone()),
@@ -147,8 +178,18 @@ fn reason(set: &PackageSet, reason: &closure::Reason) -> Reason {
             of: package_id(set, requirer.package),
             field: requirer.field.to_string(),
             clause: set.requirement_text(requirer.requirement).to_owned(),
+            passed_over: passed_over(set, closure, requirer),
         },
     }
+}
+
+fn passed_over(set: &PackageSet, closure: &closure::Selection, requirer: &Requirer) -> Vec<PassedOver> {
+    let choices = closure.choices.iter().filter(|choice| choice.requirer == *requirer);
+    let why = |id| of_arch(set, &closure.arch).iter().find(|broken| broken.package == id).map(|broken| broken.describe(set));
+    choices
+        .flat_map(|choice| &choice.passed_over)
+        .map(|&id| PassedOver { package: package_id(set, id), reason: why(id).unwrap_or_default() })
+        .collect()
 }
 
 fn package_id(set: &PackageSet, id: PackageId) -> String {
@@ -254,9 +295,10 @@ mod tests {
             optional: false,
             lookaside: &[],
             sources: Sources::None,
-            own: &BTreeSet::new(),
+            own: BTreeSet::new(),
             parent: None,
             checks: &Checks::default(),
+            from_lock: false,
         };
         let (selection, findings) = select(set, &question).unwrap();
         let packages = selection.packages.into_iter().map(|selected| (selected.package.name.clone(), selected.reason));

@@ -26,14 +26,10 @@ pub struct ContainerSpec {
     pub title: String,
     /// Label `version`.
     pub version: String,
-    /// Label `revision`: the digest of the lock that the image was made from.
-    pub revision: Option<String>,
     /// Label `vendor`.
     pub vendor: Option<String>,
     /// Label `url`.
     pub url: Option<String>,
-    /// Label `source`: where what it is made from is kept.
-    pub source: Option<String>,
     /// More labels, by their full names; they win over those above.
     pub labels: BTreeMap<String, String>,
     pub entrypoint: Vec<String>,
@@ -43,6 +39,11 @@ pub struct ContainerSpec {
     /// `name`, `uid` or `uid:gid`; empty for root.
     pub user: String,
     pub working_folder: String,
+}
+
+/// The arches that containers can be made for.
+pub fn arches() -> Vec<&'static str> {
+    Platform::debian_arches()
 }
 
 /// A reference of any name and version, in the letters that container tools allow.
@@ -117,10 +118,8 @@ impl ContainerSpec {
             ("created", Some(created)),
             ("title", Some(self.title.as_str())),
             ("version", Some(self.version.as_str())),
-            ("revision", self.revision.as_deref()),
             ("vendor", self.vendor.as_deref()),
             ("url", self.url.as_deref()),
-            ("source", self.source.as_deref()),
         ];
         let known = known.into_iter().filter_map(|(name, value)| Some((format!("{LABEL}{name}"), value?.to_owned())));
         known.chain(self.labels.clone()).collect()
@@ -131,7 +130,7 @@ fn platform(arch: &str) -> Result<Platform, ImageError> {
     Platform::of_debian(arch).ok_or_else(|| ImageError::UnsupportedArch {
         kind: "container",
         arch: arch.to_owned(),
-        supported: "amd64, arm64, armhf, armel, i386, loong64, ppc64el, riscv64 and s390x",
+        supported: arches().join(", "),
     })
 }
 

@@ -18,7 +18,7 @@ pub enum ImageError {
     #[error("{what} '{}' cannot be used: {reason}", .value.escape_debug())]
     Invalid { what: &'static str, value: String, reason: &'static str },
     #[error("images of kind {kind} cannot be made for {arch}, only for {supported}")]
-    UnsupportedArch { kind: &'static str, arch: String, supported: &'static str },
+    UnsupportedArch { kind: &'static str, arch: String, supported: String },
     #[error("the root file system has no package '{package}', which every {kind} image needs: add it to the image's packages")]
     MissingPackage { kind: &'static str, package: &'static str },
     #[error("the root file system has no Linux kernel: add a package such as 'linux-image-{arch}' to the image's packages")]

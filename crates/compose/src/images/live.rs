@@ -26,6 +26,17 @@ pub const KERNEL: &str = "live/vmlinuz";
 pub const INITRD: &str = "live/initrd.img";
 pub const DISK_INFO: &str = ".disk/info";
 
+/// The arches that live images can be made for: those whose boot loader is known here.
+pub const ARCHES: [&str; 1] = ["amd64"];
+
+/// What a boot parameter is made of: nothing that GRUB would take for the end of a word.
+pub const BOOT_PARAMETER_FORM: &str = "letters, digits and =.,:_-/@+ are expected";
+
+/// Whether a text is one boot parameter.
+pub fn is_boot_parameter(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "=.,:_-/@+".contains(c))
+}
+
 /// What a live image says of itself and how it boots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,8 +99,8 @@ pub(super) async fn build(
 impl LiveSpec {
     /// What can be said before there is a root file system.
     pub(super) fn validate(&self, arch: &str) -> Result<(), ImageError> {
-        if arch != "amd64" {
-            return Err(ImageError::UnsupportedArch { kind: "live", arch: arch.to_owned(), supported: "amd64" });
+        if !ARCHES.contains(&arch) {
+            return Err(ImageError::UnsupportedArch { kind: "live", arch: arch.to_owned(), supported: ARCHES.join(", ") });
         }
         if self.volume_id.is_empty() || volume_id(&self.volume_id) != self.volume_id {
             let reason = "1 to 32 upper-case letters, digits and '_' are expected";
@@ -99,10 +110,9 @@ impl LiveSpec {
             let reason = "one line of text is expected";
             return Err(ImageError::Invalid { what: "title", value: self.title.clone(), reason });
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "=.,:_-/@+".contains(c);
-        if let Some(parameter) = self.boot_parameters.iter().find(|text| text.is_empty() || !text.chars().all(plain)) {
-            let reason = "letters, digits and =.,:_-/@+ are expected";
-            return Err(ImageError::Invalid { what: "boot parameter", value: parameter.clone(), reason });
+        if let Some(parameter) = self.boot_parameters.iter().find(|text| !is_boot_parameter(text)) {
+            let (what, reason) = ("boot parameter", BOOT_PARAMETER_FORM);
+            return Err(ImageError::Invalid { what, value: parameter.clone(), reason });
         }
         Ok(())
     }

@@ -4,12 +4,12 @@
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use md5::{Digest as _, Md5};
 
 use super::boot_loader::{self, BootLoader, ELTORITO};
 use super::{ImageError, RequiredProgram, blocking, program};
+use crate::files::set_modified;
 use crate::tools::{Command, Runner};
 
 pub(super) const PROGRAMS: &[RequiredProgram] = &[
@@ -83,8 +83,7 @@ async fn finish_files(medium: &Path, epoch: i64) -> Result<(), ImageError> {
         let list_path = medium.join(MD5SUMS);
         fs_err::write(&list_path, lines.concat())?;
         paths.extend([list_path, medium]);
-        let time = UNIX_EPOCH + Duration::from_secs(epoch.unsigned_abs());
-        paths.iter().try_for_each(|path| set_time(path, time))?;
+        paths.iter().try_for_each(|path| set_modified(path, epoch))?;
         Ok(())
     })
     .await
@@ -116,10 +115,6 @@ fn md5_of_file(path: &Path) -> std::io::Result<String> {
         }
         hasher.update(&buffer[..count]);
     }
-}
-
-fn set_time(path: &Path, time: SystemTime) -> std::io::Result<()> {
-    fs_err::File::open(path)?.file().set_modified(time)
 }
 
 /// A medium that BIOS and EFI start, from a disc (El Torito) and from a stick (the MBR's start code and EFI system partition;

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
+use crate::files::{partial_name, remove_if_there};
 use crate::tools::Runner;
 
 pub use container::ContainerSpec;
@@ -79,14 +80,6 @@ impl ImageKind {
         }
     }
 
-    /// productmd's words for it: type and format.
-    pub const fn productmd(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::Container(_) => ("ociarchive", "ociarchive"),
-            Self::Live(_) => ("live", "iso"),
-        }
-    }
-
     pub fn volume_id(&self) -> Option<&str> {
         match self {
             Self::Container(_) => None,
@@ -122,11 +115,6 @@ impl ImageKind {
         }
     }
 
-    /// The programs that building it needs, with the root file system's own.
-    pub fn required_programs(&self) -> impl Iterator<Item = RequiredProgram> {
-        rootfs::PROGRAMS.iter().copied().chain(self.own_programs())
-    }
-
     /// The programs that make it of a root file system.
     pub fn own_programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let own: &[&[RequiredProgram]] = match self {
@@ -158,7 +146,7 @@ pub async fn build(
     output: &Path,
 ) -> Result<BuiltImage, ImageError> {
     kind.validate(&rootfs.arch)?;
-    let partial = partial_name(output);
+    let partial = partial_name(output)?;
     // What a build that was killed left: xorriso would not cut it to its new length.
     remove_if_there(&partial)?;
     let finished = match make(runner, kind, rootfs, work, &partial).await {
@@ -189,25 +177,12 @@ async fn finish(partial: &Path, output: &Path) -> Result<BuiltImage, ImageError>
     .await
 }
 
-fn remove_if_there(file: &Path) -> std::io::Result<()> {
-    match fs_err::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// A file that [`build`] made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltImage {
     pub path: PathBuf,
     pub size: u64,
     pub sha256: Sha256,
-}
-
-/// The name a file has until it is complete, in the same folder.
-fn partial_name(output: &Path) -> PathBuf {
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    output.with_file_name(format!(".{name}.partial"))
 }
 
 /// Runs work that reads, packs or digests much off the threads that drive the compose.

@@ -38,22 +38,28 @@ pub(super) struct Platform {
     pub(super) os: &'static str,
 }
 
+/// Debian's names of architectures with OCI's words for them (which are Go's): architecture and variant.
+const PLATFORMS: [(&str, &str, Option<&str>); 9] = [
+    ("amd64", "amd64", None),
+    ("arm64", "arm64", Some("v8")),
+    ("armel", "arm", Some("v5")),
+    ("armhf", "arm", Some("v7")),
+    ("i386", "386", None),
+    ("loong64", "loong64", None),
+    ("ppc64el", "ppc64le", None),
+    ("riscv64", "riscv64", None),
+    ("s390x", "s390x", None),
+];
+
 impl Platform {
-    /// OCI's words (which are Go's) for a Debian architecture.
     pub(super) fn of_debian(arch: &str) -> Option<Self> {
-        let (architecture, variant) = match arch {
-            "amd64" => ("amd64", None),
-            "arm64" => ("arm64", Some("v8")),
-            "armhf" => ("arm", Some("v7")),
-            "armel" => ("arm", Some("v5")),
-            "i386" => ("386", None),
-            "ppc64el" => ("ppc64le", None),
-            "riscv64" => ("riscv64", None),
-            "s390x" => ("s390x", None),
-            "loong64" => ("loong64", None),
-            _ => return None,
-        };
+        let (_, architecture, variant) = PLATFORMS.into_iter().find(|(debian, ..)| *debian == arch)?;
         Some(Self { architecture, variant, os: "linux" })
+    }
+
+    /// The architectures that OCI has words for, as Debian names them.
+    pub(super) fn debian_arches() -> Vec<&'static str> {
+        PLATFORMS.into_iter().map(|(debian, ..)| debian).collect()
     }
 }
 

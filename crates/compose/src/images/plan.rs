@@ -19,6 +19,7 @@ use crate::tools::Runner;
 use super::container::reference;
 use super::live::{self, LiveLogin};
 use super::medium::volume_id;
+use super::rootfs;
 use super::{
     ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build,
     build_rootfs,
@@ -75,7 +76,7 @@ fn plan_image(
     let trees: Vec<_> =
         variants_below(config, &image.variant).map(|variant| repositories[&variant.name].trees[&image.arch].required()).collect();
     let kind = kind_of(config, image);
-    let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
+    let scope = scope_of(image);
     let rootfs = {
         let spec = (image, &config.release, &config.signing, source_date_epoch);
         let tools = ["mmdebstrap", "apt-get", "dpkg", "tar"];
@@ -84,6 +85,7 @@ fn plan_image(
             .tools(&tools)
             .weight(Weight::new(1, 1024))
             .estimate(60.0)
+            .writes_much()
             .failable(image.failable);
         let (config, services, image, kind) = (config.clone(), services.clone(), image.clone(), kind.clone());
         graph.add_deliverable(job, trees, move |context, trees| {
@@ -91,16 +93,13 @@ fn plan_image(
             async move { make_rootfs(&context, &config, &services, &image, &kind, &trees, source_date_epoch).await }
         })
     };
-    let phase = match image.kind {
-        configured::ImageKind::Container(_) => Phase::Container,
-        configured::ImageKind::Live(_) => Phase::Live,
-    };
     let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
-    let job = Job::new(phase, &scope)
+    let job = Job::new(phase_of(image), &scope)
         .spec(&(image, &kind))
         .tools(&tools)
         .weight(Weight::new(2, 1024))
         .estimate(40.0)
+        .writes_much()
         .failable(image.failable);
     let of_job = image.clone();
     let made = graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
@@ -215,10 +214,8 @@ fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
             reference: reference(&image.variant, &release.version),
             title: format!("{} {}", release.name, image.variant),
             version: release.version.clone(),
-            revision: None,
             vendor: Some(release.vendor().to_owned()),
             url: release.url.clone(),
-            source: None,
             labels: container.labels.clone(),
             entrypoint: container.entrypoint.clone(),
             command: container.cmd.clone(),
@@ -244,7 +241,27 @@ impl From<ImageError> for JobError {
     }
 }
 
-/// The programs and files that the images of a configuration need on this machine.
-pub fn required_programs(config: &Config) -> BTreeSet<RequiredProgram> {
-    config.images.iter().flat_map(|image| kind_of(config, image).required_programs().collect::<Vec<_>>()).collect()
+/// The programs and files that the jobs of images need on this machine. Jobs that were left out need none.
+pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredProgram> {
+    let jobs: BTreeSet<_> = graph.jobs().into_iter().map(|planned| planned.job.id.as_str()).collect();
+    let of_image = |image: &ImageSpec| {
+        let scope = scope_of(image);
+        let kind = kind_of(config, image);
+        let rootfs = jobs.contains(format!("{}:{scope}", Phase::Rootfs).as_str()).then_some(rootfs::PROGRAMS);
+        let own = jobs.contains(format!("{}:{scope}", phase_of(image)).as_str()).then(|| kind.own_programs().collect::<Vec<_>>());
+        rootfs.into_iter().flatten().copied().chain(own.into_iter().flatten()).collect::<Vec<_>>()
+    };
+    config.images.iter().flat_map(of_image).collect()
+}
+
+/// What the jobs of an image are named after.
+fn scope_of(image: &ImageSpec) -> String {
+    format!("{}.{}.{}", image.variant, image.arch, image.name)
+}
+
+const fn phase_of(image: &ImageSpec) -> Phase {
+    match image.kind {
+        configured::ImageKind::Container(_) => Phase::Container,
+        configured::ImageKind::Live(_) => Phase::Live,
+    }
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImageError, RequiredProgram, blocking, installed_in_tar, partial_name, program};
+use super::{ImageError, RequiredProgram, blocking, installed_in_tar, program};
+use crate::files::partial_name;
 use crate::tools::{Command, Runner};
 
 pub(super) const PROGRAMS: &[RequiredProgram] =
@@ -93,7 +94,7 @@ pub struct Rootfs {
 /// tree; nothing that is left in it is needed afterwards.
 pub async fn build_rootfs(runner: &Runner, spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Rootfs, ImageError> {
     spec.validate()?;
-    let partial = partial_name(tar);
+    let partial = partial_name(tar)?;
     write_inputs(spec, work)?;
     runner.run(&mmdebstrap(spec, work, &partial)?).await?;
     fs_err::rename(partial, tar)?;

@@ -13,12 +13,15 @@ use sha2::{Digest as _, Sha256, Sha512};
 /// What the name of a signature has after the name of the file that it signs.
 pub const SIGNATURE_SUFFIX: &str = ".sign";
 
-/// A kind of checksum.
+/// A kind of checksum, and of the file that holds those of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChecksumKind {
+    /// `MD5SUMS`; against accidents only.
     Md5,
+    /// `SHA256SUMS`.
     Sha256,
+    /// `SHA512SUMS`.
     Sha512,
 }
 

@@ -11,22 +11,9 @@ use super::{ComposeRecord, PRODUCTMD_VERSION, document};
 pub struct ReleaseRecord {
     /// Not meant for the public.
     pub internal: bool,
-    /// It stands on another product. Left out when it does not.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_layered: bool,
     pub name: String,
     pub short: String,
     /// `ga`, `updates` and so on.
-    #[serde(rename = "type")]
-    pub release_type: String,
-    pub version: String,
-}
-
-/// The product that a layered product stands on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BaseProductRecord {
-    pub name: String,
-    pub short: String,
     #[serde(rename = "type")]
     pub release_type: String,
     pub version: String,
@@ -42,11 +29,11 @@ pub struct VariantRecord {
     /// Where its parts lie, relative to the compose's `compose` folder: by kind, then by architecture. An apt repository is one
     /// for all its architectures, so each of them has the same path.
     pub paths: BTreeMap<PathKind, BTreeMap<String, String>>,
-    /// `variant`, `optional`, `addon` or `layered-product`.
+    /// One of productmd's words. charmer writes `variant`, also for an optional one: its repository stands beside its parent's.
     #[serde(rename = "type")]
     pub variant_type: String,
     pub uid: String,
-    /// The ids of the variants inside it.
+    /// The ids of the variants inside it. Left out when there are none.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub variants: BTreeSet<String>,
 }
@@ -64,20 +51,13 @@ pub enum PathKind {
 
 #[derive(Serialize)]
 struct Payload<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base_product: Option<&'a BaseProductRecord>,
     compose: &'a ComposeRecord,
     release: &'a ReleaseRecord,
     variants: BTreeMap<&'a str, &'a VariantRecord>,
 }
 
 /// The text of `composeinfo.json`.
-pub fn composeinfo_json(
-    compose: &ComposeRecord,
-    release: &ReleaseRecord,
-    base_product: Option<&BaseProductRecord>,
-    variants: &[VariantRecord],
-) -> String {
+pub fn composeinfo_json(compose: &ComposeRecord, release: &ReleaseRecord, variants: &[VariantRecord]) -> String {
     let variants = variants.iter().map(|variant| (variant.uid.as_str(), variant)).collect();
-    document("productmd.composeinfo", PRODUCTMD_VERSION, &Payload { base_product, compose, release, variants })
+    document("productmd.composeinfo", PRODUCTMD_VERSION, &Payload { compose, release, variants })
 }

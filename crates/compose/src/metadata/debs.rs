@@ -21,6 +21,7 @@ pub struct DebRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DebCategory {
+    /// A .deb file.
     Binary,
     /// The .dsc file of a source package.
     Source,

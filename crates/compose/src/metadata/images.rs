@@ -16,7 +16,7 @@ pub struct ImageRecord {
     pub checksums: BTreeMap<String, String>,
     pub disc_count: u32,
     pub disc_number: u32,
-    /// See [`productmd_kind`].
+    /// `ociarchive` of a container, `iso` of a live system.
     pub format: String,
     /// Of an ISO whose media check value is implanted.
     pub implant_md5: Option<String>,
@@ -27,6 +27,7 @@ pub struct ImageRecord {
     pub size: u64,
     /// What the image is of: the variant, or a name of its own.
     pub subvariant: String,
+    /// `container` or `live`.
     #[serde(rename = "type")]
     pub image_type: String,
     pub volume_id: Option<String>,

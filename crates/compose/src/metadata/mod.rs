@@ -1,5 +1,5 @@
 //! Metadata: what a compose holds, as files that people and programs read: composeinfo, images, packages, deliverables,
-//! findings, checksums; and the names that a compose has: its id, label and volume ids.
+//! findings, checksums; and the names that a compose has: its id and label.
 //!
 //! Must not know: how anything was made. Plain values in, text out; times are passed in, nothing is read from the compose but
 //! the files whose checksums are wanted.

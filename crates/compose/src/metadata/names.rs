@@ -1,6 +1,5 @@
-//! The names of a compose: its type, id, label and volume ids, by the rules that Pungi and productmd have.
+//! The names of a compose: its type, id and label, by the rules that Pungi and productmd have.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,8 +17,6 @@ pub enum ComposeType {
 }
 
 impl ComposeType {
-    pub const ALL: [Self; 5] = [Self::Test, Self::Ci, Self::Nightly, Self::Production, Self::Development];
-
     /// What stands after the date in a compose id.
     pub fn suffix(self) -> &'static str {
         match self {
@@ -48,19 +45,6 @@ impl fmt::Display for ComposeType {
     }
 }
 
-/// The text names no type of compose.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no type of compose: there are test, ci, nightly, production, development")]
-pub struct UnknownComposeType(pub String);
-
-impl FromStr for ComposeType {
-    type Err = UnknownComposeType;
-
-    fn from_str(text: &str) -> Result<Self, UnknownComposeType> {
-        Self::ALL.into_iter().find(|known| known.name() == text).ok_or_else(|| UnknownComposeType(text.to_owned()))
-    }
-}
-
 /// A release as ids of composes name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseName<'a> {
@@ -77,28 +61,11 @@ impl fmt::Display for ReleaseName<'_> {
     }
 }
 
-/// The beginning that all ids of composes of one release, date and type share; a number of the day follows.
+/// The beginning that all ids of composes of one release, date and type share; a number of the day follows: `harbour-13.1-20261123.n.0`.
 ///
-/// `date` is `YYYYMMDD`. `base` is the product that a layered product stands on.
-pub fn compose_id_prefix(
-    release: ReleaseName<'_>,
-    base: Option<ReleaseName<'_>>,
-    date: &str,
-    compose_type: ComposeType,
-) -> String {
-    let base = base.map(|base| format!("-{base}")).unwrap_or_default();
-    format!("{release}{base}-{date}{}.", compose_type.suffix())
-}
-
-/// `harbour-13.1-20261123.n.0`
-pub fn compose_id(
-    release: ReleaseName<'_>,
-    base: Option<ReleaseName<'_>>,
-    date: &str,
-    compose_type: ComposeType,
-    respin: u32,
-) -> String {
-    compose_id_prefix(release, base, date, compose_type) + &respin.to_string()
+/// `date` is `YYYYMMDD`.
+pub fn compose_id_prefix(release: ReleaseName<'_>, date: &str, compose_type: ComposeType) -> String {
+    format!("{release}-{date}{}.", compose_type.suffix())
 }
 
 /// The milestones that labels name, in the order in which a release passes them.
@@ -121,11 +88,6 @@ pub struct InvalidLabel(pub String);
 impl Label {
     pub fn milestone(&self) -> &'static str {
         MILESTONES[self.milestone]
-    }
-
-    /// `RC-1` of `RC-1.0`.
-    pub fn major_version(&self) -> String {
-        format!("{}-{}", self.milestone(), self.major)
     }
 
     /// Whether composes of this milestone can be released as they are.
@@ -156,55 +118,6 @@ impl FromStr for Label {
     }
 }
 
-/// What ISO 9660 has room for.
-pub const VOLUME_ID_LIMIT: usize = 32;
-
-/// Why there is no volume id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VolumeIdError {
-    #[error("the volume id format '{format}' names '{key}', which is not known; there are {known}")]
-    UnknownKey { format: String, key: String, known: String },
-    #[error("the volume id format '{0}' has a brace without its other one")]
-    UnclosedBrace(String),
-    #[error("no volume id fits into {VOLUME_ID_LIMIT} bytes, the formats give: {}", .0.join(", "))]
-    TooLong(Vec<String>),
-}
-
-/// The first of the formats whose result fits. `{key}` in a format stands for the key's value; substitutions, in their order,
-/// then shorten words that are too long.
-pub fn volume_id(
-    formats: &[String],
-    values: &BTreeMap<&str, String>,
-    substitutions: &[(String, String)],
-) -> Result<String, VolumeIdError> {
-    let mut too_long = Vec::new();
-    for format in formats {
-        let expanded = expand(format, values)?;
-        let id = substitutions.iter().fold(expanded, |id, (from, to)| id.replace(from, to));
-        if id.len() <= VOLUME_ID_LIMIT {
-            return Ok(id);
-        }
-        too_long.push(id);
-    }
-    Err(VolumeIdError::TooLong(too_long))
-}
-
-fn expand(format: &str, values: &BTreeMap<&str, String>) -> Result<String, VolumeIdError> {
-    let mut text = String::new();
-    let mut rest = format;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (key, after) = after.split_once('}').ok_or_else(|| VolumeIdError::UnclosedBrace(format.to_owned()))?;
-        let value = values.get(key).ok_or_else(|| VolumeIdError::UnknownKey {
-            format: format.to_owned(),
-            key: key.to_owned(),
-            known: values.keys().copied().collect::<Vec<_>>().join(", "),
-        })?;
-        text.extend([before, value]);
-        rest = after;
-    }
-    Ok(text + rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,37 +126,22 @@ mod tests {
 
     #[test]
     fn ids_are_those_that_pungi_makes() {
-        let id = |compose_type| compose_id(HARBOUR, None, "20261123", compose_type, 2);
-        assert_eq!(id(ComposeType::Production), "harbour-13.1-20261123.2");
-        assert_eq!(id(ComposeType::Nightly), "harbour-13.1-20261123.n.2");
-        assert_eq!(id(ComposeType::Test), "harbour-13.1-20261123.t.2");
-        assert_eq!(id(ComposeType::Ci), "harbour-13.1-20261123.ci.2");
-        assert_eq!(id(ComposeType::Development), "harbour-13.1-20261123.d.2");
+        let prefix = |compose_type| compose_id_prefix(HARBOUR, "20261123", compose_type);
+        assert_eq!(prefix(ComposeType::Production), "harbour-13.1-20261123.");
+        assert_eq!(prefix(ComposeType::Nightly), "harbour-13.1-20261123.n.");
+        assert_eq!(prefix(ComposeType::Test), "harbour-13.1-20261123.t.");
+        assert_eq!(prefix(ComposeType::Ci), "harbour-13.1-20261123.ci.");
+        assert_eq!(prefix(ComposeType::Development), "harbour-13.1-20261123.d.");
         let updates = ReleaseName { release_type: "updates", ..HARBOUR };
-        let base = ReleaseName { short: "deb", version: "13", release_type: "ga" };
-        let id = compose_id(updates, Some(base), "20261123", ComposeType::Nightly, 0);
-        assert_eq!(id, "harbour-13.1-updates-deb-13-20261123.n.0");
+        assert_eq!(compose_id_prefix(updates, "20261123", ComposeType::Nightly), "harbour-13.1-updates-20261123.n.");
     }
 
     #[test]
     fn labels_are_read_and_ordered_by_milestone_and_number() {
         let label = |text: &str| text.parse::<Label>().unwrap();
         assert!(label("Beta-2.0") < label("RC-1.9") && label("RC-1.9") < label("RC-1.10"));
-        assert_eq!(label("RC-1.10").major_version(), "RC-1");
         for bad in ["RC", "RC-1", "rc-1.0", "RC-1.0.1", "RC-1.x", "GA-1.0", "RC-+1.0", "RC-01.0", "RC-.1", ""] {
             assert!(bad.parse::<Label>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_first_volume_id_that_fits_is_taken_after_substitution() {
-        let values = BTreeMap::from([("short", "harbour".into()), ("variant", "Supplementary".into()), ("arch", "amd64".into())]);
-        let formats = ["{short}-13.1-{variant}-{arch}-dvd-one".to_owned(), "{short} {variant}".to_owned()];
-        assert_eq!(volume_id(&formats, &values, &[]).unwrap(), "harbour Supplementary");
-        let shorter = [("Supplementary".to_owned(), "Supp".to_owned())];
-        assert_eq!(volume_id(&formats, &values, &shorter).unwrap(), "harbour-13.1-Supp-amd64-dvd-one");
-        assert!(matches!(volume_id(&formats[..1], &values, &[]), Err(VolumeIdError::TooLong(ids)) if ids.len() == 1));
-        let unknown = volume_id(&["{date}".to_owned()], &values, &[]).unwrap_err();
-        assert!(unknown.to_string().contains("'date'") && unknown.to_string().contains("variant"), "{unknown}");
     }
 }

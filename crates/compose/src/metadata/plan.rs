@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::config::resolved::{ImageSpec, Variant};
 use crate::config::schema::images::ImageKind;
-use crate::config::schema::policy::Checksum;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase};
@@ -98,7 +97,7 @@ pub fn plan_images(
         let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).of_compose(compose).estimate(2.0);
         let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
         let (services, id) = (services.clone(), compose.id.clone());
-        let kinds: BTreeSet<_> = config.publish.checksums.iter().map(|kind| checksum_kind(*kind)).collect();
+        let kinds: BTreeSet<_> = config.publish.checksums.iter().copied().collect();
         graph.add(job, (inputs, date), move |context, (images, date)| {
             let (services, id, shipments, kinds, folder) =
                 (services.clone(), id.clone(), shipments.clone(), kinds.clone(), folder.clone());
@@ -138,20 +137,12 @@ fn image_folder(image: &ImageSpec) -> String {
 }
 
 fn scope_of_folder(folder: &str) -> String {
-    folder.trim_start_matches("compose/").replace('/', ".")
+    Layout::shipped(folder).replace('/', ".")
 }
 
 /// The job that ships an image.
 pub fn image_folder_job(image: &ImageSpec) -> String {
     format!("{}:{}", Phase::ImageChecksum, scope_of_folder(&image_folder(image)))
-}
-
-const fn checksum_kind(kind: Checksum) -> ChecksumKind {
-    match kind {
-        Checksum::Md5 => ChecksumKind::Md5,
-        Checksum::Sha256 => ChecksumKind::Sha256,
-        Checksum::Sha512 => ChecksumKind::Sha512,
-    }
 }
 
 /// Gives images their final names, and writes the checksum files.
@@ -251,7 +242,7 @@ pub fn plan(
             let images: Vec<&ShippedImage> = folders.iter().flat_map(|folder| &folder.images).collect();
             let variants: Vec<_> = config.variants.iter().map(|variant| variant_record(variant, &selections, &images)).collect();
             let texts = [
-                ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), None, &variants)),
+                ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), &variants)),
                 (
                     "images.json",
                     images_json(&compose, &images.iter().map(|image| image_record(image, date.0)).collect::<Vec<_>>()),
@@ -276,7 +267,6 @@ fn release_record(config: &Config) -> ReleaseRecord {
     let release = &config.release;
     ReleaseRecord {
         internal: false,
-        is_layered: false,
         name: release.name.clone(),
         short: release.short.clone(),
         release_type: release.kind.name().to_owned(),
@@ -298,7 +288,7 @@ fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&Shipp
     }
     for shipped in images.iter().filter(|shipped| shipped.image.variant == variant.name) {
         let kind = if shipped.image.format == "iso" { PathKind::Isos } else { PathKind::Images };
-        let folder = shipped.path.trim_start_matches("compose/").rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = Layout::shipped(&shipped.path).rsplit_once('/').map_or("", |(folder, _)| folder);
         paths.entry(kind).or_default().insert(shipped.image.arch.clone(), folder.to_owned());
     }
     VariantRecord {
@@ -324,7 +314,7 @@ fn image_record(shipped: &ShippedImage, date: i64) -> (String, ImageRecord) {
         format: format.to_owned(),
         implant_md5: image.implanted_md5.clone(),
         mtime: date,
-        path: shipped.path.trim_start_matches("compose/").to_owned(),
+        path: Layout::shipped(&shipped.path).to_owned(),
         size: image.size,
         subvariant: if shipped.name == image.kind {
             image.variant.clone()

@@ -2,9 +2,11 @@
 //!
 //! Must not know: how indexes are parsed, which packages are wanted, variants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::SystemTime;
+
+use tokio::task::JoinSet;
 
 use crate::digest::Sha256;
 use crate::openpgp::{self, Fingerprint, Keyring, KeyringError, Verified, VerifyError};
@@ -80,6 +82,8 @@ pub struct IndexFile {
     /// What the Release file says about its size when unpacked.
     pub unpacked_size: Option<u64>,
     pub cached: PathBuf,
+    /// Better compressed forms of it that the Release file lists, and why the mirror did not give them.
+    pub passed_over: Vec<FetchError>,
 }
 
 /// Why an archive's indexes cannot be used.
@@ -126,12 +130,15 @@ impl ArchiveError {
             }
             Self::Unsigned { .. } => Some("an archive of your own that nobody signs can be taken with `trusted = true`"),
             Self::Expired { .. } => Some("the mirror is no longer updated, or the clock of this machine is wrong"),
-            Self::Fetch(errors) if errors.iter().any(|error| matches!(error.cause, FetchFailure::Stale(_))) => {
-                Some("the mirror is being updated or mixes states of the archive; try again later, or another mirror")
-            }
+            Self::Fetch(errors) => errors.iter().find_map(mirror_hint),
             _ => None,
         }
     }
+}
+
+/// What to do about an index that the mirror did not give.
+pub fn mirror_hint(error: &FetchError) -> Option<&'static str> {
+    error.is_stale().then_some("the mirror is being updated or mixes states of the archive; try again later, or another mirror")
 }
 
 /// A suite whose Release file is another one than before.
@@ -155,16 +162,16 @@ pub async fn fetch_indexes(
 ) -> Result<Vec<FetchedIndex>, ArchiveError> {
     let keyring = read_keyring(source)?;
     let mut suites = Vec::new();
-    let mut requests = Vec::new();
+    let mut listed = Vec::new();
     for suite in &source.suites {
         let release = fetch_release(source, suite, &keyring, cache, downloader, now).await?;
         let indexes = select_indexes(source, &release)?;
-        requests.extend(indexes.iter().map(|index| index.request(&release)));
-        suites.push((suite.clone(), release, indexes));
+        suites.push((suite.clone(), release, indexes.len()));
+        listed.extend(indexes);
     }
-    let mut paths = downloader.fetch_all(&requests, cache).await.map_err(ArchiveError::Fetch)?.into_iter();
-    let fetched = suites.into_iter().map(|(suite, release, indexes)| {
-        let files = indexes.into_iter().zip(paths.by_ref()).map(|(index, cached)| index.into_file(cached)).collect();
+    let mut files = fetch_listed(listed, cache, downloader).await?.into_iter();
+    let fetched = suites.into_iter().map(|(suite, release, count)| {
+        let files = files.by_ref().take(count).collect();
         FetchedIndex { archive: source.name.clone(), suite, trusted: source.trusted, release, files }
     });
     Ok(fetched.collect())
@@ -309,35 +316,74 @@ async fn fetch_optional(downloader: &Downloader, url: &str, cache: &Cache) -> Re
     }
 }
 
-/// An index file that a Release file lists, not fetched yet.
+/// An index that a Release file lists, not fetched yet.
 #[derive(Debug, Clone)]
 struct ListedIndex {
     kind: IndexKind,
     component: String,
-    file: LockedFile,
-    compression: Compression,
+    /// Where the Release file lies.
+    folder: String,
+    by_hash: bool,
+    /// The same index in several compressions, the best first.
+    forms: Vec<(LockedFile, Compression)>,
     unpacked_size: Option<u64>,
 }
 
 impl ListedIndex {
-    /// By digest first: that name cannot have another content than the Release file says, whatever else the mirror mixes up.
-    fn request(&self, release: &VerifiedRelease) -> Request {
-        let folder = release.url.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut urls = vec![Request::url(folder, &self.file.path)];
-        if release.release.acquire_by_hash {
-            let (index_folder, _) = self.file.path.rsplit_once('/').unwrap_or_default();
-            urls.insert(0, Request::url(folder, &format!("{index_folder}/by-hash/SHA256/{}", self.file.sha256)));
+    /// Fetches the best of its forms that the mirror has as the Release file lists it.
+    async fn fetch(self, cache: &Cache, downloader: &Downloader) -> Result<IndexFile, Vec<FetchError>> {
+        let mut passed_over = Vec::new();
+        for (file, compression) in &self.forms {
+            match downloader.fetch_all(&[self.request(file)], cache).await {
+                Ok(mut paths) => {
+                    let cached = paths.pop().expect("one request gives one path");
+                    let (file, compression) = (file.clone(), *compression);
+                    let Self { kind, component, unpacked_size, .. } = self;
+                    return Ok(IndexFile { kind, component, file, compression, unpacked_size, cached, passed_over });
+                }
+                Err(errors) => {
+                    let may_have_another = errors.iter().all(FetchError::is_about_the_file);
+                    passed_over.extend(errors);
+                    if !may_have_another {
+                        break;
+                    }
+                }
+            }
         }
-        Request { urls, size: self.file.size, sha256: self.file.sha256 }
+        Err(passed_over)
     }
 
-    fn into_file(self, cached: PathBuf) -> IndexFile {
-        let Self { kind, component, file, compression, unpacked_size } = self;
-        IndexFile { kind, component, file, compression, unpacked_size, cached }
+    /// By digest first: that name cannot have another content than the Release file says, whatever else the mirror mixes up.
+    fn request(&self, file: &LockedFile) -> Request {
+        let mut urls = vec![Request::url(&self.folder, &file.path)];
+        if self.by_hash {
+            let (index_folder, _) = file.path.rsplit_once('/').unwrap_or_default();
+            urls.insert(0, Request::url(&self.folder, &format!("{index_folder}/by-hash/SHA256/{}", file.sha256)));
+        }
+        Request { urls, size: file.size, sha256: file.sha256 }
     }
 }
 
-/// The index files that the source asks for, each in the best compression that the Release file lists.
+/// Fetches all of them at once; the files are in the same order. All failures are given, not only the first.
+async fn fetch_listed(listed: Vec<ListedIndex>, cache: &Cache, downloader: &Downloader) -> Result<Vec<IndexFile>, ArchiveError> {
+    let mut fetching = JoinSet::new();
+    for (number, index) in listed.into_iter().enumerate() {
+        let (cache, downloader) = (cache.clone(), downloader.clone());
+        fetching.spawn(async move { (number, index.fetch(&cache, &downloader).await) });
+    }
+    let fetched: BTreeMap<usize, _> = fetching.join_all().await.into_iter().collect();
+    let mut files = Vec::new();
+    let mut errors = Vec::new();
+    for outcome in fetched.into_values() {
+        match outcome {
+            Ok(file) => files.push(file),
+            Err(failures) => errors.extend(failures),
+        }
+    }
+    if errors.is_empty() { Ok(files) } else { Err(ArchiveError::Fetch(errors)) }
+}
+
+/// The indexes that the source asks for, each in all compressions that the Release file lists.
 fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<Vec<ListedIndex>, ArchiveError> {
     let (url, suite) = (&release.url, &release.release);
     for arch in &source.arches {
@@ -354,7 +400,7 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
             return Err(ArchiveError::NoComponent { url: url.clone(), component, has });
         }
         let mut arches: BTreeSet<&str> = source.arches.iter().map(String::as_str).collect();
-        if reads_all && list_index(suite, &packages_path(component, "all")).is_some() {
+        if reads_all && !list_index(suite, &packages_path(component, "all")).is_empty() {
             arches.insert("all");
         }
         for arch in &arches {
@@ -369,27 +415,31 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
             selected.push((kind, component, format!("{component}/i18n/Translation-{language}"), false));
         }
     }
+    let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut indexes = Vec::new();
     for (kind, component, path, required) in selected {
-        match list_index(suite, &path) {
-            Some((file, compression)) => {
-                let unpacked_size = suite.files.get(&path).map(|plain| plain.size);
-                indexes.push(ListedIndex { kind, component: component.clone(), file, compression, unpacked_size });
-            }
-            None if required => return Err(ArchiveError::NotListed { url: url.clone(), path }),
-            None => {}
+        let forms = list_index(suite, &path);
+        if !forms.is_empty() {
+            let unpacked_size = suite.files.get(&path).map(|plain| plain.size);
+            let (component, folder) = (component.clone(), folder.to_owned());
+            indexes.push(ListedIndex { kind, component, folder, by_hash: suite.acquire_by_hash, forms, unpacked_size });
+        } else if required {
+            return Err(ArchiveError::NotListed { url: url.clone(), path });
         }
     }
     Ok(indexes)
 }
 
-fn packages_path(component: &str, arch: &str) -> String {
+/// Where a suite has the index of a component's packages for an arch, without the suffix of its compression.
+pub fn packages_path(component: &str, arch: &str) -> String {
     format!("{component}/binary-{arch}/Packages")
 }
 
-fn list_index(suite: &Release, path: &str) -> Option<(LockedFile, Compression)> {
-    Compression::ALL.into_iter().find_map(|compression| {
+/// The index's files, in the order in which their compressions are preferred.
+fn list_index(suite: &Release, path: &str) -> Vec<(LockedFile, Compression)> {
+    let form = |compression: Compression| {
         let file = suite.files.get(&format!("{path}{}", compression.suffix()))?;
         Some((file.clone(), compression))
-    })
+    };
+    Compression::ALL.into_iter().filter_map(form).collect()
 }

@@ -41,11 +41,12 @@ pub struct Remembered {
 }
 
 impl Cache {
-    /// Opens a cache; makes its folders if they are not there.
+    /// Opens a cache; makes its folders if they are not there, and removes what killed processes have left in it.
     pub fn open(folder: &Path) -> io::Result<Self> {
         for name in ["sha256", "partial", "remembered", "temporary"] {
             fs_err::create_dir_all(folder.join(name))?;
         }
+        remove_abandoned(&folder.join("temporary"))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -155,8 +156,15 @@ impl Cache {
         self.folder.join("remembered").join(Sha256::of(url.as_bytes()).to_string())
     }
 
+    /// A file that is locked for as long as it is written to: one without a lock belongs to nobody any more.
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        NamedTempFile::new_in(self.folder.join("temporary"))
+        loop {
+            let file = NamedTempFile::new_in(self.folder.join("temporary"))?;
+            // Between its making and its lock, another process may have taken it for abandoned.
+            if take_lock(file.as_file())? && has_name(file.as_file(), file.path()) {
+                return Ok(file);
+            }
+        }
     }
 
     fn keep(&self, file: NamedTempFile, sha256: Sha256) -> io::Result<PathBuf> {
@@ -177,13 +185,8 @@ impl Cache {
     pub(super) fn partial(&self, sha256: Sha256) -> io::Result<Option<Partial>> {
         let path = self.folder.join("partial").join(sha256.to_string());
         let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-        match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
         // Whoever had the lock may have given the file its final name since it was opened here.
-        if !fs_err::metadata(&path).is_ok_and(|named| file.metadata().is_ok_and(|open| open.ino() == named.ino())) {
+        if !take_lock(file.file())? || !has_name(file.file(), &path) {
             return Ok(None);
         }
         let mut hasher = Hasher::new();
@@ -191,6 +194,33 @@ impl Cache {
         let validator = fs_err::read_to_string(validator_path(&path)).ok().filter(|_| length > 0);
         Ok(Some(Partial { cache: self.clone(), sha256, path, file, hasher, length, validator }))
     }
+}
+
+/// Removes the files that nobody holds a lock on.
+fn remove_abandoned(folder: &Path) -> io::Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        // Its owner may give it another name, or remove it, at any moment.
+        let Ok(file) = fs_err::File::open(&path) else { continue };
+        if take_lock(file.file())? && has_name(file.file(), &path) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the lock of a file, which the kernel lets go of with the process, unless another has it.
+fn take_lock(file: &std::fs::File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether an open file still has its name, or another has it now.
+fn has_name(file: &std::fs::File, path: &Path) -> bool {
+    fs_err::symlink_metadata(path).is_ok_and(|named| file.metadata().is_ok_and(|open| open.ino() == named.ino()))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -359,6 +389,19 @@ mod tests {
         let path = partial.finish().unwrap();
         assert_eq!(cache.get_verified(sha256, 7).unwrap(), Some(path));
         assert_eq!(fs_err::read_dir(cache.folder.join("partial")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let (folder, cache) = cache();
+        let abandoned = cache.folder.join("temporary/.tmpdead");
+        fs_err::write(&abandoned, "half a pack").unwrap();
+        let mut living = cache.temporary().unwrap();
+        living.write_all(b"package").unwrap();
+        Cache::open(&folder.path().join("cache")).unwrap();
+        assert!(!abandoned.exists() && living.path().exists());
+        cache.keep(living, Sha256::of(b"package")).unwrap();
+        assert!(cache.get_verified(Sha256::of(b"package"), 7).unwrap().is_some());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cache::{Cache, Partial, Remembered};
 use super::http::{Client, Failed, News};
+pub use super::http::{Connections, Proxies};
 use super::progress::Progress;
 use super::rate::RateLimit;
 use crate::digest::Sha256;
@@ -59,8 +60,8 @@ impl Default for Limits {
 #[derive(Default)]
 pub struct Options {
     pub limits: Limits,
-    /// The proxy for everything, if there is one: `http://host:port`.
-    pub proxy: Option<String>,
+    /// Those of other downloaders, with their proxies; without this new ones that know of none.
+    pub connections: Option<Connections>,
     /// Nothing but the cache and local files are read.
     pub offline: bool,
     /// Files of the cache are read and compared with their digest before they are used.
@@ -119,6 +120,18 @@ fn escape(byte: u8) -> String {
 pub struct FetchError {
     pub url: String,
     pub cause: FetchFailure,
+}
+
+impl FetchError {
+    /// The server answers, but does not have this file: it may well have another one.
+    pub fn is_about_the_file(&self) -> bool {
+        self.cause == FetchFailure::Missing || self.is_stale()
+    }
+
+    /// The server has another file in its place.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.cause, FetchFailure::Stale(_))
+    }
 }
 
 /// Why a file was not fetched.
@@ -188,13 +201,15 @@ impl std::fmt::Debug for Downloader {
 }
 
 impl Downloader {
-    /// Fails when the proxy's address is none.
+    /// Fails when no connections can be set up at all.
     pub fn new(options: Options) -> Result<Self, FetchError> {
         let rate = options.limits.download_rate.map(RateLimit::new);
-        let client =
-            Client::new(&options.limits, options.proxy.as_deref(), rate, options.progress.clone()).map_err(|reason| {
-                FetchError { url: options.proxy.clone().unwrap_or_default(), cause: FetchFailure::Untrusted(reason) }
-            })?;
+        let connections = match &options.connections {
+            Some(connections) => connections.clone(),
+            None => Connections::new(&options.limits, &Proxies::default())
+                .map_err(|reason| FetchError { url: String::new(), cause: FetchFailure::Untrusted(reason) })?,
+        };
+        let client = Client::new(connections, options.limits.stall_timeout, rate, options.progress.clone());
         let slots = Arc::new(Semaphore::new(options.limits.connections.max(1)));
         Ok(Self { shared: Arc::new(Shared { options, client, slots }) })
     }
@@ -278,18 +293,21 @@ impl Downloader {
             Claim::Ours(partial) => partial,
         };
         progress.already_there(partial.length());
-        let mut last = None;
+        let mut told: Option<FetchError> = None;
         for url in &request.urls {
             match self.fetch_from(url, &mut partial, request).await {
                 Ok(()) => {
                     progress.file_done();
                     return partial.finish().map_err(|error| request.cache_error(&error));
                 }
-                Err(error) if matches!(error.cause, FetchFailure::Missing | FetchFailure::Stale(_)) => last = Some(error),
+                // Another file in its place says more than none in another place.
+                Err(FetchError { cause: FetchFailure::Missing, .. }) if told.as_ref().is_some_and(FetchError::is_stale) => {}
+                Err(error) if error.is_about_the_file() => told = Some(error),
                 Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| request.error(FetchFailure::Missing)))
+        progress.file_given_up(partial.length(), request.size);
+        Err(told.unwrap_or_else(|| request.error(FetchFailure::Missing)))
     }
 
     /// Transfers until the file is whole and right.

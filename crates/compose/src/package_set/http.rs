@@ -21,9 +21,14 @@ use super::rate::RateLimit;
 const MAX_REDIRECTS: usize = 5;
 const USER_AGENT: &str = concat!("charmer/", env!("CARGO_PKG_VERSION"));
 
-/// Connections, and what all transfers over them share.
+/// Connections to servers, kept open between transfers. Making them reads the machine's certificate authorities; cloning them costs
+/// nothing.
+#[derive(Debug, Clone)]
+pub struct Connections(reqwest::Client);
+
+/// Connections, and what the transfers of one downloader share.
 pub(super) struct Client {
-    connections: reqwest::Client,
+    connections: Connections,
     stall: Duration,
     rate: Option<RateLimit>,
     progress: Arc<Progress>,
@@ -46,31 +51,52 @@ pub(super) enum News {
     Content { bytes: Vec<u8>, etag: Option<String>, last_modified: Option<String> },
 }
 
-impl Client {
-    pub(super) fn new(
-        limits: &Limits,
-        proxy: Option<&str>,
-        rate: Option<RateLimit>,
-        progress: Arc<Progress>,
-    ) -> Result<Self, String> {
+/// The proxies that requests go through, as the environment's variables of these names have them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies {
+    pub http: Option<String>,
+    pub https: Option<String>,
+    /// Hosts that are asked directly: `localhost,.example.org,10.0.0.0/8`.
+    pub no_proxy: Option<String>,
+}
+
+impl Proxies {
+    fn read(&self) -> Result<Vec<reqwest::Proxy>, String> {
+        let direct = || self.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
+        let http = self.http.as_deref().map(|url| reqwest::Proxy::http(url).map_err(|error| (url, error)));
+        let https = self.https.as_deref().map(|url| reqwest::Proxy::https(url).map_err(|error| (url, error)));
+        let read = http.into_iter().chain(https).map(|proxy| match proxy {
+            Ok(proxy) => Ok(proxy.no_proxy(direct())),
+            Err((url, error)) => Err(format!("the proxy {url:?} cannot be used: {}", error_chain(&error))),
+        });
+        read.collect()
+    }
+}
+
+impl Connections {
+    /// Fails when a proxy's address is none.
+    pub fn new(limits: &Limits, proxies: &Proxies) -> Result<Self, String> {
         // It fails only when a provider is set already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let proxy = proxy.map(reqwest::Proxy::all).transpose().map_err(|error| error_chain(&error))?;
+        let proxies = proxies.read()?;
         let builder = || {
             let builder = reqwest::Client::builder()
                 .user_agent(USER_AGENT)
                 .connect_timeout(limits.connect_timeout)
                 .redirect(redirect::Policy::custom(judge_redirect))
                 .no_proxy();
-            match &proxy {
-                Some(proxy) => builder.proxy(proxy.clone()),
-                None => builder,
-            }
+            proxies.iter().fold(builder, |builder, proxy| builder.proxy(proxy.clone()))
         };
         // Without any certificate authority on the machine, http must work all the same; https then trusts nobody.
         let connections =
             builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
-        Ok(Self { connections, stall: limits.stall_timeout, rate, progress })
+        Ok(Self(connections))
+    }
+}
+
+impl Client {
+    pub(super) fn new(connections: Connections, stall: Duration, rate: Option<RateLimit>, progress: Arc<Progress>) -> Self {
+        Self { connections, stall, rate, progress }
     }
 
     /// Transfers what is missing of a file of known size. Not a byte more than that is taken.
@@ -139,7 +165,7 @@ impl Client {
     }
 
     async fn ask(&self, url: &Url, headers: HeaderMap) -> Result<Response, Failed> {
-        let sent = self.connections.get(url.clone()).headers(headers).send();
+        let sent = self.connections.0.get(url.clone()).headers(headers).send();
         match tokio::time::timeout(self.stall, sent).await {
             Ok(answer) => answer.map_err(request_failure),
             Err(_) => Err(self.stalled()),

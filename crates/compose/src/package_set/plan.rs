@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use charmer_packages::{Deb, Ecosystem as _, IndexFile, IndexKind, Origin, PackageSet};
+use charmer_packages::{Deb, Ecosystem as _, IndexError, IndexFile, IndexKind, Origin, PackageSet};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -21,11 +21,10 @@ use super::deb_file;
 use super::download::Request;
 use super::lock::{Lock, LockedIndex, LockedPackage};
 use super::overlay::read_overlay;
+use super::release::NORMAL_PRIORITY;
 
 /// Priority of what a lock holds, over all that archives may have.
 const LOCKED_PRIORITY: i32 = 32_000;
-/// What apt gives archives that say nothing about themselves.
-const NORMAL_PRIORITY: i32 = 500;
 /// An index's text is not read beyond this when nothing says how long it is.
 const MAX_INDEX: u64 = 4 << 30;
 
@@ -185,11 +184,8 @@ async fn fetch_archive(
         .await?;
     let mut files = Vec::new();
     for index in &fetched {
-        let priority = match (&index.release.release, archive.priority) {
-            (release, NORMAL_PRIORITY) if release.not_automatic && release.but_automatic_upgrades => 100,
-            (release, NORMAL_PRIORITY) if release.not_automatic => 1,
-            (_, priority) => priority,
-        };
+        report_passed_over(context, index);
+        let priority = archive.priority.unwrap_or_else(|| index.release.release.priority());
         for file in &index.files {
             let arch = match &file.kind {
                 archive::IndexKind::Packages { arch } => Some(arch.clone()),
@@ -214,6 +210,22 @@ async fn fetch_archive(
     Ok(Indexes { archive: name.to_owned(), locked: fetched.iter().map(archive::FetchedIndex::locked).collect(), date, files })
 }
 
+/// People want to know that a mirror has not what its Release file lists, though the index was there in another compression.
+fn report_passed_over(context: &JobContext, index: &archive::FetchedIndex) {
+    for file in &index.files {
+        for error in &file.passed_over {
+            context.finding(Finding {
+                check: "index".to_owned(),
+                severity: Severity::Warn,
+                scope: String::new(),
+                subject: format!("{} {}", index.archive, index.suite),
+                message: format!("{error}; {} was read instead", file.file.path),
+                hint: archive::mirror_hint(error).map(str::to_owned),
+            });
+        }
+    }
+}
+
 fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) -> Result<Indexes, JobError> {
     let overlay = read_overlay(folder).map_err(|error| JobError::caused(&error))?;
     let binaries = archive.arches.iter().map(|arch| (Some(arch.clone()), overlay.packages_text(arch)));
@@ -229,7 +241,7 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
             arch,
             suite: String::new(),
             component: "main".to_owned(),
-            priority: archive.priority,
+            priority: archive.priority.unwrap_or(NORMAL_PRIORITY),
             compression: Compression::None,
             unpacked_size: Some(text.len() as u64),
             file: OutputFile { path, size: text.len() as u64, sha256: Sha256::of(&text) },
@@ -284,7 +296,7 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
         archive: archive.to_owned(),
         suite: String::new(),
         component: component.to_owned(),
-        priority: priority.or(config.archives.get(archive).map(|archive| archive.priority)).unwrap_or(NORMAL_PRIORITY),
+        priority: priority.or(config.archives.get(archive).and_then(|archive| archive.priority)).unwrap_or(NORMAL_PRIORITY),
         lookaside: lookaside || config.archives.get(archive).is_some_and(|archive| archive.lookaside),
     };
     let name = |archive: &str| format!("packages of archive {archive} in the lock");
@@ -301,6 +313,11 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
         text,
     });
     binaries.chain(sources).collect()
+}
+
+/// A lock's packages as a set. What of them cannot be read is told by the job that reads them.
+pub fn locked_set(lock: &Lock, config: &Config) -> Result<PackageSet, IndexError> {
+    Ok(Deb.read(locked_texts(lock, config, None))?.0)
 }
 
 fn read_set(texts: Vec<IndexFile>, context: &JobContext) -> Result<PackageSet, JobError> {
@@ -347,7 +364,7 @@ pub fn plan_packages(
     selections: Vec<Handle<Option<Selection>>>,
 ) -> Handle<PackageFiles> {
     let (config, services) = (config.clone(), services.clone());
-    graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0), selections, move |context, selections| {
+    graph.add(Job::new(Phase::Fetch, variant).network().estimate(20.0).writes_much(), selections, move |context, selections| {
         let (config, services) = (config.clone(), services.clone());
         async move {
             let packages =

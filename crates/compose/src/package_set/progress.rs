@@ -89,6 +89,13 @@ impl Progress {
         self.bytes.fetch_sub(bytes, Relaxed);
     }
 
+    /// Another file may come in its place, which is expected anew.
+    pub(super) fn file_given_up(&self, counted: u64, size: u64) {
+        self.take_back(counted);
+        self.total_files.fetch_sub(1, Relaxed);
+        self.total_bytes.fetch_sub(size, Relaxed);
+    }
+
     pub(super) fn file_done(&self) {
         self.files.fetch_add(1, Relaxed);
     }

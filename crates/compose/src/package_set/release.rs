@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 use crate::package_set::lock::LockedFile;
 
+/// The pin priority that apt gives archives which say nothing about themselves.
+pub const NORMAL_PRIORITY: i32 = 500;
+
 /// No index file is believed to be larger: an index of 8 GiB would be two hundred times that of all of Debian.
 const MAX_SIZE: u64 = 8 << 30;
 
@@ -89,6 +92,15 @@ impl Release {
     /// Whether the suite has this component. Some archives write `updates/main` where their paths say `main`.
     pub fn has_component(&self, component: &str) -> bool {
         self.components.iter().any(|listed| listed == component || listed.rsplit('/').next() == Some(component))
+    }
+
+    /// The pin priority that apt gives the suite when nobody gives it one.
+    pub fn priority(&self) -> i32 {
+        match (self.not_automatic, self.but_automatic_upgrades) {
+            (true, true) => 100,
+            (true, false) => 1,
+            (false, _) => NORMAL_PRIORITY,
+        }
     }
 
     pub fn has_architecture(&self, arch: &str) -> bool {

@@ -107,7 +107,7 @@ fn plan_variant(
     let files = plan_packages(graph, config, services, &variant.name, selected.clone());
     let sources = plan_sources(graph, config, services, variant, selected.clone());
     let spec = (variant, &config.release, &config.signing);
-    let job = Job::new(Phase::Createrepo, &variant.name).spec(&spec).weight(Weight::new(2, 512)).estimate(10.0);
+    let job = Job::new(Phase::Createrepo, &variant.name).spec(&spec).weight(Weight::new(2, 512)).estimate(10.0).writes_much();
     let (of_job, with, named) = (config.clone(), services.clone(), variant.clone());
     let repository =
         graph.add(job, (selected, files, sources.files, date), move |context, (selections, files, sources, date)| {
@@ -156,7 +156,7 @@ fn plan_sources(
     selections: Vec<Handle<Option<Selection>>>,
 ) -> SourceJobs {
     let (of_job, with) = (config.clone(), services.clone());
-    let job = Job::named("fetch-sources", Phase::Fetch, &variant.name).network().estimate(2.0);
+    let job = Job::named("fetch-sources", Phase::Fetch, &variant.name).network().estimate(2.0).writes_much();
     let files = graph.add(job, selections, move |context, selections| {
         let (config, services) = (of_job.clone(), with.clone());
         async move {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::config::resolved::{DebMirror, Origin, Trust};
 use crate::digest::Sha256;
 use crate::engine::JobId;
 use crate::engine::event::{Finish, Status};
@@ -81,9 +82,23 @@ fn summary(layout: &Layout, request: &Request, outcome: &Outcome) -> Summary {
         timings: outcome.timings.clone(),
         skipped: outcome.skipped.clone(),
         not_started: outcome.not_started.clone(),
-        trusted: lock.map(|lock| lock.trusted).unwrap_or_default(),
+        trusted: trusted(&request.config, lock.as_ref()),
         signed: request.config.signing.is_some(),
     }
+}
+
+/// Also of a compose that ends before it has a lock.
+fn trusted(config: &Config, lock: Option<&LockFile>) -> Vec<String> {
+    let configured = config.archives.iter().flat_map(|(name, archive)| {
+        match &archive.origin {
+            Origin::DebMirror(DebMirror { suites, trust: Trust::Unchecked, .. }) => suites.as_slice(),
+            _ => &[],
+        }
+        .iter()
+        .map(move |suite| format!("{name} {suite}"))
+    });
+    let locked = lock.iter().flat_map(|lock| lock.trusted.iter().cloned());
+    configured.chain(locked).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifact> {

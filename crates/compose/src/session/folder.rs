@@ -51,7 +51,7 @@ pub fn create(target: &Path, release: ReleaseName<'_>, record: &mut ComposeRecor
     if !fs_err::metadata(target).is_ok_and(|data| data.is_dir()) {
         return Err(FolderError::NoTarget(target.to_owned()));
     }
-    let prefix = compose_id_prefix(release, None, &record.date, record.compose_type);
+    let prefix = compose_id_prefix(release, &record.date, record.compose_type);
     for respin in 0.. {
         let id = format!("{prefix}{respin}");
         let root = fs_err::canonicalize(target)?.join(&id);

@@ -79,7 +79,6 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     let wanted = Wanted {
         compose: request.compose,
         packages: PackageSource::Archives { keep: keep.map(Arc::new) },
-        exact: false,
         source_date_epoch: None,
         started: request.started,
         only: request.only,
@@ -87,7 +86,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     };
     let graph = plan(&Arc::new(request.config.clone()), &wanted, &services).map_err(StartError::from)?;
     let settings = Settings {
-        compose_id: "lock".to_owned(),
+        compose_id: format!("{}-{}", request.config.release.short, request.config.release.version),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resumed: false,
         layout: layout.clone(),

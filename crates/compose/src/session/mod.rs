@@ -27,9 +27,11 @@ use crate::engine::journal::{recorded_output, write_durably};
 use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
 use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
+use crate::gather::fit::{self, Misfit};
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{ComposeType, Label, ReleaseName};
+use crate::package_set::download::Proxies;
 use crate::package_set::lock::{Lock, LockError};
 use crate::package_set::plan::PackageSource;
 use crate::plan::{Wanted, plan};
@@ -50,6 +52,7 @@ pub struct Surroundings {
     pub now: SystemTime,
     /// Where apt keeps its sources: `/etc/apt`.
     pub apt_folder: PathBuf,
+    pub proxies: Proxies,
 }
 
 /// What a new compose is to be.
@@ -80,7 +83,7 @@ pub struct RunOptions {
 #[derive(Debug, Clone)]
 pub struct LockChoice {
     pub path: PathBuf,
-    /// The compose is refused if it would need another lock.
+    /// The compose is refused if it needs another lock.
     pub exact: bool,
 }
 
@@ -91,6 +94,8 @@ pub enum StartError {
     Lock(#[from] LockError),
     #[error("{} cannot be read: {reason}", path.display())]
     LockUnreadable { path: PathBuf, reason: String },
+    #[error(transparent)]
+    LockMisfit(#[from] Misfit),
     #[error(transparent)]
     Unready(#[from] Unready),
     #[error(transparent)]
@@ -125,9 +130,12 @@ impl Session {
             _ => PackageSource::Archives { keep: None },
         };
         let mut request = request(&options, surroundings.now);
-        let run = options.run;
-        let services = services(&request.config, &run, &surroundings);
+        let services = services(&request.config, &options.run, &surroundings);
         let graph = graph(&request, &source, &services)?;
+        if let (PackageSource::Lock(lock), Some(choice)) = (&source, &options.lock) {
+            fit::check(lock, &request.config, choice.exact)?;
+        }
+        let run = options.run;
         preflight::check(&request.config, &graph, &source, &services, &options.target, &surroundings).await?;
 
         let release = &request.config.release;
@@ -147,7 +155,7 @@ impl Session {
         let lock = ProcessLock::take(&layout)?;
         let source = match request.packages {
             PackageOrigin::Archives => PackageSource::Archives { keep: None },
-            PackageOrigin::Lock { .. } => {
+            PackageOrigin::Lock => {
                 let path = layout.given_lock();
                 PackageSource::Lock(Arc::new(Lock::read(&read_text(&path)?, &path.to_string_lossy())?))
             }
@@ -225,7 +233,6 @@ fn graph(request: &Request, source: &PackageSource, services: &Arc<Services>) ->
     let wanted = Wanted {
         compose: request.compose.clone(),
         packages: source.clone(),
-        exact: request.packages == PackageOrigin::Lock { exact: true },
         source_date_epoch: request.source_date_epoch,
         started: request.started,
         only: request.only.clone(),
@@ -236,8 +243,10 @@ fn graph(request: &Request, source: &PackageSource, services: &Arc<Services>) ->
 
 fn request(options: &Options, now: SystemTime) -> Request {
     let started = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    // The date is part of names, and so of what is shipped.
+    let dated = options.source_date_epoch.and_then(|epoch| Timestamp::from_second(epoch).ok()).unwrap_or(started);
     let compose = ComposeRecord {
-        date: started.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string(),
+        date: dated.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string(),
         is_final: options.label.as_ref().map(Label::is_supported_milestone),
         id: String::new(),
         label: options.label.as_ref().map(ToString::to_string),
@@ -248,7 +257,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
         compose,
         started: started.as_second(),
         config: options.config.clone(),
-        packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |choice| PackageOrigin::Lock { exact: choice.exact }),
+        packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |_| PackageOrigin::Lock),
         only: options.only.clone(),
         skip: options.skip.clone(),
         source_date_epoch: options.source_date_epoch,
@@ -259,7 +268,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
 
 fn services(config: &Config, run: &RunOptions, surroundings: &Surroundings) -> Arc<Services> {
     let mirrors = host_mirrors(&surroundings.apt_folder).map_err(|error| error.to_string());
-    Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings.now))
+    Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings))
 }
 
 /// What jobs may take of this machine together.
@@ -273,6 +282,7 @@ fn limits(config: &Config, jobs: Option<NonZeroUsize>) -> Limits {
         machine: Weight::new(u32::try_from(cores).unwrap_or(u32::MAX), memory / MIB),
         network: 1,
         command_timeout: config.limits.timeout.duration(),
+        min_free: config.limits.min_free.bytes(),
     }
 }
 

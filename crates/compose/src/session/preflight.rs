@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
+use crate::files::free_space;
 use crate::images::plan::required_programs;
 use crate::images::{RequiredProgram, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
@@ -52,7 +53,7 @@ pub async fn check(
     let mut lacks = Vec::new();
     let phases: BTreeSet<Phase> = graph.jobs().iter().map(|planned| planned.job.phase).collect();
     if phases.contains(&Phase::Rootfs) {
-        lacks.extend(missing_programs(required_programs(config), &surroundings.path));
+        lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
         lacks.extend(unfit_for_images(target));
     }
@@ -181,8 +182,8 @@ fn unfit_for_images(target: &Path) -> Option<Lack> {
 }
 
 fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
-    let space = match rustix::fs::statvfs(target) {
-        Ok(space) => space,
+    let free = match free_space(target) {
+        Ok(free) => free,
         Err(error) => {
             return Some(lack(
                 format!("the target folder {} cannot be used: {error}", target.display()),
@@ -193,7 +194,7 @@ fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
     if rustix::fs::access(target, rustix::fs::Access::WRITE_OK).is_err() {
         return Some(lack(format!("nothing can be written to {}", target.display()), "choose another folder with --target-dir"));
     }
-    let (free, wanted) = (space.f_bavail.saturating_mul(space.f_frsize), config.limits.min_free.bytes());
+    let wanted = config.limits.min_free.bytes();
     (free < wanted).then(|| {
         let what = format!("{} has {} MiB free; {} MiB are to stay free", target.display(), free >> 20, wanted >> 20);
         lack(what, "remove old composes, choose another folder, or lower limits.min-free")
@@ -219,12 +220,29 @@ pub(super) async fn tool_versions(tools: BTreeSet<&'static str>, path: &OsStr) -
 async fn package_versions(files: impl Iterator<Item = &PathBuf>, path: &OsStr) -> Option<BTreeMap<PathBuf, String>> {
     let folder = tempfile::tempdir().ok()?;
     let runner = trial_runner(folder.path(), path);
-    let owners = runner.run(&Command::new("dpkg-query").arg("--search").args(files).success(&[0, 1])).await.ok()?.text();
-    let owners: Vec<(&str, &str)> = owners.lines().filter_map(|line| line.split_once(": ")).collect();
+    let names: BTreeMap<PathBuf, &PathBuf> = files.flat_map(|file| names_of(file).map(move |name| (name, file))).collect();
+    let owners = runner.run(&Command::new("dpkg-query").arg("--search").args(names.keys()).success(&[0, 1])).await.ok()?.text();
+    let owners = owners.lines().filter(|line| !line.starts_with("diversion by ")).filter_map(|line| line.split_once(": "));
+    // A file of several packages has the same version in all.
+    let owners = owners.map(|(packages, file)| (packages.split(", ").next().unwrap_or(packages), file));
+    let owners: Vec<(&str, &PathBuf)> =
+        owners.filter_map(|(package, file)| Some((package, *names.get(Path::new(file))?))).collect();
     let packages = owners.iter().map(|(package, _)| package);
     let show = Command::new("dpkg-query").args(["--show", "--showformat=${binary:Package} ${Version}\\n"]).args(packages);
     let shown = runner.run(&show).await.ok()?.text();
     let versions: BTreeMap<&str, &str> = shown.lines().filter_map(|line| line.split_once(' ')).collect();
-    let versions = owners.iter().filter_map(|(package, file)| Some((PathBuf::from(file), (*versions.get(package)?).to_owned())));
+    let versions = owners.iter().filter_map(|(package, file)| Some(((*file).clone(), (*versions.get(package)?).to_owned())));
     Some(versions.collect())
+}
+
+/// A file by its name, and by the one that it has too where `/bin` is a link to `/usr/bin`: dpkg knows only the name that the package
+/// gave it.
+fn names_of(file: &Path) -> impl Iterator<Item = PathBuf> {
+    let other = match file.strip_prefix("/usr") {
+        Ok(inner) => Path::new("/").join(inner),
+        Err(_) => Path::new("/usr").join(file.strip_prefix("/").unwrap_or(file)),
+    };
+    let real = |path: &Path| fs_err::canonicalize(path).ok();
+    let same = real(&other).is_some_and(|real_other| real(file) == Some(real_other));
+    std::iter::once(file.to_owned()).chain(same.then_some(other))
 }

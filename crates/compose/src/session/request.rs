@@ -34,8 +34,8 @@ pub struct Request {
 pub enum PackageOrigin {
     /// The archives' indexes, as they are when the compose starts.
     Archives,
-    /// A lock, copied to `work/global/charmer.lock`. With `exact`, a compose that would need another lock is refused.
-    Lock { exact: bool },
+    /// A lock, copied to `work/global/charmer.lock`.
+    Lock,
 }
 
 impl Request {

@@ -19,7 +19,7 @@ use crate::repositories::{Repository, TrustedKeys, verify_apt_repository};
 use crate::tools::Runner;
 
 use super::Surroundings;
-use super::request::Request;
+use super::request::{Request, RequestError};
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone)]
@@ -29,16 +29,29 @@ pub struct Verified {
     pub findings: Vec<Finding>,
 }
 
-/// Verifies everything that the compose's records say it ships.
-pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Verified, String> {
+/// Why a compose was not verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("stopped before all was verified")]
+    Stopped,
+}
+
+/// Verifies everything that the compose's records say it ships. Nothing is written to the compose.
+pub async fn verify(layout: &Layout, surroundings: &Surroundings, cancel: CancellationToken) -> Result<Verified, VerifyError> {
+    let go_on = || if cancel.is_cancelled() { Err(VerifyError::Stopped) } else { Ok(()) };
     // The programs that read images run in folders of their own.
-    let layout = &Layout::new(fs_err::canonicalize(layout.root()).map_err(|error| error.to_string())?);
-    let request = Request::read(layout).map_err(|error| error.to_string())?;
+    let layout = &Layout::new(fs_err::canonicalize(layout.root())?);
+    let request = Request::read(layout)?;
     let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
     let lock = verify_lock(layout, &mut verified);
     let keyring = published_key(layout, &request);
     for variant in &request.config.variants {
         let Some(repository) = recorded_output::<Repository>(layout, &format!("createrepo:{}", variant.name)) else { continue };
+        go_on()?;
         let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at: surroundings.now });
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut findings = verify_apt_repository(&layout.path(&repository.path), &repository.suite, keys, threads);
@@ -53,7 +66,8 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings) -> Result<Veri
     for folder in folders.iter().filter_map(|job| recorded_output::<ShippedFolder>(layout, job)) {
         verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, &mut verified);
         for shipped in &folder.images {
-            verify_image(layout, shipped, lock.as_ref(), surroundings, &mut verified).await?;
+            verify_image(layout, shipped, lock.as_ref(), surroundings, &cancel, &mut verified).await?;
+            go_on()?;
         }
     }
     if let Some(metadata) = recorded_output::<MetadataFiles>(layout, "metadata") {
@@ -149,8 +163,9 @@ async fn verify_image(
     shipped: &crate::metadata::plan::ShippedImage,
     lock: Option<&Lock>,
     surroundings: &Surroundings,
+    cancel: &CancellationToken,
     verified: &mut Verified,
-) -> Result<(), String> {
+) -> std::io::Result<()> {
     verified.looked_at.push(shipped.path.clone());
     let path = layout.path(&shipped.path);
     match Sha256::of_file(&path) {
@@ -169,9 +184,8 @@ async fn verify_image(
         Ok(_) => {}
     }
     let Some(lock) = lock else { return Ok(()) };
-    let folder = tempfile::tempdir_in(layout.path("work")).map_err(|error| error.to_string())?;
-    let runner =
-        Runner::new(folder.path().join("log"), folder.path().to_owned(), surroundings.path.clone(), CancellationToken::new());
+    let folder = tempfile::tempdir()?;
+    let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), surroundings.path.clone(), cancel.clone());
     match installed_in_image(&runner, &shipped.image.kind, &path, folder.path()).await {
         Err(error) => verified.findings.push(finding("image-equals-lock", &shipped.path, error.to_string())),
         Ok(installed) => {

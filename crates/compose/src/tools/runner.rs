@@ -1,8 +1,8 @@
 //! Runs commands: the only place in charmer that starts a process.
 //!
-//! Every command gets a small fixed environment, a closed standard input, a process group of its own and the death signal of its
-//! parent; its command line, environment changes, output and exit go to the job's log. When it ends, when the job is cancelled or
-//! its time is up, the whole group is gone.
+//! Every command gets a small fixed environment, a closed standard input, a process group of its own and a guard over it; its
+//! command line, environment changes, output and exit go to the job's log. When it ends, when the job is cancelled or its time is
+//! up, and when charmer itself is killed, the whole group is gone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,9 @@ const TAIL_LINES: usize = 20;
 const CAPTURE_LIMIT: usize = 64 << 20;
 /// What one log takes of one command's output; what is over is counted, not written.
 const LOG_LIMIT: u64 = 256 << 20;
+/// Runs a command in a process group that does not outlive charmer. `timeout` sets no limit here: it is the guard of the group,
+/// whom the kernel wakes with SIGALRM when charmer dies, however it dies, and who then kills all of the group and itself.
+const GUARD: [&str; 7] = ["setpriv", "--pdeathsig", "ALRM", "--", "timeout", "--signal=KILL", "0"];
 /// Between the polite signal and the last one.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -141,7 +144,7 @@ impl Runner {
             ending = async { input.await; std::future::pending::<Ending>().await } => ending,
         };
         // What it left behind in its group would keep the pipes open.
-        signal(group, Signal::KILL);
+        kill_all(group);
         for reader in readers {
             let abort = reader.abort_handle();
             if tokio::time::timeout(GRACE, reader).await.is_err() {
@@ -156,7 +159,7 @@ impl Runner {
         if !self.finds(command) {
             return Err(ToolFailure::NotFound(program));
         }
-        let mut words: Vec<OsString> = ["setpriv", "--pdeathsig", "KILL", "--"].map(OsString::from).into();
+        let mut words: Vec<OsString> = GUARD.map(OsString::from).into();
         if command.contained {
             words
                 .extend(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"].map(OsString::from));
@@ -191,13 +194,16 @@ impl Runner {
             () = tokio::time::sleep(limit) => Ending::TimedOut(limit),
             () = self.cancel.cancelled() => Ending::Cancelled,
         };
-        signal(group, Signal::TERM);
+        if let Some(guard) = group {
+            // The guard passes it on to all of the group. It fails only when nothing of the group is left, which is what we want.
+            let _ = kill_process(guard, Signal::TERM);
+        }
         tokio::select! {
             _ = child.wait() => return ending,
             () = tokio::time::sleep(GRACE) => {}
             () = self.kill.cancelled() => {}
         }
-        signal(group, Signal::KILL);
+        kill_all(group);
         let _ = child.wait().await;
         ending
     }
@@ -249,10 +255,10 @@ pub fn find_program(program: &std::ffi::OsStr, path: &std::ffi::OsStr) -> Option
     std::env::split_paths(path).map(|folder| folder.join(program)).find(|file| executable(file))
 }
 
-fn signal(group: Option<Pid>, signal: Signal) {
+fn kill_all(group: Option<Pid>) {
     if let Some(group) = group {
         // It fails only when nothing of the group is left, which is what we want.
-        let _ = kill_process_group(group, signal);
+        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 

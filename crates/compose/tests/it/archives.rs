@@ -11,7 +11,7 @@ use charmer_compose::package_set::cache::Cache;
 use charmer_compose::package_set::compression::{compress_gz, compress_xz};
 use charmer_compose::package_set::download::{Downloader, FetchFailure, Limits, Options};
 use charmer_compose::tools::Runner;
-use charmer_testkit::http_server::HttpServer;
+use charmer_testkit::http_server::{Fault, HttpServer};
 use charmer_testkit::mirror::host_mirror;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -139,9 +139,36 @@ async fn without_by_hash_the_name_is_asked() {
 }
 
 #[tokio::test]
+async fn a_form_that_the_mirror_lacks_or_mixes_up_is_passed_over_and_said_to_be() {
+    let archive = Archive::new().await;
+    archive.server.remove_all("/dists/stable/main/binary-amd64/by-hash");
+    archive.server.serve(&format!("/dists/stable/{INDEX}"), *b"older");
+    let fetch = || async {
+        let fetched = archive.fetch(&archive.source()).await.unwrap();
+        let file = fetched[0].files[0].clone();
+        assert_eq!(file.decompressed().unwrap(), PACKAGES);
+        assert_eq!(fetched[0].locked().files, std::slice::from_ref(&file.file), "the lock has what was read");
+        (file.file.path, file.passed_over.into_iter().map(|error| error.cause).collect::<Vec<_>>())
+    };
+    let (path, passed_over) = fetch().await;
+    assert_eq!(path, "main/binary-amd64/Packages.gz");
+    assert!(matches!(passed_over[..], [FetchFailure::Stale(_)]), "{passed_over:?}");
+    archive.server.remove(&format!("/dists/stable/{INDEX}"));
+    assert_eq!(fetch().await, ("main/binary-amd64/Packages.gz".to_owned(), vec![FetchFailure::Missing]));
+    // A server that is ill is no reason to look for other forms.
+    for _ in 0..5 {
+        archive.server.fail(&format!("/dists/stable/{INDEX}"), Fault::Status(503, vec![]));
+    }
+    assert!(matches!(&archive.error(&archive.source()).await, ArchiveError::Fetch(errors) if errors.len() == 1));
+}
+
+#[tokio::test]
 async fn missing_stale_and_not_listed_are_three_errors() {
     let mut archive = Archive::new().await;
-    archive.server.remove(&by_hash(INDEX, &archive.files[1].1));
+    archive.files.truncate(2);
+    archive.files.remove(0);
+    archive.publish().await;
+    archive.server.remove(&by_hash(INDEX, &archive.files[0].1));
     let named = format!("/dists/stable/{INDEX}");
     let cause = |error: ArchiveError| match error {
         ArchiveError::Fetch(mut errors) => errors.remove(0).cause,

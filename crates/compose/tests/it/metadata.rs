@@ -37,7 +37,6 @@ fn compose() -> ComposeRecord {
 fn composeinfo(arches: &[&str]) -> String {
     let release = ReleaseRecord {
         internal: false,
-        is_layered: false,
         name: "Harbour Linux".into(),
         short: "harbour".into(),
         release_type: "ga".into(),
@@ -57,7 +56,7 @@ fn composeinfo(arches: &[&str]) -> String {
         }
     };
     let variants = [variant("Base", None, &[]), variant("Server", None, &["optional"]), variant("optional", Some("Server"), &[])];
-    composeinfo_json(&compose(), &release, None, &variants)
+    composeinfo_json(&compose(), &release, &variants)
 }
 
 fn images(arch: &str) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use charmer_compose::config;
+use charmer_compose::package_set::download::Proxies;
 use charmer_compose::session::{Surroundings, preview};
 
 const CONFIG: &str = r#"
@@ -45,7 +46,12 @@ kinds = ["container"]
 #[test]
 fn plan_touches_nothing_and_has_every_job_after_those_it_needs() {
     let config = config::parse(CONFIG, "small.toml", Path::new("/nonexistent")).unwrap();
-    let nowhere = Surroundings { path: "".into(), now: SystemTime::UNIX_EPOCH, apt_folder: "/nonexistent".into() };
+    let nowhere = Surroundings {
+        path: "".into(),
+        now: SystemTime::UNIX_EPOCH,
+        apt_folder: "/nonexistent".into(),
+        proxies: Proxies::default(),
+    };
     let graph = preview(&config, &[], &[], &nowhere).unwrap();
     let line = |planned: &charmer_compose::engine::graph::PlannedJob<'_>| {
         let needs: Vec<_> = planned.needs.iter().map(|job| job.as_str()).collect();

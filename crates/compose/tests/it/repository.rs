@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use charmer_compose::digest::Sha256;
 use charmer_compose::openpgp::{Keyring, Signer, generate_key};
+use charmer_compose::package_set::compression::{Compression, decompress};
 use charmer_compose::package_set::deb_file::{contents, control, full_description, stanza_of, with_short_description};
 use charmer_compose::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use charmer_compose::repositories::{
@@ -450,6 +451,28 @@ async fn verify_finds_what_was_damaged() {
         "repository pool/main/h/harbour/harbour_1.0.tar.xz",
     ];
     assert_eq!(verify(&keyring), expected);
+}
+
+#[tokio::test]
+async fn each_arch_has_its_release_and_translations_are_of_what_is_there() {
+    let fixture = Fixture::harbour();
+    fixture.write("compose", DATE).await;
+    let dists = fixture.path("compose/repository/dists/quay");
+    let release = fs_err::read_to_string(dists.join("Release")).unwrap();
+    for arch in ["amd64", "arm64", "source"] {
+        let folder = if arch == "source" { "main/source".to_owned() } else { format!("main/binary-{arch}") };
+        let text = fs_err::read_to_string(dists.join(&folder).join("Release")).unwrap();
+        let fields = format!(
+            "Archive: stable\nOrigin: Harbour\nLabel: Harbour\nVersion: 13.1\nAcquire-By-Hash: yes\nComponent: main\n\
+                              Architecture: {arch}\n"
+        );
+        assert_eq!(text, fields);
+        assert!(release.contains(&format!(" {folder}/Release\n")), "{release}");
+    }
+    let packed = fs_err::File::open(dists.join("main/i18n/Translation-en.xz")).unwrap();
+    let text = String::from_utf8(decompress(Compression::Xz, packed, 1 << 20).unwrap()).unwrap();
+    let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("Package: ")).collect();
+    assert_eq!(names, ["anchor", "harbour", "libharbour1"], "each description once");
 }
 
 #[tokio::test]

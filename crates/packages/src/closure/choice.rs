@@ -16,18 +16,18 @@ impl Closure<'_, '_> {
         let all = || alternatives.iter().flat_map(|alternative| &alternative.answers);
 
         let pinned = alternatives.iter().find_map(|alternative| alternative.pinned);
-        let chosen = pinned.or_else(|| all().find(may_install).or_else(|| all().next()).map(|answer| answer.package))?;
-        let mut options: Vec<PackageId> = Vec::new();
-        for answer in all().filter(may_install) {
-            if !options.contains(&answer.package) {
-                options.push(answer.package);
-            }
-        }
+        // What is only recommended need not be there; what is needed is taken broken as it is, so that people hear of it.
+        let last_resort = || all().next().filter(|_| requirer.field.is_mandatory());
+        let chosen = pinned.or_else(|| all().find(may_install).or_else(last_resort).map(|answer| answer.package))?;
+        let options = distinct(all().filter(may_install));
+        let is_last_resort = !options.contains(&chosen);
+        let better = all().take_while(|answer| answer.package != chosen).filter(|answer| !may_install(answer));
+        let passed_over = if pinned.is_some() || is_last_resort { Vec::new() } else { distinct(better) };
         if pinned.is_none() {
             self.report_ambiguity(requirer, chosen, &alternatives);
         }
-        if options.len() > 1 {
-            self.selection.choices.push(Choice { requirer, chosen, options });
+        if options.len() > 1 || !passed_over.is_empty() {
+            self.selection.choices.push(Choice { requirer, chosen, options, passed_over });
         }
         Some(chosen)
     }
@@ -88,6 +88,17 @@ impl Closure<'_, '_> {
             self.selection.problems.push(Problem::AmbiguousProvider { requirer, chosen, providers: equals });
         }
     }
+}
+
+/// The packages of some answers, each once: one may answer several alternatives.
+fn distinct<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<PackageId> {
+    let mut packages = Vec::new();
+    for answer in answers {
+        if !packages.contains(&answer.package) {
+            packages.push(answer.package);
+        }
+    }
+    packages
 }
 
 /// What answers one atom of a requirement.

@@ -50,7 +50,8 @@ pub(crate) fn assemble(
     let Union { packages, sources, problems, .. } = union;
     let problems = count_lines(problems, &texts);
     let trees = arches.iter().map(|_| OnceLock::new()).collect();
-    (PackageSet { ecosystem, symbols, texts, arches, packages, relations, requirements, sources, trees }, problems)
+    let broken = arches.iter().map(|_| OnceLock::new()).collect();
+    (PackageSet { ecosystem, symbols, texts, arches, packages, relations, requirements, sources, trees, broken }, problems)
 }
 
 /// What the threads have read, each with the number of its shard, in the order in which it stands in the texts: each text goes

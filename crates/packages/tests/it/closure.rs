@@ -110,7 +110,8 @@ fn a_broken_package_is_taken_only_if_nothing_else_answers() {
         fixture,
         &request,
         "a_1_amd64: seed a
-         y_1_amd64: a Depends: x | y",
+         y_1_amd64: a Depends: x | y
+         chose y out of y to satisfy \"x | y\", not x, which cannot be installed",
     );
     request.broken.insert(id(&set, "y"));
     check_request(
@@ -119,6 +120,46 @@ fn a_broken_package_is_taken_only_if_nothing_else_answers() {
         "a_1_amd64: seed a
          x_1_amd64: a Depends: x | y
          unresolved-dependency x_1_amd64: nothing answers Depends: gone (gone: no package has or provides this name)",
+    );
+}
+
+#[test]
+fn an_alternative_that_conflicts_with_the_selection_is_taken_all_the_same() {
+    // As python3-uno and libreoffice-calc are: a repository holds both, of which apt would install one.
+    check(
+        "calc 1
+           Pre-Depends: common
+           Depends: core
+         common 1
+           Depends: core-nogui | core
+         core 1
+         core-nogui 1
+           Conflicts: core",
+        "calc",
+        "calc_1_amd64: seed calc
+         common_1_amd64: calc Pre-Depends: common
+         core-nogui_1_amd64: common Depends: core-nogui | core
+         core_1_amd64: calc Depends: core
+         chose core-nogui out of core-nogui, core to satisfy \"core-nogui | core\"",
+    );
+}
+
+#[test]
+fn a_broken_package_is_not_taken_for_a_recommendation() {
+    let fixture = "a 1
+                     Recommends: x, x | y
+                   x 1
+                     Depends: gone
+                   y 1";
+    let mut request = request("a");
+    request.recommends.default = true;
+    request.broken = [id(&set(fixture), "x")].into();
+    check_request(
+        fixture,
+        &request,
+        "a_1_amd64: seed a
+         y_1_amd64: a Recommends: x | y
+         chose y out of y to satisfy \"x | y\", not x, which cannot be installed",
     );
 }
 

@@ -1,6 +1,6 @@
 //! Verdicts and their reasons. `real_tools` compares them with dose's.
 
-use charmer_packages::installability::verdicts;
+use charmer_packages::installability::{of_arch, verdicts};
 use charmer_packages::{PackageId, PackageSet};
 
 use crate::fixture::{id, set};
@@ -16,6 +16,24 @@ fn check(fixture: &str, expected: &[&str]) {
     let lines: Vec<String> =
         broken.iter().map(|broken| format!("{}: {}", set.name(broken.package), broken.describe(&set))).collect();
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn of_an_arch_only_the_versions_that_are_taken_are_judged() {
+    let set = set("a 1
+                     Depends: c (= 1)
+                   b 1
+                     Depends: c (= 2)
+                   c 1
+                   @ new priority=900
+                   c 2
+                   @ debian arch=arm64
+                   d 1 arm64
+                     Depends: gone");
+    let names = |arch| of_arch(&set, arch).iter().map(|broken| set.name(broken.package)).collect::<Vec<_>>();
+    assert_eq!(names("amd64"), ["a"]);
+    assert_eq!(names("arm64"), ["d"]);
+    assert_eq!(names("mips"), [""; 0]);
 }
 
 #[test]

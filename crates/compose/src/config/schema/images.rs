@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Document;
 use super::quantity::Timeout;
 use super::variants::Seed;
-use crate::images::BaseSet;
+use crate::images::{BaseSet, container, live};
 
 /// An image, made from the composed repository of a variant and of its parents, and from nothing else.
 // An unknown key is found by the check against the JSON schema: serde cannot refuse it where it flattens.
@@ -66,6 +66,14 @@ impl ImageKind {
         match self {
             Self::Container(_) => "container",
             Self::Live(_) => "live",
+        }
+    }
+
+    /// The arches that images of this kind can be made for.
+    pub(crate) fn possible_arches(&self) -> Vec<&'static str> {
+        match self {
+            Self::Container(_) => container::arches(),
+            Self::Live(_) => live::ARCHES.to_vec(),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::quantity::{Size, Timeout};
 use super::variants::everything;
 use crate::finding::Severity;
+use crate::metadata::checksums::ChecksumKind;
 
 /// Deliverables that may fail. A compose in which one failed ends FINISHED_INCOMPLETE instead of DOOMED.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -41,11 +42,13 @@ pub enum DeliverableKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Checks {
-    /// Each seed is found in an archive.
+    /// Each seed is found in an archive. One that is not is an `unresolved-seed`.
     pub seeds: Severity,
-    /// Every dependency of a repository's packages is satisfied in it, in its parents' or in its lookasides.
+    /// Every dependency of a repository's packages is satisfied in it, in its parents' or in its lookasides. One
+    /// that is not is an `unresolved-dependency`.
     pub closure: Severity,
-    /// Where several packages provide what is needed, the configuration says which to take.
+    /// Where several packages provide what is needed, the configuration says which to take. Where it does not, there is an
+    /// `ambiguous-provider`.
     pub ambiguity: Severity,
     /// Every package of a repository can be installed, alone, with what the repository, its parents and lookasides hold.
     pub installability: Severity,
@@ -55,7 +58,8 @@ pub struct Checks {
     pub iso_sanity: Severity,
     /// All signatures that were made can be verified.
     pub signatures: Severity,
-    /// A source package has the same version in all variants and on all arches.
+    /// A source package has the same version in all variants and on all arches. Packages of several arches that can only be
+    /// installed together in one version, and have two, are `uneven-arches`.
     pub same_versions: Severity,
 }
 
@@ -93,7 +97,7 @@ pub struct Limits {
     pub retries: u32,
     /// How long one external program may run.
     pub timeout: Timeout,
-    /// The free space that must be there before a compose starts, and must stay.
+    /// The free space that must be there before a compose starts, and must stay: with less, no job begins that writes much.
     pub min_free: Size,
 }
 
@@ -134,26 +138,14 @@ pub struct Signing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Publish {
-    /// Whether the link `latest-SHORT-VERSION` is moved to a compose that finished.
+    /// Whether the link `latest-SHORT-MAJOR`, such as `latest-harbour-13`, is moved to a compose that finished.
     pub latest_link: bool,
     /// The checksum files in each folder of images; each is signed if there is a key.
-    pub checksums: Vec<Checksum>,
+    pub checksums: Vec<ChecksumKind>,
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { latest_link: true, checksums: vec![Checksum::Sha256] }
+        Self { latest_link: true, checksums: vec![ChecksumKind::Sha256] }
     }
-}
-
-/// A checksum file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Checksum {
-    /// `MD5SUMS`; against accidents only.
-    Md5,
-    /// `SHA256SUMS`.
-    Sha256,
-    /// `SHA512SUMS`.
-    Sha512,
 }

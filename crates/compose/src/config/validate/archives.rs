@@ -6,7 +6,7 @@ use super::names;
 use crate::config::deb;
 use crate::config::problem::Report;
 use crate::config::schema::Document;
-use crate::config::schema::archives::Archive;
+use crate::config::schema::archives::{Archive, HOST};
 use crate::config::source::Place;
 use crate::config::suggest;
 
@@ -30,11 +30,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
                 format!("archive `{name}` is both a mirror and an overlay"),
                 "make two archives of it",
             ),
-            (None, None) if is_sound(&place, &["mirror", "overlay"], report) => report.key(
-                &place,
-                format!("archive `{name}` has neither `mirror` nor `overlay`"),
-                "say where its packages are: `mirror = \"host\"`, `mirror = \"https://...\"` or `overlay = \"folder\"`",
-            ),
+            (None, None) if is_sound(&place, &["mirror", "overlay"], report) => check_mirror(HOST, archive, &place, report),
             (None, None) => {}
         }
         if let Some(own) = &archive.arches {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::names;
 use crate::config::problem::Report;
-use crate::config::schema::Document;
 use crate::config::schema::images::{Container, Image, ImageKind, Live};
+use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
+use crate::images::live;
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     // By variant, arch and name: the image's position.
@@ -19,9 +20,10 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
         if report.is_damaged(&place.key("kind")) {
             continue;
         }
+        check_possible(image, document, &place, report);
         match &image.kind {
             ImageKind::Container(container) => check_container(container, &place, report),
-            ImageKind::Live(live) => check_live(live, &place, report),
+            ImageKind::Live(spec) => check_live(spec, &place, report),
         }
         for arch in image.arches_in(document) {
             let key = (image.variant.as_str(), arch.as_str(), image.name());
@@ -57,20 +59,52 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     let packages = place.key("packages");
     names::check_seed_arches(&image.packages, &image.variant, &variant.arches, &packages, report);
     for (position, package) in image.packages.iter().enumerate() {
-        check_package(&package.seed, &packages.item(position), report);
+        check_package(&package.seed, document.ecosystem, &packages.item(position), report);
     }
     if image.packages.is_empty() && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
     }
 }
 
-/// A package by its name: an image holds what is named, so nothing here stands for several packages.
-fn check_package(name: &str, place: &Place, report: &mut Report<'_>) {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || ".+-:_".contains(character);
-    if name.is_empty() || !name.chars().all(allowed) || name.starts_with(['-', '+', '.', ':']) {
-        let message = format!("`{}` is not the name of a package", name.escape_debug());
-        report.value(place, message, "images are made of packages by name; globs are for the seeds of variants");
+/// Images of this kind can be made for each of the image's arches.
+fn check_possible(image: &Image, document: &Document, place: &Place, report: &mut Report<'_>) {
+    let (here, variant) = (place.key("arches"), Place::of(&["variants", &image.variant, "arches"]));
+    if report.is_damaged(&here) || report.is_damaged(&variant) {
+        return;
     }
+    let possible = image.kind.possible_arches();
+    for (position, arch) in image.arches_in(document).iter().enumerate().filter(|(_, arch)| !possible.contains(&arch.as_str())) {
+        let message = format!("{} images cannot be made for `{arch}`", image.kind.name());
+        let list = suggest::list(possible.iter().copied());
+        if image.arches.is_some() {
+            report.value(&here.item(position), message, format!("they can be made for {list}"));
+        } else {
+            let hint =
+                format!("variant `{}` has this arch; with `arches` the image is made for some only: {list}", image.variant);
+            report.key(&place.key("kind"), message, hint);
+        }
+    }
+}
+
+/// A package by its name: an image holds what is named, so nothing here stands for several packages.
+fn check_package(text: &str, ecosystem: Ecosystem, place: &Place, report: &mut Report<'_>) {
+    let (name, arch) = text.split_once(':').map_or((text, None), |(name, arch)| (name, Some(arch)));
+    let is_word_of_seeds = matches!((name, arch), ("essential", None) | ("priority" | "source", Some(_)));
+    if is_word_of_seeds || !is_package_name(name) {
+        let message = format!("`{}` is not the name of a package", text.escape_debug());
+        report.value(
+            place,
+            message,
+            "images are made of packages by name; globs, priorities and sources are for the seeds of variants",
+        );
+    } else {
+        names::check_seed(text, ecosystem, place, report);
+    }
+}
+
+fn is_package_name(name: &str) -> bool {
+    let allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || ".+-".contains(character);
+    name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.chars().all(allowed)
 }
 
 fn check_container(container: &Container, place: &Place, report: &mut Report<'_>) {
@@ -96,20 +130,21 @@ fn check_container(container: &Container, place: &Place, report: &mut Report<'_>
     }
 }
 
-fn check_live(live: &Live, place: &Place, report: &mut Report<'_>) {
-    for (position, parameter) in live.boot_parameters.iter().enumerate() {
-        if parameter.is_empty() || parameter.chars().any(|character| character.is_whitespace() || character.is_control()) {
+fn check_live(spec: &Live, place: &Place, report: &mut Report<'_>) {
+    for (position, parameter) in spec.boot_parameters.iter().enumerate() {
+        if !live::is_boot_parameter(parameter) {
             let message = format!("`{}` is not one boot parameter", parameter.escape_debug());
-            report.value(&place.key("boot-parameters").item(position), message, "write each as a string of its own");
+            let hint = format!("write each as a string of its own; {}", live::BOOT_PARAMETER_FORM);
+            report.value(&place.key("boot-parameters").item(position), message, hint);
         }
     }
-    if let Some(hostname) = &live.hostname
+    if let Some(hostname) = &spec.hostname
         && !is_hostname(hostname)
     {
         let message = format!("`{}` cannot be a host name", hostname.escape_debug());
         report.value(&place.key("hostname"), message, "letters, digits and `-`, at most 63");
     }
-    if let Some(password) = &live.root_password
+    if let Some(password) = &spec.root_password
         && !is_password_hash(password)
     {
         let hint = "hash it, so that the image does not tell it to everybody: `mkpasswd` prints what to write here";

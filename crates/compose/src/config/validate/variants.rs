@@ -37,6 +37,9 @@ fn check_name(name: &str, place: &Place, report: &mut Report<'_>) {
     if !is_sound {
         let hint = "letters and digits only, starting with a letter";
         report.key(place, format!("`{}` cannot be the name of a variant", name.escape_debug()), hint);
+    } else if name == "metadata" {
+        let hint = "its folder would be that of the compose's own description; give it another name";
+        report.key(place, "`metadata` cannot be the name of a variant", hint);
     }
 }
 
