@@ -36,8 +36,19 @@ pub struct Loaded {
     pub literals: Vec<(Arc<str>, Place)>,
 }
 
+/// Values nest as deeply as the parser allows only on a stack of this size.
+const STACK: usize = 32 << 20;
+
 /// Reads a file and what it imports. The variables are there before the first line is read, but imported files do not see them.
 pub fn load(file: &str, variables: &[(String, String)]) -> Result<Loaded, DialectError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || parse(file, variables));
+        let thread = thread.map_err(|error| DialectError::new(Class::OsError, error.to_string()))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn parse(file: &str, variables: &[(String, String)]) -> Result<Loaded, DialectError> {
     let mut session = parser::Session::default();
     let values = session.load(file, variables)?;
     Ok(Loaded {
