@@ -1,6 +1,7 @@
 //! The command line of charmer: the only crate that prints, reads the environment or exits.
 //!
-//! [`arguments`] is what the user may type, [`commands`] is one file per subcommand, each a call into the library plus what is shown;
+//! [`arguments`] is what the user may type, [`commands`] is one file per subcommand, each a call into the library plus what is shown; `pungi` has
+//! the commands under Pungi's names;
 //! [`progress`] shows a run while it lasts, [`report`] when it is over, [`plan_view`] before it begins. These three are pure readers of
 //! events and plans: they decide nothing about a compose.
 
@@ -32,7 +33,7 @@ use exit::Exit;
 /// The whole program: reads the command line, does the command, and says how to exit.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
-    pungi::run(&words).unwrap_or_else(|| run_own(words).into())
+    pungi::dispatch(&words).unwrap_or_else(|| run_own(words).into())
 }
 
 /// One of charmer's own commands.

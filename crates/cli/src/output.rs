@@ -14,8 +14,11 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says something on stderr that callers read by machine. There is no other place to say that stderr is closed.
+/// Says something on stderr in the words that callers of Pungi's commands know, line by line.
 pub fn say(text: &str) {
+    let lines = harmless_lines(text.strip_suffix('\n').unwrap_or(text)).join("\n");
+    let text = if text.is_empty() { lines } else { lines + "\n" };
+    // There is no other place to say that stderr is closed.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

@@ -1,17 +1,22 @@
 //! `charmer config`: what a configuration means, and what is wrong with it.
 
-use charmer_compose::config::{Config, schema};
+use std::num::NonZero;
+use std::path::Path;
+
+use charmer_compose::config::{Config, pungi, schema};
+use charmer_compose::finding::{Finding, Severity};
 
 use crate::arguments::{ConfigArguments, ConfigCommand};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::text::count;
+use crate::text::{count, harmless_lines};
 
 use super::run::load;
 
 pub(super) fn config(arguments: &ConfigArguments, _environment: &Environment) -> Result<Exit, Failure> {
     match &arguments.command {
+        ConfigCommand::Check { config } if is_pungi(config) => return check_pungi(config),
         ConfigCommand::Check { config } => {
             let config_file = config.display();
             output::print(&format!("{config_file} is in order: {}\n", overview(&load(config)?)))?;
@@ -23,6 +28,33 @@ pub(super) fn config(arguments: &ConfigArguments, _environment: &Environment) ->
         ConfigCommand::Show { config } => output::print(&json(&load(config)?))?,
     }
     Ok(Exit::Finished)
+}
+
+/// Whether a file is one of Pungi's configurations.
+fn is_pungi(config: &Path) -> bool {
+    config.extension().is_some_and(|extension| extension == "conf" || extension == "json")
+}
+
+/// Shows everything that can be said about a configuration of Pungi's: what it refuses, and the traps that it does not mention.
+fn check_pungi(config: &Path) -> Result<Exit, Failure> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let findings = pungi::findings(&config.to_string_lossy(), &[], processors);
+    let mut text: String = findings.iter().map(shown).collect();
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Fatal).count();
+    let last = match (errors, findings.len() - errors) {
+        (0, 0) => format!("{} is in order\n", config.display()),
+        (errors, warnings) => format!("{}: {}, {}\n", config.display(), count(errors, "error"), count(warnings, "warning")),
+    };
+    text.push_str(&last);
+    output::print(&text)?;
+    Ok(if errors == 0 { Exit::Finished } else { Exit::Usage })
+}
+
+fn shown(finding: &Finding) -> String {
+    let word = if finding.severity == Severity::Fatal { "error" } else { "warning" };
+    let message = harmless_lines(&finding.message).join("\n");
+    let hint = finding.hint.as_ref().map(|hint| format!("  = help: {hint}\n")).unwrap_or_default();
+    format!("{word}[{}]: {message}\n  --> {}\n{hint}\n", finding.check, harmless_lines(&finding.subject).join(" "))
 }
 
 fn overview(config: &Config) -> String {

@@ -1,27 +1,65 @@
-//! Pungi's commands under their own names, with Pungi's options, output and exit codes.
+//! Pungi's own commands: under their own names, or as `charmer NAME ...`; arguments, output and exit codes are Pungi's.
 //!
-//! Each is reached as `charmer NAME ...`, and by its name alone where a link of that name leads to the program.
+//! Must not know: how anything is done.
 
 mod comps_filter;
+mod config_dump;
+mod config_validate;
 mod gather;
 mod kickstart;
+mod setting;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// One of Pungi's commands: it gets its own name and what follows it.
-type Command = fn(Vec<OsString>) -> ExitCode;
+use clap::Parser;
 
-const COMMANDS: [(&str, Command); 2] = [("comps_filter", comps_filter::main), ("pungi-gather", gather::main)];
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
 
-/// Does one of Pungi's commands, if the program's name or its first argument is one.
-pub(crate) fn run(words: &[OsString]) -> Option<ExitCode> {
-    let by_name = |name: &OsStr| COMMANDS.iter().find(|(known, _)| name == *known).map(|(_, command)| command);
-    let program = words.first().and_then(|program| Path::new(program).file_name());
-    if let Some(command) = program.and_then(by_name) {
-        return Some(command(words.to_vec()));
-    }
-    let command = words.get(1).and_then(|word| by_name(word))?;
-    Some(command(words[1..].to_vec()))
+/// A command of Pungi, with the words that follow its name.
+type Run = fn(Vec<OsString>) -> ExitCode;
+
+const COMMANDS: [(&str, Run); 4] = [
+    ("comps_filter", comps_filter::main),
+    ("pungi-config-dump", run::<config_dump::Arguments>),
+    ("pungi-config-validate", run::<config_validate::Arguments>),
+    ("pungi-gather", gather::main),
+];
+
+/// Runs a command of Pungi, if that is what the words ask for.
+pub(crate) fn dispatch(words: &[OsString]) -> Option<ExitCode> {
+    let name_of = |word: &OsString| Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned());
+    let find = |name: &str| COMMANDS.iter().find(|(known, _)| *known == name).map(|(_, run)| *run);
+    let by_own_name = words.first().and_then(name_of).and_then(|name| find(&name)).map(|run| (run, words));
+    let by_argument = || words.get(1).and_then(|word| find(word.to_str()?)).map(|run| (run, &words[1..]));
+    let (run, words) = by_own_name.or_else(by_argument)?;
+    Some(run(words.to_vec()))
+}
+
+/// What a command does with its arguments.
+trait Execute: Parser {
+    fn execute(self, environment: &Environment) -> Result<Exit, Failure>;
+}
+
+fn run<T: Execute>(words: Vec<OsString>) -> ExitCode {
+    execute::<T>(words).into()
+}
+
+fn execute<T: Execute>(words: Vec<OsString>) -> Exit {
+    let arguments = match T::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is no reason to complain.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Finished };
+        }
+    };
+    let done = Environment::of_process().and_then(|environment| arguments.execute(&environment));
+    done.unwrap_or_else(|failure| {
+        output::complain(&failure);
+        failure.exit
+    })
 }

@@ -13,6 +13,7 @@ mod mirror;
 mod plan;
 mod pungi_comps_filter;
 mod pungi_gather;
+mod pungi_config;
 mod repositories;
 mod resume;
 mod reuse;

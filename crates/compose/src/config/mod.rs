@@ -18,6 +18,8 @@ mod shape;
 mod source;
 mod suggest;
 
+pub mod pungi;
+
 mod deb;
 mod validate;
 

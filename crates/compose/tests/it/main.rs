@@ -12,6 +12,7 @@ mod openpgp;
 mod plan;
 mod pungi_comps;
 mod pungi_metadata;
+mod pungi_dialect;
 mod repository;
 mod rpm_closure;
 mod rpm_repository;

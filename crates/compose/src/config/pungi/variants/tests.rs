@@ -1,0 +1,64 @@
+use super::*;
+
+const TEXT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<variants>
+  <ref id="unused"/>
+  <variant id="Cluster" name="Cluster" type="addon"><arches><arch>x86_64</arch><arch>s390x</arch></arches></variant>
+  <variant id="Server" name="Server &amp; more" type="variant" has_optional="true" is_empty="false">
+    <arches><arch>x86_64</arch><arch>aarch64</arch></arches>
+    <groups><group default="true">web</group><group glob="true">core*</group></groups>
+    <environments><environment display_order="3">e</environment></environments>
+    <variants><ref id="Cluster"/></variants>
+    <modules><module>n:s</module><kojitag>t</kojitag></modules>
+  </variant>
+  <variant id="Desk" name="Desk" type="variant"><arches><arch>aarch64</arch></arches></variant>
+</variants>"#;
+
+fn read(text: &str, tree_arches: &[&str], tree_variants: &[&str]) -> Result<Variants, VariantsError> {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    parse("v.xml", text, &Filters { tree_arches: owned(tree_arches), tree_variants: owned(tree_variants) })
+}
+
+fn error(text: &str) -> String {
+    read(text, &[], &[]).unwrap_err().to_string()
+}
+
+#[test]
+fn references_and_optional_children_become_variants() {
+    let variants = read(TEXT, &[], &[]).unwrap();
+    assert_eq!(variants.uids(), ["Desk", "Server", "Server-Cluster", "Server-optional"]);
+    let server = variants.get("Server").unwrap();
+    assert_eq!(server.name, "Server & more");
+    assert!(server.is_empty, "any text of is_empty counts");
+    assert_eq!(server.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["core*", "web"]);
+    assert_eq!(server.environments[0].display_order, Some(3));
+    assert_eq!((server.modules[0].name.as_str(), server.koji_tags[0].as_str()), ("n:s", "t"));
+    assert_eq!(variants.get("Server-Cluster").unwrap().arches, ["x86_64"], "only arches of the parent are kept");
+    assert_eq!(variants.children("Server").count(), 2);
+}
+
+#[test]
+fn filters_leave_out_arches_and_variants() {
+    assert_eq!(read(TEXT, &["x86_64"], &[]).unwrap().uids(), ["Server", "Server-Cluster", "Server-optional"]);
+    let variants = read(TEXT, &[], &["Server", "Server-optional"]).unwrap();
+    assert_eq!(variants.uids(), ["Server", "Server-optional"]);
+    assert_eq!(variants.excluded, ["Desk", "Server-Cluster"]);
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let missing = TEXT.replace("<ref id=\"Cluster\"/>", "<ref id=\"Nope\"/>");
+    assert_eq!(error(&missing), "Variant Server references non-existing variant Nope");
+    let nested = TEXT.replace("type=\"addon\">", "type=\"addon\" has_optional=\"true\">");
+    assert_eq!(error(&nested), "Only 'variant' can contain another variants.");
+    assert!(error(&TEXT.replace("id=\"Desk\"", "id=\"../Desk\"")).contains("letters, digits and dashes"));
+}
+
+#[test]
+fn hostile_documents_are_refused() {
+    let bomb = "<!DOCTYPE v [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><variants>&b;</variants>";
+    assert!(error(bomb).contains("entities"));
+    assert!(error(&"<variants>".repeat(100_000)).contains("nested too deeply"));
+    assert!(error("<variants><variant></variants>").contains("v.xml:1:"));
+    assert!(error("").contains("ends too early"));
+}

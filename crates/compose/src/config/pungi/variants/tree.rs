@@ -1,0 +1,302 @@
+//! Elements to variants: references put in, optional children made, filters applied, all sorted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::Element;
+use super::{Filters, VariantsError};
+
+/// What a variant is to its parent; the order is that of sorting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Variant,
+    Addon,
+    LayeredProduct,
+    Optional,
+}
+
+impl Kind {
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Variant, Self::Addon, Self::LayeredProduct, Self::Optional].into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Variant => "variant",
+            Self::Addon => "addon",
+            Self::LayeredProduct => "layered-product",
+            Self::Optional => "optional",
+        }
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Variant => 0,
+            Self::Addon | Self::LayeredProduct => 1,
+            Self::Optional => 2,
+        }
+    }
+}
+
+/// A comps group, and what overrides the comps file's own words about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Group {
+    pub name: String,
+    /// The name is a pattern of names.
+    pub glob: bool,
+    pub default: Option<bool>,
+    pub uservisible: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Environment {
+    pub name: String,
+    pub display_order: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Module {
+    /// `N:S`, `N:S:V`, `N:S:V:C`, `*`, or the old form with dashes.
+    pub name: String,
+    pub glob: bool,
+}
+
+/// What a layered product is released as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseIdentity {
+    pub name: String,
+    pub short: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    pub id: String,
+    /// `Parent-child`; the id where there is no parent.
+    pub uid: String,
+    pub name: String,
+    pub kind: Kind,
+    /// Sorted.
+    pub arches: Vec<String>,
+    pub groups: Vec<Group>,
+    pub environments: Vec<Environment>,
+    pub modules: Vec<Module>,
+    pub koji_tags: Vec<String>,
+    pub buildinstall_packages: Vec<String>,
+    /// Holds no packages, but may hold images.
+    pub is_empty: bool,
+    pub release: Option<ReleaseIdentity>,
+    /// The parent's UID.
+    pub parent: Option<String>,
+}
+
+/// The variants of a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variants {
+    /// All of them, children too, in the order in which they are made: by type, then by UID.
+    pub all: Vec<Variant>,
+    /// UIDs of variants that the configuration's filters left out.
+    pub excluded: Vec<String>,
+}
+
+impl Variants {
+    pub fn get(&self, uid: &str) -> Option<&Variant> {
+        self.all.iter().find(|variant| variant.uid == uid)
+    }
+
+    pub fn children<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = &'a Variant> {
+        self.all.iter().filter(move |variant| variant.parent.as_deref() == Some(parent))
+    }
+
+    /// All UIDs, in order.
+    pub fn uids(&self) -> Vec<String> {
+        self.all.iter().map(|variant| variant.uid.clone()).collect()
+    }
+
+    /// Every arch of any variant.
+    pub fn arches(&self) -> BTreeSet<&str> {
+        self.all.iter().flat_map(|variant| variant.arches.iter().map(String::as_str)).collect()
+    }
+}
+
+struct Builder<'a> {
+    filters: &'a Filters,
+    /// Addons and layered products of the top level, which references name.
+    definitions: BTreeMap<&'a str, &'a Element>,
+    found: BTreeMap<String, Variant>,
+    excluded: Vec<String>,
+}
+
+pub(super) fn build(root: &Element, filters: &Filters) -> Result<Variants, VariantsError> {
+    let top = || root.children.iter().filter(|child| child.name == "variant");
+    let is_definition = |element: &&Element| matches!(element.attribute("type"), Some("addon" | "layered-product"));
+    let definitions = top().filter(is_definition).map(|element| (element.attribute("id").unwrap_or_default(), element));
+    let mut builder = Builder { filters, definitions: definitions.collect(), found: BTreeMap::new(), excluded: Vec::new() };
+    for element in top().filter(|element| element.attribute("type") == Some("variant")) {
+        builder.add(element, None)?;
+    }
+    let mut all: Vec<Variant> = builder.found.into_values().collect();
+    all.sort_by(|one, other| (one.kind.rank(), &one.uid).cmp(&(other.kind.rank(), &other.uid)));
+    builder.excluded.sort();
+    Ok(Variants { all, excluded: builder.excluded })
+}
+
+impl<'a> Builder<'a> {
+    fn add(&mut self, element: &'a Element, parent: Option<&Variant>) -> Result<(), VariantsError> {
+        let mut variant = read(element, parent)?;
+        if let Some(parent) = parent {
+            if variant.id == parent.id {
+                return contradiction(format!("Child variant '{}' has the id of its parent", variant.uid));
+            }
+            variant.arches.retain(|arch| parent.arches.contains(arch));
+            let shares_any = element.inner("arches").any(|arch| parent.arches.contains(&arch.text));
+            if !shares_any && self.filters.tree_arches.is_empty() {
+                return contradiction(format!("Child variant '{}' has no arch in common with its parent", variant.uid));
+            }
+        }
+        if self.is_excluded(&mut variant) {
+            self.excluded.push(variant.uid);
+            return Ok(());
+        }
+        self.add_children(element, &variant)?;
+        if let Some(twin) = self.found.insert(variant.uid.clone(), variant) {
+            return contradiction(format!("Variant '{}' is there twice", twin.uid));
+        }
+        Ok(())
+    }
+
+    /// Applies the configuration's filters.
+    fn is_excluded(&self, variant: &mut Variant) -> bool {
+        let Filters { tree_arches, tree_variants } = self.filters;
+        if !tree_arches.is_empty() {
+            variant.arches.retain(|arch| tree_arches.contains(arch));
+        }
+        variant.arches.is_empty() || (!tree_variants.is_empty() && !tree_variants.contains(&variant.uid))
+    }
+
+    fn add_children(&mut self, element: &'a Element, variant: &Variant) -> Result<(), VariantsError> {
+        let children: Vec<&Element> = element.inner("variants").collect();
+        let wants_optional = element.attribute("has_optional") == Some("true");
+        if variant.kind != Kind::Variant && (!children.is_empty() || wants_optional) {
+            return contradiction("Only 'variant' can contain another variants.".to_owned());
+        }
+        for child in &children {
+            let definition = match child.name.as_str() {
+                "ref" => {
+                    let reference = child.attribute("id").unwrap_or_default();
+                    self.definitions.get(reference).copied().ok_or_else(|| VariantsError::MissingReference {
+                        variant: variant.uid.clone(),
+                        reference: reference.to_owned(),
+                    })?
+                }
+                _ => child,
+            };
+            self.add(definition, Some(variant))?;
+        }
+        let has_optional = children.iter().any(|child| child.attribute("type") == Some("optional"));
+        if wants_optional && !has_optional {
+            self.add_optional(variant);
+        }
+        Ok(())
+    }
+
+    fn add_optional(&mut self, parent: &Variant) {
+        let mut variant = Variant {
+            id: "optional".to_owned(),
+            uid: format!("{}-optional", parent.uid),
+            name: "optional".to_owned(),
+            kind: Kind::Optional,
+            arches: parent.arches.clone(),
+            groups: Vec::new(),
+            environments: Vec::new(),
+            modules: Vec::new(),
+            koji_tags: Vec::new(),
+            buildinstall_packages: Vec::new(),
+            is_empty: false,
+            release: None,
+            parent: Some(parent.uid.clone()),
+        };
+        if self.is_excluded(&mut variant) {
+            self.excluded.push(variant.uid);
+        } else {
+            self.found.insert(variant.uid.clone(), variant);
+        }
+    }
+}
+
+fn contradiction<T>(message: String) -> Result<T, VariantsError> {
+    Err(VariantsError::Contradiction(message))
+}
+
+/// One variant without its children.
+fn read(element: &Element, parent: Option<&Variant>) -> Result<Variant, VariantsError> {
+    let attribute = |name: &str| element.attribute(name).unwrap_or_default().to_owned();
+    let id = attribute("id");
+    // Ids become names of folders.
+    let sound = |id: &str| !id.is_empty() && id.chars().all(|character| character.is_ascii_alphanumeric() || character == '-');
+    if !sound(&id) {
+        return contradiction(format!("The id '{id}' of a variant must have only letters, digits and dashes"));
+    }
+    let arches: BTreeSet<&str> = element.inner("arches").map(|arch| arch.text.as_str()).collect();
+    if let Some(wrong) = arches.iter().find(|arch| !is_sound_arch(arch)) {
+        return contradiction(format!("The arch '{wrong}' of the variant '{id}' must have only letters, digits and underscores"));
+    }
+    let kind = Kind::from_name(&attribute("type")).unwrap_or(Kind::Variant);
+    let release = element.children.iter().find(|child| child.name == "release").map(|release| {
+        let attribute = |name: &str| release.attribute(name).unwrap_or_default().to_owned();
+        ReleaseIdentity { name: attribute("name"), short: attribute("short"), version: attribute("version") }
+    });
+    if kind == Kind::LayeredProduct && release.is_none() {
+        return contradiction(format!("The layered product '{id}' has no release"));
+    }
+    let names = |list: &str, name: &str| -> Vec<String> {
+        element.inner(list).filter(|item| item.name == name).map(|item| item.text.clone()).collect()
+    };
+    Ok(Variant {
+        uid: parent.map_or_else(|| id.clone(), |parent| format!("{}-{id}", parent.uid)),
+        id,
+        name: attribute("name"),
+        kind,
+        arches: arches.into_iter().map(str::to_owned).collect(),
+        groups: sorted(element.inner("groups").map(group)),
+        environments: sorted(element.inner("environments").map(environment)),
+        modules: sorted(element.inner("modules").filter(|item| item.name == "module").map(module)),
+        koji_tags: names("modules", "kojitag"),
+        buildinstall_packages: names("buildinstallpackages", "package"),
+        // Any text counts, even "false": that is how Pungi reads it.
+        is_empty: element.attribute("is_empty").is_some_and(|text| !text.is_empty()),
+        release,
+        parent: parent.map(|parent| parent.uid.clone()),
+    })
+}
+
+fn is_sound_arch(arch: &str) -> bool {
+    !arch.is_empty() && arch.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort();
+    items
+}
+
+fn flag(element: &Element, name: &str) -> Option<bool> {
+    element.attribute(name).map(|text| text == "true")
+}
+
+fn group(element: &Element) -> Group {
+    Group {
+        name: element.text.clone(),
+        glob: flag(element, "glob").unwrap_or(false),
+        default: flag(element, "default"),
+        uservisible: flag(element, "uservisible"),
+    }
+}
+
+fn environment(element: &Element) -> Environment {
+    let display_order = element.attribute("display_order").and_then(|text| text.trim().parse().ok());
+    Environment { name: element.text.clone(), display_order }
+}
+
+fn module(element: &Element) -> Module {
+    Module { name: element.text.clone(), glob: flag(element, "glob").unwrap_or(false) }
+}
