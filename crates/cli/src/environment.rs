@@ -25,6 +25,8 @@ pub struct Environment {
     pub cache_dir: Option<PathBuf>,
     /// `PATH`, for the programs that charmer starts.
     pub path: OsString,
+    /// Where the program was started.
+    pub current_dir: PathBuf,
     /// `http_proxy`, `https_proxy` and `no_proxy`, as curl and apt read them: the last two in either case.
     pub proxies: Proxies,
 }
@@ -33,6 +35,7 @@ impl Environment {
     pub fn of_process() -> Result<Self, Failure> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
         let mut environment = Self::from_variables(|name| std::env::var_os(name))?;
+        environment.current_dir = std::env::current_dir()?;
         environment.stdout_is_terminal = std::io::stdout().is_terminal();
         environment.stderr_is_terminal = std::io::stderr().is_terminal();
         Ok(environment)
@@ -63,6 +66,7 @@ impl Environment {
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             source_date_epoch: source_date_epoch.transpose()?,
+            current_dir: PathBuf::new(),
             cache_dir: xdg.or_else(home).map(|cache| cache.join("charmer")),
             proxies,
             path: set("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),

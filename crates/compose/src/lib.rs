@@ -25,6 +25,7 @@ pub mod checks;
 pub mod metadata;
 
 pub mod plan;
+pub mod rpm_plan;
 pub mod services;
 pub mod session;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use crate::config::Config;
+use crate::config::Configuration;
 use crate::config::host::HostMirrors;
 use crate::config::resolved::{DebMirror, MirrorUrl, Signing};
 use crate::config::schema::quantity::Size;
@@ -39,13 +39,13 @@ pub struct Services {
 
 impl Services {
     pub fn new(
-        config: &Config,
+        config: &Configuration,
         cache: PathBuf,
         offline: bool,
         mirrors: Result<HostMirrors, String>,
         surroundings: &Surroundings,
     ) -> Self {
-        let limits = &config.limits;
+        let limits = config.limits();
         let download_limits = Limits {
             connections: usize::try_from(limits.connections).unwrap_or(1),
             download_rate: limits.download_rate.map(Size::bytes),
@@ -57,7 +57,7 @@ impl Services {
             offline,
             mirrors,
             download_limits,
-            signing: config.signing.clone(),
+            signing: config.signing().cloned(),
             now: surroundings.now,
             connections: Arc::default(),
             proxies: surroundings.proxies.clone(),

@@ -1,6 +1,8 @@
 //! `charmer compose`: a new compose of a configuration.
 
 use charmer_compose::metadata::names::ComposeType;
+use charmer_compose::session::folder::Place;
+use charmer_compose::session::request::LatestLink;
 use charmer_compose::session::{LockChoice, Options, Session};
 
 use crate::arguments::{self, ComposeArguments};
@@ -11,7 +13,7 @@ use super::lock::lock_beside;
 use super::run::{load, run, run_options, surroundings};
 
 pub(super) fn compose(arguments: ComposeArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load(&arguments.config)?;
+    let config = load(&arguments.config, environment)?;
     let compose_type = compose_type(arguments.compose_type);
     if compose_type == ComposeType::Production && arguments.label.is_none() {
         return Err(Failure::usage("a production compose has a label").hint("say which milestone it is for: --label RC-1.0"));
@@ -23,14 +25,16 @@ pub(super) fn compose(arguments: ComposeArguments, environment: &Environment) ->
     };
     let options = Options {
         config,
-        target: arguments.target_dir,
+        place: Place::In(arguments.target_dir),
         compose_type,
         label: arguments.label,
+        supported: false,
         lock,
         only: arguments.phases.only,
         skip: arguments.phases.skip,
         old_composes: arguments.old_composes.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
-        latest_link: !arguments.no_latest_link,
+        latest_link: LatestLink { wanted: !arguments.no_latest_link, ..LatestLink::default() },
+        notification_scripts: Vec::new(),
         source_date_epoch: environment.source_date_epoch,
         run: run_options(environment, arguments.cache_dir, arguments.offline, arguments.jobs)?,
     };

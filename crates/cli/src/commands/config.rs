@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::Path;
 
-use charmer_compose::config::{Config, pungi, schema};
+use charmer_compose::config::{Config, Configuration, pungi, schema};
 use charmer_compose::finding::{Finding, Severity};
 
 use crate::arguments::{ConfigArguments, ConfigCommand};
@@ -12,27 +12,25 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::text::{count, harmless_lines};
 
-use super::run::load;
+use super::run::{is_pungi, load, load_native};
 
-pub(super) fn config(arguments: &ConfigArguments, _environment: &Environment) -> Result<Exit, Failure> {
+pub(super) fn config(arguments: &ConfigArguments, environment: &Environment) -> Result<Exit, Failure> {
     match &arguments.command {
         ConfigCommand::Check { config } if is_pungi(config) => return check_pungi(config),
         ConfigCommand::Check { config } => {
             let config_file = config.display();
-            output::print(&format!("{config_file} is in order: {}\n", overview(&load(config)?)))?;
+            output::print(&format!("{config_file} is in order: {}\n", overview(&load_native(config)?)))?;
         }
         ConfigCommand::Schema { config } => {
-            config.as_deref().map(load).transpose()?;
+            config.as_deref().map(load_native).transpose()?;
             output::print(&json(schema()))?;
         }
-        ConfigCommand::Show { config } => output::print(&json(&load(config)?))?,
+        ConfigCommand::Show { config } => match load(config, environment)? {
+            Configuration::Deb(config) => output::print(&json(&*config))?,
+            Configuration::Rpm(config) => output::print(&json(&*config))?,
+        },
     }
     Ok(Exit::Finished)
-}
-
-/// Whether a file is one of Pungi's configurations.
-fn is_pungi(config: &Path) -> bool {
-    config.extension().is_some_and(|extension| extension == "conf" || extension == "json")
 }
 
 /// Shows everything that can be said about a configuration of Pungi's: what it refuses, and the traps that it does not mention.

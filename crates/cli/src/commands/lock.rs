@@ -12,10 +12,10 @@ use crate::output;
 use crate::progress::{ProgressOptions, reader};
 use crate::text::{count, harmless};
 
-use super::run::{Signals, load, run_options, runtime, surroundings};
+use super::run::{Signals, load_native, run_options, runtime, surroundings};
 
 pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load(&arguments.config)?;
+    let config = load_native(&arguments.config)?;
     let path = arguments.output.clone().unwrap_or_else(|| lock_beside(&arguments.config));
     let old = read_lock(&path)?;
     let update = match arguments.update {

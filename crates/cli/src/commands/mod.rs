@@ -17,7 +17,7 @@ mod why;
 pub use status::StatusDocument;
 
 mod existing;
-mod run;
+pub(crate) mod run;
 
 /// Does a command.
 pub fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {

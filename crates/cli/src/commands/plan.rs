@@ -12,10 +12,10 @@ use crate::plan_view::Plan;
 use super::run::{load, surroundings};
 
 pub(super) fn plan(arguments: &PlanArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load(&arguments.config)?;
+    let config = load(&arguments.config, environment)?;
     let graph = preview(&config, &arguments.phases.only, &arguments.phases.skip, &surroundings(environment))
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let plan = Plan::of_graph(format!("{} {}", config.release.name, config.release.version), &graph);
+    let plan = Plan::of_graph(config.title(), &graph);
     output::print(&plan.show(arguments.format, Paint { colour: environment.colour_stdout() }))?;
     Ok(Exit::Finished)
 }

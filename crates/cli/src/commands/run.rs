@@ -2,19 +2,22 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
-use charmer_compose::config::{self, Config, LoadError};
+use charmer_compose::config::pungi::git::Remote;
+use charmer_compose::config::{self, Config, Configuration, LoadError, pungi};
 use charmer_compose::engine::event::Status;
 use charmer_compose::engine::job::JobId;
 use charmer_compose::engine::scheduler::Stop;
 use charmer_compose::finding::{Finding, Severity};
 use charmer_compose::session::request::RequestError;
 use charmer_compose::session::{self, RunOptions, Session, StartError, Surroundings};
+use charmer_compose::tools::Runner;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{MessageArguments, MessageFormat};
 use crate::environment::Environment;
@@ -24,7 +27,7 @@ use crate::paint::Paint;
 use crate::progress::{ProgressOptions, reader};
 use crate::report::{Artifact, Summary};
 
-/// Runs a session from its start to its summary.
+/// Runs a session from its start to its summary, and shows that.
 pub(super) fn run<F>(start: F, messages: &MessageArguments, environment: &Environment) -> Result<Exit, Failure>
 where
     F: Future<Output = Result<Session, StartError>>,
@@ -34,18 +37,28 @@ where
     runtime()?.block_on(async {
         let signals = Signals::watch()?;
         let session = start.await?;
-        let reader = reader(ProgressOptions::new("composing", messages, environment), &session.layout().global_log())?;
-        let summary = session.run(signals.stop.clone(), reader).await?;
+        let summary = conduct(session, &signals, messages, environment).await?;
         show(&summary, messages, environment)?;
         Ok(exit(&summary, &signals))
     })
 }
 
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Runs a session that has begun, with progress.
+pub(crate) async fn conduct(
+    session: Session,
+    signals: &Signals,
+    messages: &MessageArguments,
+    environment: &Environment,
+) -> Result<session::Summary, Failure> {
+    let reader = reader(ProgressOptions::new("composing", messages, environment), &session.layout().global_log())?;
+    Ok(session.run(signals.stop.clone(), reader).await?)
+}
+
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-pub(super) fn surroundings(environment: &Environment) -> Surroundings {
+pub(crate) fn surroundings(environment: &Environment) -> Surroundings {
     Surroundings {
         path: environment.path.clone(),
         now: SystemTime::now(),
@@ -54,7 +67,7 @@ pub(super) fn surroundings(environment: &Environment) -> Surroundings {
     }
 }
 
-pub(super) fn run_options(
+pub(crate) fn run_options(
     environment: &Environment,
     cache_dir: Option<PathBuf>,
     offline: bool,
@@ -64,26 +77,54 @@ pub(super) fn run_options(
     Ok(RunOptions { cache: environment.cache_dir(cache_dir)?, offline, jobs })
 }
 
-/// The configuration, or everything that is wrong with it.
-pub(super) fn load(path: &std::path::Path) -> Result<Config, Failure> {
+/// The configuration of either package world, or everything that is wrong with it.
+pub(super) fn load(path: &Path, environment: &Environment) -> Result<Configuration, Failure> {
+    if !is_pungi(path) {
+        return load_native(path).map(|config| Configuration::Deb(Arc::new(config)));
+    }
+    let opened = open_pungi(path, false, environment)?;
+    for warning in &opened.warnings {
+        output::say(warning);
+    }
+    Ok(Configuration::Rpm(Arc::new(opened.config)))
+}
+
+/// A configuration of Debian packages.
+pub(super) fn load_native(path: &Path) -> Result<Config, Failure> {
     config::load(path).map_err(|error| match error {
         LoadError::Invalid(error) => Failure::configuration(error.to_string(), error.problems.len()),
         error => Failure::usage(error.to_string()),
     })
 }
 
+/// Whether a file is one of Pungi's configurations.
+pub(crate) fn is_pungi(config: &Path) -> bool {
+    config.extension().is_some_and(|extension| extension == "conf" || extension == "json")
+}
+
+/// One of Pungi's configurations, with references of git repositories resolved.
+pub(crate) fn open_pungi(path: &Path, old_composes: bool, environment: &Environment) -> Result<pungi::Opened, Failure> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("git.log");
+    let runner = Runner::new(log, folder.path().to_owned(), environment.path.clone(), CancellationToken::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut references = Remote::new(runner, runtime);
+    let opened = pungi::open(path, &environment.current_dir, old_composes, Some(&mut references));
+    opened.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
 /// Between a second signal and the end of the process, whatever it does.
 const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// The signals that stop a run: the first one asks it to stop, the second kills what still runs, and soon after the process itself.
-pub(super) struct Signals {
-    pub(super) stop: Stop,
+pub(crate) struct Signals {
+    pub(crate) stop: Stop,
     /// The number of the first signal that came; 0 while none has.
     first: Arc<AtomicU8>,
 }
 
 impl Signals {
-    pub(super) fn watch() -> Result<Self, Failure> {
+    pub(crate) fn watch() -> Result<Self, Failure> {
         let signals = Self { stop: Stop::default(), first: Arc::default() };
         for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)] {
             tokio::spawn(watch_one(signal(kind)?, number, signals.stop.clone(), signals.first.clone()));
@@ -120,7 +161,7 @@ fn exit(summary: &session::Summary, signals: &Signals) -> Exit {
 }
 
 /// The summary, where people read it.
-fn show(summary: &session::Summary, messages: &MessageArguments, environment: &Environment) -> Result<(), Failure> {
+pub(crate) fn show(summary: &session::Summary, messages: &MessageArguments, environment: &Environment) -> Result<(), Failure> {
     let report = report(summary);
     match messages {
         MessageArguments { message_format: MessageFormat::Json, .. } => {}

@@ -27,6 +27,8 @@ mod places;
 mod resolve;
 pub mod resolved;
 
+pub mod rpm;
+
 pub mod host;
 mod reference;
 
@@ -36,3 +38,51 @@ pub use places::SeedPlaces;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 pub use resolved::Config;
+pub use rpm::RpmConfig;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use resolved::Signing;
+use schema::policy::Limits;
+
+/// The frozen configuration of a compose of either package world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "packages", content = "config")]
+pub enum Configuration {
+    Deb(Arc<Config>),
+    Rpm(Arc<RpmConfig>),
+}
+
+impl Configuration {
+    /// The name and version of the release, for people.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Deb(config) => format!("{} {}", config.release.name, config.release.version),
+            Self::Rpm(config) => format!("{} {}", config.release.name, config.release.version),
+        }
+    }
+
+    /// What the names of all its composes begin with.
+    pub fn short(&self) -> &str {
+        match self {
+            Self::Deb(config) => &config.release.short,
+            Self::Rpm(config) => &config.release.short,
+        }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        match self {
+            Self::Deb(config) => &config.limits,
+            Self::Rpm(config) => &config.limits,
+        }
+    }
+
+    pub fn signing(&self) -> Option<&Signing> {
+        match self {
+            Self::Deb(config) => config.signing.as_ref(),
+            Self::Rpm(_) => None,
+        }
+    }
+}

@@ -157,6 +157,13 @@ inputs_of_tuple!(A 0, B 1);
 inputs_of_tuple!(A 0, B 1, C 2);
 inputs_of_tuple!(A 0, B 1, C 2, D 3);
 inputs_of_tuple!(A 0, B 1, C 2, D 3, E 4);
+inputs_of_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+
+/// A value that is held in memory only, and knows what tells it from another.
+pub trait Held: Send + Sync + 'static {
+    /// Equal for two values if whoever reads them does the same with both.
+    fn digest(&self) -> Sha256;
+}
 
 /// What a job gave, in the form that the engine handles.
 pub(super) struct Produced {
@@ -255,6 +262,27 @@ impl Graph {
     {
         assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
         let produced = |value: T| Produced { value: Arc::new(value), json: None, digest: None, files: Vec::new() };
+        self.insert(job, inputs, work, produced, None, None)
+    }
+
+    /// Adds a job whose output is held in memory and made anew in every run, but says itself when two of it are equal: what follows is
+    /// done again only when it is another one.
+    pub fn add_held<I, T, F>(
+        &mut self,
+        job: Job,
+        inputs: I,
+        work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
+    ) -> Handle<T>
+    where
+        I: Inputs,
+        T: Held,
+        F: Future<Output = Result<T, JobError>> + Send + 'static,
+    {
+        assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
+        let produced = |value: T| {
+            let digest = Some(value.digest());
+            Produced { value: Arc::new(value), json: None, digest, files: Vec::new() }
+        };
         self.insert(job, inputs, work, produced, None, None)
     }
 

@@ -11,6 +11,8 @@ use crate::digest::Sha256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// What the configuration names is fetched: comps, lists of packages.
+    Init,
     /// Indexes are fetched, verified and read.
     Pkgset,
     /// Packages are selected for each variant and arch.
@@ -21,6 +23,10 @@ pub enum Phase {
     Fetch,
     /// Repositories are written.
     Createrepo,
+    /// The installer's boot media are made.
+    Buildinstall,
+    /// Files that are in no package are put into trees.
+    ExtraFiles,
     /// Package sets are proven closed and installable.
     Repoclosure,
     /// Root file systems are installed from the composed repositories.
@@ -29,6 +35,10 @@ pub enum Phase {
     Container,
     /// Live ISO images are made.
     Live,
+    /// ISO images of trees are made.
+    Createiso,
+    /// ISO images of several variants are made.
+    ExtraIsos,
     /// What was made is looked at: images against the lock, ISO structure, signatures.
     Test,
     /// Checksum files are written and signed.
@@ -38,16 +48,21 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
+        Self::Init,
         Self::Pkgset,
         Self::Gather,
         Self::Lock,
         Self::Fetch,
         Self::Createrepo,
+        Self::Buildinstall,
+        Self::ExtraFiles,
         Self::Repoclosure,
         Self::Rootfs,
         Self::Container,
         Self::Live,
+        Self::Createiso,
+        Self::ExtraIsos,
         Self::Test,
         Self::ImageChecksum,
         Self::Metadata,
@@ -55,15 +70,20 @@ impl Phase {
 
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Init => "init",
             Self::Pkgset => "pkgset",
             Self::Gather => "gather",
             Self::Lock => "lock",
             Self::Fetch => "fetch",
             Self::Createrepo => "createrepo",
+            Self::Buildinstall => "buildinstall",
+            Self::ExtraFiles => "extra-files",
             Self::Repoclosure => "repoclosure",
             Self::Rootfs => "rootfs",
             Self::Container => "container",
             Self::Live => "live",
+            Self::Createiso => "createiso",
+            Self::ExtraIsos => "extra-isos",
             Self::Test => "test",
             Self::ImageChecksum => "image-checksum",
             Self::Metadata => "metadata",

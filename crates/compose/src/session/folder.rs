@@ -8,7 +8,6 @@ use rustix::fs::{FlockOperation, flock};
 use crate::engine::journal::write_durably;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
-use crate::metadata::names::{ReleaseName, compose_id_prefix};
 
 /// The sign that a process works on a compose. The kernel takes it away when the process ends, however it ends.
 #[derive(Debug)]
@@ -23,6 +22,8 @@ pub enum FolderError {
     Busy(PathBuf),
     #[error("the target folder {} is not there", .0.display())]
     NoTarget(PathBuf),
+    #[error("there is a compose in {} already: go on with it by `charmer resume`", .0.display())]
+    Taken(PathBuf),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -46,12 +47,41 @@ impl ProcessLock {
     }
 }
 
-/// Makes the folder of a new compose under the first number of the day that is free.
-pub fn create(target: &Path, release: ReleaseName<'_>, record: &mut ComposeRecord) -> Result<(Layout, ProcessLock), FolderError> {
+/// Where a new compose is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a folder of its own in this one, under the first number of the day that is free.
+    In(PathBuf),
+    /// In this very folder.
+    At(PathBuf),
+}
+
+impl Place {
+    /// A folder on the file system that the compose will be on.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::In(target) => target,
+            Self::At(folder) => folder,
+        }
+    }
+}
+
+/// Makes the folder of a new compose, whose id begins with `prefix`, and puts id and number into the record.
+pub fn create(place: &Place, prefix: &str, record: &mut ComposeRecord) -> Result<(Layout, ProcessLock), FolderError> {
+    match place {
+        Place::In(target) => create_in(target, prefix, record),
+        Place::At(folder) => {
+            fs_err::create_dir_all(folder)?;
+            record.id = format!("{prefix}{}", record.respin);
+            begin(Layout::new(fs_err::canonicalize(folder)?), record)
+        }
+    }
+}
+
+fn create_in(target: &Path, prefix: &str, record: &mut ComposeRecord) -> Result<(Layout, ProcessLock), FolderError> {
     if !fs_err::metadata(target).is_ok_and(|data| data.is_dir()) {
         return Err(FolderError::NoTarget(target.to_owned()));
     }
-    let prefix = compose_id_prefix(release, &record.date, record.compose_type);
     for respin in 0.. {
         let id = format!("{prefix}{respin}");
         let root = fs_err::canonicalize(target)?.join(&id);
@@ -60,14 +90,19 @@ pub fn create(target: &Path, release: ReleaseName<'_>, record: &mut ComposeRecor
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error.into()),
         }
-        let layout = Layout::new(root);
-        let lock = ProcessLock::take(&layout)?;
-        record.id.clone_from(&id);
-        record.respin = respin;
-        write_durably(&layout.compose_id(), format!("{id}\n").as_bytes())?;
-        return Ok((layout, lock));
+        (record.id, record.respin) = (id, respin);
+        return begin(Layout::new(root), record);
     }
     unreachable!("a number of the day is free")
+}
+
+fn begin(layout: Layout, record: &ComposeRecord) -> Result<(Layout, ProcessLock), FolderError> {
+    let lock = ProcessLock::take(&layout)?;
+    if fs_err::metadata(layout.request()).is_ok() {
+        return Err(FolderError::Taken(layout.root().to_owned()));
+    }
+    write_durably(&layout.compose_id(), record.id.as_bytes())?;
+    Ok((layout, lock))
 }
 
 /// The composes of a release in some folders, the newest first, without the one at `but`. A folder may also be a compose itself.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Configuration};
 use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
 use crate::engine::scheduler::{self, Settings, Stop};
@@ -15,6 +15,8 @@ use crate::package_set::lock::Lock;
 use crate::package_set::plan::PackageSource;
 use crate::plan::{Wanted, plan};
 
+use super::folder::Place;
+use super::request::LatestLink;
 use super::{Options, RunOptions, StartError, Surroundings, limits, request, services};
 
 /// What to lock.
@@ -61,16 +63,19 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     let keep = lock.old.map(|old| kept(old, &lock.update)).transpose()?.flatten();
     let folder = tempfile::tempdir()?;
     let layout = Layout::new(folder.path());
+    let config = Arc::new(lock.config);
     let options = Options {
-        config: lock.config,
-        target: folder.path().to_owned(),
+        config: Configuration::Deb(config.clone()),
+        place: Place::In(folder.path().to_owned()),
         compose_type: ComposeType::Development,
         label: None,
+        supported: false,
         lock: None,
         only: vec![Phase::Lock],
         skip: Vec::new(),
         old_composes: Vec::new(),
-        latest_link: false,
+        latest_link: LatestLink::default(),
+        notification_scripts: Vec::new(),
         source_date_epoch: None,
         run: lock.run,
     };
@@ -84,14 +89,14 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         only: request.only,
         skip: Vec::new(),
     };
-    let graph = plan(&Arc::new(request.config.clone()), &wanted, &services).map_err(StartError::from)?;
+    let graph = plan(&config, &wanted, &services).map_err(StartError::from)?;
     let settings = Settings {
-        compose_id: format!("{}-{}", request.config.release.short, request.config.release.version),
+        compose_id: format!("{}-{}", config.release.short, config.release.version),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resumed: false,
         layout: layout.clone(),
         older: Vec::new(),
-        limits: limits(&request.config, options.run.jobs),
+        limits: limits(&config.limits, options.run.jobs),
         tools: super::preflight::tool_versions(graph.tools(), &surroundings.path).await?,
         path: surroundings.path.clone(),
         stop: lock.stop,

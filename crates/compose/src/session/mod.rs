@@ -3,6 +3,8 @@
 //! Must not know: terminals, the process environment, command lines.
 
 pub mod finish;
+mod finish_debs;
+mod finish_rpms;
 pub mod folder;
 pub mod locking;
 pub mod preflight;
@@ -18,9 +20,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::config::Config;
 use crate::config::host::host_mirrors;
-use crate::config::schema::quantity::Size;
+use crate::config::schema::{self, quantity::Size};
+use crate::config::{Config, Configuration, RpmConfig};
 use crate::engine::event::{Entry, EventLog};
 use crate::engine::graph::NothingSelected;
 use crate::engine::journal::{recorded_output, write_durably};
@@ -30,16 +32,18 @@ use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
-use crate::metadata::names::{ComposeType, Label, ReleaseName};
+use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
+use crate::metadata::pungi_names;
 use crate::package_set::download::Proxies;
 use crate::package_set::lock::{Lock, LockError};
 use crate::package_set::plan::PackageSource;
 use crate::plan::{Wanted, plan};
+use crate::rpm_plan::{self, RpmWanted};
 use crate::services::Services;
 
-use folder::{FolderError, ProcessLock};
-use preflight::Unready;
-use request::{PackageOrigin, Request, RequestError};
+use folder::{FolderError, Place, ProcessLock};
+use preflight::{Needs, Unready};
+use request::{LatestLink, PackageOrigin, Request, RequestError};
 
 pub use finish::{Artifact, Summary};
 
@@ -58,15 +62,19 @@ pub struct Surroundings {
 /// What a new compose is to be.
 #[derive(Debug, Clone)]
 pub struct Options {
-    pub config: Config,
-    pub target: PathBuf,
+    pub config: Configuration,
+    pub place: Place,
     pub compose_type: ComposeType,
     pub label: Option<Label>,
+    /// Media are marked as supported, whatever the label says.
+    pub supported: bool,
     pub lock: Option<LockChoice>,
     pub only: Vec<Phase>,
     pub skip: Vec<Phase>,
     pub old_composes: Vec<PathBuf>,
-    pub latest_link: bool,
+    pub latest_link: LatestLink,
+    /// Programs that are told what happens.
+    pub notification_scripts: Vec<String>,
     pub source_date_epoch: Option<i64>,
     pub run: RunOptions,
 }
@@ -96,6 +104,8 @@ pub enum StartError {
     LockUnreadable { path: PathBuf, reason: String },
     #[error(transparent)]
     LockMisfit(#[from] Misfit),
+    #[error("locks hold Debian packages, but this configuration is one of RPM packages: leave out --lock and --locked")]
+    LockOfOtherWorld,
     #[error(transparent)]
     Unready(#[from] Unready),
     #[error(transparent)]
@@ -115,55 +125,63 @@ pub struct Session {
     _lock: ProcessLock,
     request: Request,
     run: RunOptions,
-    source: PackageSource,
+    world: World,
     services: Arc<Services>,
     surroundings: Surroundings,
     resumed: bool,
+}
+
+/// What a plan is made from in each package world.
+#[derive(Debug, Clone)]
+enum World {
+    Deb { config: Arc<Config>, source: PackageSource },
+    Rpm { config: Arc<RpmConfig> },
 }
 
 impl Session {
     /// Looks whether everything that the compose needs is there, then makes its folder.
     pub async fn start(options: Options, surroundings: Surroundings) -> Result<Self, StartError> {
         let lock_text = options.lock.as_ref().map(|choice| read_text(&choice.path)).transpose()?;
-        let source = match (&lock_text, &options.lock) {
-            (Some(text), Some(choice)) => PackageSource::Lock(Arc::new(Lock::read(text, &choice.path.to_string_lossy())?)),
-            _ => PackageSource::Archives { keep: None },
+        let lock = match (&lock_text, &options.lock) {
+            (Some(text), Some(choice)) => Some(Lock::read(text, &choice.path.to_string_lossy())?),
+            _ => None,
         };
         let mut request = request(&options, surroundings.now);
         let services = services(&request.config, &options.run, &surroundings);
-        let graph = graph(&request, &source, &services)?;
-        if let (PackageSource::Lock(lock), Some(choice)) = (&source, &options.lock) {
-            fit::check(lock, &request.config, choice.exact)?;
+        let world = World::new(&request.config, lock)?;
+        if let (World::Deb { config, source: PackageSource::Lock(lock) }, Some(choice)) = (&world, &options.lock) {
+            fit::check(lock, config, choice.exact)?;
         }
-        let run = options.run;
-        preflight::check(&request.config, &graph, &source, &services, &options.target, &surroundings).await?;
+        let graph = world.graph(&request, &services)?;
+        let place = options.place;
+        preflight::check(&world.needs(), &graph, &services, place.folder(), &surroundings).await?;
 
-        let release = &request.config.release;
-        let name = ReleaseName { short: &release.short, version: &release.version, release_type: release.kind.name() };
-        let (layout, lock) = folder::create(&options.target, name, &mut request.compose)?;
+        let prefix = compose_id_prefix(&request.config, &request.compose);
+        let (layout, lock) = folder::create(&place, &prefix, &mut request.compose)?;
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }
         write_durably(&layout.request(), &serde_json::to_vec_pretty(&request).expect("requests serialise to JSON"))?;
-        Ok(Self { layout, _lock: lock, request, run, source, services, surroundings, resumed: false })
+        Ok(Self { layout, _lock: lock, request, run: options.run, world, services, surroundings, resumed: false })
     }
 
     /// Goes on with a compose, whatever became of it.
     pub async fn resume(folder: &Path, run: RunOptions, surroundings: Surroundings) -> Result<Self, StartError> {
         let layout = Layout::new(fs_err::canonicalize(folder)?);
         let request = Request::read(&layout)?;
-        let lock = ProcessLock::take(&layout)?;
-        let source = match request.packages {
-            PackageOrigin::Archives => PackageSource::Archives { keep: None },
+        let process_lock = ProcessLock::take(&layout)?;
+        let lock = match request.packages {
+            PackageOrigin::Archives => None,
             PackageOrigin::Lock => {
                 let path = layout.given_lock();
-                PackageSource::Lock(Arc::new(Lock::read(&read_text(&path)?, &path.to_string_lossy())?))
+                Some(Lock::read(&read_text(&path)?, &path.to_string_lossy())?)
             }
         };
         let services = services(&request.config, &run, &surroundings);
-        let graph = graph(&request, &source, &services)?;
-        preflight::check(&request.config, &graph, &source, &services, layout.root(), &surroundings).await?;
-        Ok(Self { layout, _lock: lock, request, run, source, services, surroundings, resumed: true })
+        let world = World::new(&request.config, lock)?;
+        let graph = world.graph(&request, &services)?;
+        preflight::check(&world.needs(), &graph, &services, layout.root(), &surroundings).await?;
+        Ok(Self { layout, _lock: process_lock, request, run, world, services, surroundings, resumed: true })
     }
 
     pub fn layout(&self) -> &Layout {
@@ -176,7 +194,7 @@ impl Session {
 
     /// Runs all jobs. `reader` sees every event once it is in the journal.
     pub async fn run(self, stop: Stop, reader: impl FnMut(&Entry) + Send + 'static) -> Result<Summary, StartError> {
-        let graph = graph(&self.request, &self.source, &self.services)?;
+        let graph = self.world.graph(&self.request, &self.services)?;
         let settings = self.settings(&graph, stop).await?;
         fs_err::create_dir_all(self.layout.path("logs/global"))?;
         let (log, events) = EventLog::open(&self.layout.events(), reader)?;
@@ -193,8 +211,8 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             resumed: self.resumed,
             layout: self.layout.clone(),
-            older: folder::older_composes(&self.request.old_composes, &config.release.short, self.layout.root()),
-            limits: limits(config, self.run.jobs),
+            older: folder::older_composes(&self.request.old_composes, config.short(), self.layout.root()),
+            limits: limits(config.limits(), self.run.jobs),
             tools: preflight::tool_versions(graph.tools(), &self.surroundings.path).await?,
             path: self.surroundings.path.clone(),
             stop,
@@ -202,59 +220,110 @@ impl Session {
     }
 }
 
-/// The selections of a compose, as its records have them.
+impl World {
+    fn new(config: &Configuration, lock: Option<Lock>) -> Result<Self, StartError> {
+        match (config, lock) {
+            (Configuration::Deb(config), lock) => {
+                let source = lock.map_or(PackageSource::Archives { keep: None }, |lock| PackageSource::Lock(Arc::new(lock)));
+                Ok(Self::Deb { config: config.clone(), source })
+            }
+            (Configuration::Rpm(config), None) => Ok(Self::Rpm { config: config.clone() }),
+            (Configuration::Rpm(_), Some(_)) => Err(StartError::LockOfOtherWorld),
+        }
+    }
+
+    fn graph(&self, request: &Request, services: &Arc<Services>) -> Result<Graph, NothingSelected> {
+        match self {
+            Self::Deb { config, source } => {
+                let wanted = Wanted {
+                    compose: request.compose.clone(),
+                    packages: source.clone(),
+                    source_date_epoch: request.source_date_epoch,
+                    started: request.started,
+                    only: request.only.clone(),
+                    skip: request.skip.clone(),
+                };
+                plan(config, &wanted, services)
+            }
+            Self::Rpm { config } => {
+                let wanted = RpmWanted {
+                    compose: request.compose.clone(),
+                    source_date_epoch: request.source_date_epoch,
+                    started: request.started,
+                    only: request.only.clone(),
+                    skip: request.skip.clone(),
+                };
+                rpm_plan::plan(config, &wanted, services)
+            }
+        }
+    }
+
+    fn needs(&self) -> Needs<'_> {
+        match self {
+            Self::Deb { config, source } => Needs::Deb { config, source },
+            Self::Rpm { config } => Needs::Rpm { config },
+        }
+    }
+}
+
+/// The selections of a compose of Debian packages, as its records have them.
 pub fn recorded_selections(layout: &Layout) -> Result<Vec<Selection>, RequestError> {
     let request = Request::read(layout)?;
-    let scopes =
-        request.config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
+    let Configuration::Deb(config) = request.config else { return Ok(Vec::new()) };
+    let scopes = config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
     Ok(scopes.filter_map(|(variant, arch)| recorded_output(layout, &format!("gather:{variant}.{arch}"))).collect())
 }
 
 /// The graph of a compose that was never asked for, to be looked at.
-pub fn preview(config: &Config, only: &[Phase], skip: &[Phase], surroundings: &Surroundings) -> Result<Graph, NothingSelected> {
+pub fn preview(
+    config: &Configuration,
+    only: &[Phase],
+    skip: &[Phase],
+    surroundings: &Surroundings,
+) -> Result<Graph, NothingSelected> {
     let options = Options {
         config: config.clone(),
-        target: PathBuf::new(),
+        place: Place::In(PathBuf::new()),
         compose_type: ComposeType::Development,
         label: None,
+        supported: false,
         lock: None,
         only: only.to_vec(),
         skip: skip.to_vec(),
         old_composes: Vec::new(),
-        latest_link: false,
+        latest_link: LatestLink::default(),
+        notification_scripts: Vec::new(),
         source_date_epoch: None,
         run: RunOptions { cache: PathBuf::new(), offline: false, jobs: None },
     };
     let services = services(config, &options.run, surroundings);
-    graph(&request(&options, surroundings.now), &PackageSource::Archives { keep: None }, &services)
-}
-
-fn graph(request: &Request, source: &PackageSource, services: &Arc<Services>) -> Result<Graph, NothingSelected> {
-    let wanted = Wanted {
-        compose: request.compose.clone(),
-        packages: source.clone(),
-        source_date_epoch: request.source_date_epoch,
-        started: request.started,
-        only: request.only.clone(),
-        skip: request.skip.clone(),
+    let world = match config {
+        Configuration::Deb(config) => World::Deb { config: config.clone(), source: PackageSource::Archives { keep: None } },
+        Configuration::Rpm(config) => World::Rpm { config: config.clone() },
     };
-    plan(&Arc::new(request.config.clone()), &wanted, services)
+    world.graph(&request(&options, surroundings.now), &services)
 }
 
 fn request(options: &Options, now: SystemTime) -> Request {
     let started = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
     // The date is part of names, and so of what is shipped.
     let dated = options.source_date_epoch.and_then(|epoch| Timestamp::from_second(epoch).ok()).unwrap_or(started);
+    let is_final = |label: &Label| options.supported || label.is_supported_milestone();
     let compose = ComposeRecord {
         date: dated.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string(),
-        is_final: options.label.as_ref().map(Label::is_supported_milestone),
+        is_final: options.label.as_ref().map(is_final),
         id: String::new(),
         label: options.label.as_ref().map(ToString::to_string),
         respin: 0,
         compose_type: options.compose_type,
     };
+    let mut latest_link = options.latest_link.clone();
+    if let Configuration::Deb(config) = &options.config {
+        latest_link.wanted &= config.publish.latest_link;
+    }
     Request {
         compose,
+        supported: options.supported || options.label.as_ref().is_some_and(Label::is_supported_milestone),
         started: started.as_second(),
         config: options.config.clone(),
         packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |_| PackageOrigin::Lock),
@@ -262,27 +331,49 @@ fn request(options: &Options, now: SystemTime) -> Request {
         skip: options.skip.clone(),
         source_date_epoch: options.source_date_epoch,
         old_composes: options.old_composes.clone(),
-        latest_link: options.latest_link && options.config.publish.latest_link,
+        latest_link,
+        notification_scripts: options.notification_scripts.clone(),
     }
 }
 
-fn services(config: &Config, run: &RunOptions, surroundings: &Surroundings) -> Arc<Services> {
+/// What the id of a compose begins with; a number follows.
+fn compose_id_prefix(config: &Configuration, compose: &ComposeRecord) -> String {
+    match config {
+        Configuration::Deb(config) => {
+            let release = &config.release;
+            let name = ReleaseName { short: &release.short, version: &release.version, release_type: release.kind.name() };
+            names::compose_id_prefix(name, &compose.date, compose.compose_type)
+        }
+        Configuration::Rpm(config) => {
+            let release = &config.release;
+            let name = ReleaseName { short: &release.short, version: &release.version, release_type: &release.kind };
+            let base = config.base_product.as_ref().map(|base| ReleaseName {
+                short: &base.short,
+                version: &base.version,
+                release_type: &base.kind,
+            });
+            pungi_names::compose_id_prefix(name, base, &compose.date, compose.compose_type)
+        }
+    }
+}
+
+fn services(config: &Configuration, run: &RunOptions, surroundings: &Surroundings) -> Arc<Services> {
     let mirrors = host_mirrors(&surroundings.apt_folder).map_err(|error| error.to_string());
     Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings))
 }
 
 /// What jobs may take of this machine together.
-fn limits(config: &Config, jobs: Option<NonZeroUsize>) -> Limits {
+fn limits(configured: &schema::policy::Limits, jobs: Option<NonZeroUsize>) -> Limits {
     const MIB: u64 = 1 << 20;
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let configured = config.limits.jobs.and_then(|jobs| usize::try_from(jobs).ok());
-    let memory = config.limits.memory.map_or_else(memory_of_machine, Size::bytes);
+    let of_config = configured.jobs.and_then(|jobs| usize::try_from(jobs).ok());
+    let memory = configured.memory.map_or_else(memory_of_machine, Size::bytes);
     Limits {
-        jobs: jobs.map(NonZeroUsize::get).or(configured).unwrap_or(cores),
+        jobs: jobs.map(NonZeroUsize::get).or(of_config).unwrap_or(cores),
         machine: Weight::new(u32::try_from(cores).unwrap_or(u32::MAX), memory / MIB),
         network: 1,
-        command_timeout: config.limits.timeout.duration(),
-        min_free: config.limits.min_free.bytes(),
+        command_timeout: configured.timeout.duration(),
+        min_free: configured.min_free.bytes(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
 use crate::config::resolved::{Origin, Signing, Trust};
+use crate::config::{Config, RpmConfig};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
 use crate::files::free_space;
@@ -41,17 +41,47 @@ impl fmt::Display for Unready {
     }
 }
 
+/// What a compose of each package world needs.
+#[derive(Debug, Clone, Copy)]
+pub enum Needs<'a> {
+    Deb { config: &'a Config, source: &'a PackageSource },
+    Rpm { config: &'a RpmConfig },
+}
+
 /// Looks at everything that the jobs of the graph will need.
 pub async fn check(
-    config: &Config,
+    needs: &Needs<'_>,
     graph: &Graph,
-    source: &PackageSource,
     services: &Services,
     target: &Path,
     surroundings: &Surroundings,
 ) -> Result<(), Unready> {
-    let mut lacks = Vec::new();
     let phases: BTreeSet<Phase> = graph.jobs().iter().map(|planned| planned.job.phase).collect();
+    let mut lacks = match needs {
+        Needs::Deb { config, source } => missing_for_debs(config, source, graph, &phases, services, target, surroundings).await,
+        Needs::Rpm { .. } => missing_programs(crate::rpm_plan::required_programs(graph), &surroundings.path),
+    };
+    let limits = match needs {
+        Needs::Deb { config, .. } => &config.limits,
+        Needs::Rpm { config } => &config.limits,
+    };
+    lacks.extend(missing_space(limits.min_free.bytes(), target));
+    if let Err(error) = Cache::open(&services.cache) {
+        lacks.push(lack(format!("the cache folder cannot be used: {error}"), "choose another one with --cache-dir"));
+    }
+    if lacks.is_empty() { Ok(()) } else { Err(Unready(lacks)) }
+}
+
+async fn missing_for_debs(
+    config: &Config,
+    source: &PackageSource,
+    graph: &Graph,
+    phases: &BTreeSet<Phase>,
+    services: &Services,
+    target: &Path,
+    surroundings: &Surroundings,
+) -> Vec<Lack> {
+    let mut lacks = Vec::new();
     if phases.contains(&Phase::Rootfs) {
         lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
@@ -63,11 +93,7 @@ pub async fn check(
     if phases.contains(&Phase::Createrepo) {
         lacks.extend(unusable_key(config, services, &surroundings.path).await);
     }
-    lacks.extend(missing_space(config, target));
-    if let Err(error) = Cache::open(&services.cache) {
-        lacks.push(lack(format!("the cache folder cannot be used: {error}"), "choose another one with --cache-dir"));
-    }
-    if lacks.is_empty() { Ok(()) } else { Err(Unready(lacks)) }
+    lacks
 }
 
 fn lack(what: impl Into<String>, mend: impl Into<String>) -> Lack {
@@ -181,7 +207,7 @@ fn unfit_for_images(target: &Path) -> Option<Lack> {
     Some(lack(error.to_string(), "choose another one with --target-dir, or leave out images with --skip rootfs"))
 }
 
-fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
+fn missing_space(wanted: u64, target: &Path) -> Option<Lack> {
     let free = match free_space(target) {
         Ok(free) => free,
         Err(error) => {
@@ -194,7 +220,6 @@ fn missing_space(config: &Config, target: &Path) -> Option<Lack> {
     if rustix::fs::access(target, rustix::fs::Access::WRITE_OK).is_err() {
         return Some(lack(format!("nothing can be written to {}", target.display()), "choose another folder with --target-dir"));
     }
-    let wanted = config.limits.min_free.bytes();
     (free < wanted).then(|| {
         let what = format!("{} has {} MiB free; {} MiB are to stay free", target.display(), free >> 20, wanted >> 20);
         lack(what, "remove old composes, choose another folder, or lower limits.min-free")

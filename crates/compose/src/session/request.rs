@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::Configuration;
 use crate::engine::Phase;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
@@ -14,9 +14,11 @@ use crate::metadata::ComposeRecord;
 #[serde(rename_all = "kebab-case")]
 pub struct Request {
     pub compose: ComposeRecord,
+    /// Media are marked as supported.
+    pub supported: bool,
     /// Seconds since 1970.
     pub started: i64,
-    pub config: Config,
+    pub config: Configuration,
     pub packages: PackageOrigin,
     /// Only these phases and what they need; all of them when empty.
     pub only: Vec<Phase>,
@@ -25,7 +27,27 @@ pub struct Request {
     pub source_date_epoch: Option<i64>,
     /// Folders in which older composes lie.
     pub old_composes: Vec<PathBuf>,
-    pub latest_link: bool,
+    pub latest_link: LatestLink,
+    /// Programs that are told what happens.
+    pub notification_scripts: Vec<String>,
+}
+
+/// Whether, when and under which name a link leads to the compose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LatestLink {
+    /// Whether there is to be one at all.
+    pub wanted: bool,
+    /// Only when the compose ends with one of these words; with any that is good if there are none.
+    pub statuses: Vec<String>,
+    /// How much of the version stands in its name; see [`latest_link`](crate::metadata::pungi_names::latest_link).
+    pub components: i64,
+}
+
+impl Default for LatestLink {
+    fn default() -> Self {
+        Self { wanted: true, statuses: Vec::new(), components: -1 }
+    }
 }
 
 /// Where a compose takes its package set from.

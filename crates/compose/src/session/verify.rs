@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::image::{image_equals_lock, installed_in_image};
+use crate::config::{Config, Configuration};
 use crate::digest::Sha256;
 use crate::engine::journal::recorded_output;
 use crate::engine::{Output as _, OutputFile};
@@ -36,6 +37,8 @@ pub enum VerifyError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    #[error("composes of RPM packages are not verified yet: read repositories with dnf, and media by their checksum files")]
+    OtherWorld,
     #[error("stopped before all was verified")]
     Stopped,
 }
@@ -45,11 +48,11 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings, cancel: Cancel
     let go_on = || if cancel.is_cancelled() { Err(VerifyError::Stopped) } else { Ok(()) };
     // The programs that read images run in folders of their own.
     let layout = &Layout::new(fs_err::canonicalize(layout.root())?);
-    let request = Request::read(layout)?;
+    let Configuration::Deb(config) = Request::read(layout)?.config else { return Err(VerifyError::OtherWorld) };
     let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
     let lock = verify_lock(layout, &mut verified);
-    let keyring = published_key(layout, &request);
-    for variant in &request.config.variants {
+    let keyring = published_key(layout, &config);
+    for variant in &config.variants {
         let Some(repository) = recorded_output::<Repository>(layout, &format!("createrepo:{}", variant.name)) else { continue };
         go_on()?;
         let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at: surroundings.now });
@@ -62,7 +65,7 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings, cancel: Cancel
         verified.findings.extend(extra_files(&repository).filter_map(|file| changed(layout, file)));
         verified.looked_at.push(format!("repository {}", variant.name));
     }
-    let folders: BTreeSet<String> = request.config.images.iter().map(image_folder_job).collect();
+    let folders: BTreeSet<String> = config.images.iter().map(image_folder_job).collect();
     for folder in folders.iter().filter_map(|job| recorded_output::<ShippedFolder>(layout, job)) {
         verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, &mut verified);
         for shipped in &folder.images {
@@ -131,8 +134,8 @@ fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
 }
 
 /// The public key that the compose was signed with, as it was published beside the repositories.
-fn published_key(layout: &Layout, request: &Request) -> Option<Keyring> {
-    request.config.signing.as_ref()?;
+fn published_key(layout: &Layout, config: &Config) -> Option<Keyring> {
+    config.signing.as_ref()?;
     Keyring::read([layout.metadata().join("signing-key.asc")]).ok()
 }
 

@@ -21,12 +21,16 @@ pub mod validate;
 
 pub mod variants;
 
+pub mod resolve;
+
 mod findings;
 mod load;
+mod open;
 mod phases;
 
 pub use findings::{findings, options_only};
 pub use integer::Integer;
 pub use load::{load, load_json};
+pub use open::{OpenError, Opened, open};
 pub use pattern::{Pattern, PatternError};
 pub use phases::messages as phase_messages;

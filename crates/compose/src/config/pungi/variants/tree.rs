@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::document::Element;
 use super::{Filters, VariantsError};
 
 /// What a variant is to its parent; the order is that of sorting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Variant,
     Addon,
@@ -38,7 +41,8 @@ impl Kind {
 }
 
 /// A comps group, and what overrides the comps file's own words about it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Group {
     pub name: String,
     /// The name is a pattern of names.
@@ -47,13 +51,15 @@ pub struct Group {
     pub uservisible: Option<bool>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Environment {
     pub name: String,
     pub display_order: Option<i64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Module {
     /// `N:S`, `N:S:V`, `N:S:V:C`, `*`, or the old form with dashes.
     pub name: String,
@@ -61,14 +67,16 @@ pub struct Module {
 }
 
 /// What a layered product is released as.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct ReleaseIdentity {
     pub name: String,
     pub short: String,
     pub version: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Variant {
     pub id: String,
     /// `Parent-child`; the id where there is no parent.

@@ -1,0 +1,89 @@
+//! A configuration of Pungi's from its file to what a compose is made from.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use super::dialect::DialectError;
+use super::git::References;
+use super::resolve::{ResolveError, Surroundings, resolve};
+use super::schema::schema;
+use super::validate::{Message, validate};
+use super::value::{Dict, Value};
+use super::variants::{self, Filters, Variants, VariantsError};
+use super::{PatternError, load, phase_messages};
+use crate::config::RpmConfig;
+
+/// A configuration that a compose can be made from, and what is to be said about it all the same.
+#[derive(Debug)]
+pub struct Opened {
+    pub config: RpmConfig,
+    pub warnings: Vec<String>,
+}
+
+/// Why a configuration makes no compose.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Unreadable(#[from] DialectError),
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+    #[error(transparent)]
+    Variants(#[from] VariantsError),
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Reads, validates and resolves a configuration. Without references, branches of git repositories stay branches.
+pub fn open(
+    file: &Path,
+    current: &Path,
+    old_composes: bool,
+    references: Option<&mut dyn References>,
+) -> Result<Opened, OpenError> {
+    let file = current.join(file);
+    let loaded = load(&file.to_string_lossy(), &[])?;
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let checked = validate(loaded.values, &schema(processors), references);
+    if !checked.errors.is_empty() {
+        return Err(OpenError::Invalid(checked.errors.into_iter().map(|message| message.text).collect()));
+    }
+    let surroundings = Surroundings {
+        folder: file.parent().map(Path::to_owned).unwrap_or_default(),
+        current: current.to_owned(),
+        files: loaded.opened_files.iter().map(|opened| current.join(opened)).collect(),
+    };
+    let variants = read_variants(&checked.values, &surroundings)?;
+    let messages = phase_messages(&checked.values, Some(&variants), old_composes)?;
+    if !messages.is_empty() {
+        return Err(OpenError::Invalid(messages));
+    }
+    let config = resolve(&checked.values, &variants, &surroundings)?;
+    let warnings = checked.warnings.into_iter().map(|Message { text, .. }| text).collect();
+    Ok(Opened { config, warnings })
+}
+
+fn read_variants(values: &Dict, surroundings: &Surroundings) -> Result<Variants, OpenError> {
+    let filters = Filters {
+        tree_arches: super::resolve::texts(values, "tree_arches"),
+        tree_variants: super::resolve::texts(values, "tree_variants"),
+    };
+    let file = variants_file(values, surroundings).ok_or_else(|| {
+        OpenError::Invalid(vec!["variants_file: only a path and scm `file` can be read before a compose begins".to_owned()])
+    })?;
+    Ok(variants::load(&file.to_string_lossy(), &filters)?)
+}
+
+/// A path is relative to the configuration, the file of an scm dict to where the program was started.
+fn variants_file(values: &Dict, surroundings: &Surroundings) -> Option<PathBuf> {
+    match values.get("variants_file")? {
+        Value::Text(path) => Some(surroundings.folder.join(&**path)),
+        Value::Dict(dict) if dict.get("scm").and_then(Value::as_text) == Some("file") => {
+            Some(surroundings.current.join(dict.get("file")?.as_text()?))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! Validated options and variants to what each part of a compose needs to know, without patterns and defaults.
+//!
+//! Must not know: how options are written, or checked.
+
+mod release;
+
+use std::path::PathBuf;
+
+use super::pattern::PatternError;
+use super::va::VariantArch;
+use super::value::{Dict, Value};
+use super::variants::Variants;
+use crate::checksum::Algorithm;
+use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmTree, RpmVariant, Strictness};
+use crate::engine::Phase;
+use crate::metadata::checksums::ChecksumKind;
+
+/// Where a configuration is read.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The configuration's folder, absolute.
+    pub folder: PathBuf,
+    /// Where the program was started: files of scm dicts are relative to it.
+    pub current: PathBuf,
+    /// All files that were read for the configuration.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why options that are sound one by one make no compose.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    #[error("{0}")]
+    Option(String),
+}
+
+/// The configuration of a compose.
+pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
+    let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
+    let tree = |uid: &str, arch: &str| RpmTree { repoclosure: last_strictness(&strictness, uid, arch) };
+    let variant = |variant: &super::variants::Variant| RpmVariant {
+        trees: variant.arches.iter().map(|arch| (arch.clone(), tree(&variant.uid, arch))).collect(),
+        identity: variant.clone(),
+    };
+    Ok(RpmConfig {
+        release: release::release(values),
+        base_product: release::base_product(values),
+        compose_type: release::compose_type(values),
+        variants: variants.all.iter().map(variant).collect(),
+        repositories: repository_rules(values)?,
+        media_checksums: media_checksums(values),
+        skip: texts(values, "skip_phases").iter().filter_map(|name| phase(name)).collect(),
+        translate_paths: pairs(values, "translate_paths"),
+        limits: crate::config::schema::policy::Limits::default(),
+        files: surroundings.files.clone(),
+        options: serde_json::from_str(&super::show::json(&Value::Dict(values.clone().into()))).unwrap_or_default(),
+    })
+}
+
+/// A phase by Pungi's name of it.
+pub fn phase(name: &str) -> Option<Phase> {
+    Phase::from_name(&name.replace('_', "-"))
+}
+
+fn last_strictness(option: &VariantArch, uid: &str, arch: &str) -> Strictness {
+    match option.get(Some(uid), arch).last().and_then(Value::as_text) {
+        Some("off") => Strictness::Off,
+        Some("fatal") => Strictness::Fatal,
+        _ => Strictness::Lenient,
+    }
+}
+
+fn repository_rules(values: &Dict) -> Result<RepositoryRules, ResolveError> {
+    let checksum = text(values, "createrepo_checksum").unwrap_or("sha256");
+    Ok(RepositoryRules {
+        checksum: checksum.parse::<Algorithm>().map_err(|error| ResolveError::Option(format!("createrepo_checksum: {error}")))?,
+        xz: is_on(values, "createrepo_use_xz"),
+        extra_arguments: texts(values, "createrepo_extra_args"),
+        hashed_directories: is_on(values, "hashed_directories"),
+        link: match text(values, "link_type") {
+            Some("hardlink") => LinkKind::Hardlink,
+            Some("copy") => LinkKind::Copy,
+            Some("symlink") => LinkKind::Symlink,
+            Some("abspath-symlink") => LinkKind::AbspathSymlink,
+            _ => LinkKind::HardlinkOrCopy,
+        },
+    })
+}
+
+fn media_checksums(values: &Dict) -> MediaChecksums {
+    let kinds = [ChecksumKind::Md5, ChecksumKind::Sha1, ChecksumKind::Sha256, ChecksumKind::Sha512];
+    let wanted = texts(values, "media_checksums");
+    MediaChecksums {
+        kinds: kinds.into_iter().filter(|kind| wanted.iter().any(|name| name.eq_ignore_ascii_case(kind.name()))).collect(),
+        one_file: is_on(values, "media_checksum_one_file"),
+        base_name: text(values, "media_checksum_base_filename").unwrap_or_default().to_owned(),
+    }
+}
+
+fn text<'a>(values: &'a Dict, option: &str) -> Option<&'a str> {
+    values.get(option).and_then(Value::as_text)
+}
+
+fn is_on(values: &Dict, option: &str) -> bool {
+    values.get(option).is_some_and(Value::is_truthy)
+}
+
+/// A list of texts; a text alone is a list of one.
+pub(super) fn texts(values: &Dict, option: &str) -> Vec<String> {
+    match values.get(option) {
+        Some(Value::Text(text)) => vec![text.to_string()],
+        Some(value) => value.as_items().unwrap_or_default().iter().filter_map(Value::as_text).map(str::to_owned).collect(),
+        None => Vec::new(),
+    }
+}
+
+fn pairs(values: &Dict, option: &str) -> Vec<(String, String)> {
+    let items = values.get(option).and_then(Value::as_items).unwrap_or_default().iter().filter_map(Value::as_items);
+    let pair = |items: &[Value]| match items {
+        [Value::Text(one), Value::Text(other)] => Some((one.to_string(), other.to_string())),
+        _ => None,
+    };
+    items.filter_map(pair).collect()
+}

@@ -1,0 +1,158 @@
+//! The configuration of a compose of RPM packages as the rest of charmer sees it: resolved per variant and arch, and never changed.
+//!
+//! It is saved in the compose and read again by resume, so each type here reads what it writes. What one kind of work needs is
+//! in the spec of that work, which the module of the work declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::pungi::variants::{Kind, Variant};
+use super::schema::policy::Limits;
+use crate::checksum::Algorithm;
+use crate::engine::Phase;
+use crate::metadata::checksums::ChecksumKind;
+use crate::metadata::names::ComposeType;
+
+/// A whole compose, as configured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RpmConfig {
+    pub release: RpmRelease,
+    pub base_product: Option<BaseProduct>,
+    /// What a compose is made for when nobody says.
+    pub compose_type: Option<ComposeType>,
+    /// By type, then by UID: parents before their children.
+    pub variants: Vec<RpmVariant>,
+    pub repositories: RepositoryRules,
+    pub media_checksums: MediaChecksums,
+    /// Phases that are left out.
+    pub skip: BTreeSet<Phase>,
+    /// What paths begin with, and what URLs of them begin with instead.
+    pub translate_paths: Vec<(String, String)>,
+    pub limits: Limits,
+    /// The files that it was read from.
+    pub files: Vec<PathBuf>,
+    /// Every option with its value, as the user's own tools may want to see them.
+    pub options: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RpmRelease {
+    pub name: String,
+    pub short: String,
+    pub version: String,
+    /// `ga`, `updates` and so on.
+    pub kind: String,
+    /// Not meant for the public.
+    pub internal: bool,
+    /// The version that trees name.
+    pub treeinfo_version: String,
+    /// What media call themselves, with `%(variant_name)s` and `%(arch)s` put in.
+    pub discinfo_description: Option<String>,
+}
+
+/// What a layered product stands on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BaseProduct {
+    pub name: String,
+    pub short: String,
+    pub version: String,
+    pub kind: String,
+}
+
+/// A part of the distribution, with trees of its own or inside its parent's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RpmVariant {
+    #[serde(flatten)]
+    pub identity: Variant,
+    /// What it is on each of its arches.
+    pub trees: BTreeMap<String, RpmTree>,
+}
+
+/// What one variant is on one arch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RpmTree {
+    pub repoclosure: Strictness,
+}
+
+/// What becomes of a compose whose packages require what nothing provides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strictness {
+    /// Nobody looks.
+    Off,
+    /// It is said.
+    Lenient,
+    /// It is doomed.
+    Fatal,
+}
+
+/// How repositories are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RepositoryRules {
+    pub checksum: Algorithm,
+    /// The packed groups are xz instead of gzip.
+    pub xz: bool,
+    /// More arguments of createrepo_c.
+    pub extra_arguments: Vec<String>,
+    /// Packages lie in folders named by their first letter.
+    pub hashed_directories: bool,
+    pub link: LinkKind,
+}
+
+/// How package files get into the compose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    Hardlink,
+    Copy,
+    HardlinkOrCopy,
+    Symlink,
+    AbspathSymlink,
+}
+
+/// The checksum files of folders of images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MediaChecksums {
+    pub kinds: BTreeSet<ChecksumKind>,
+    pub one_file: bool,
+    /// With `%(variant)s` and its like put in.
+    pub base_name: String,
+}
+
+impl RpmConfig {
+    pub fn variant(&self, uid: &str) -> Option<&RpmVariant> {
+        self.variants.iter().find(|variant| variant.identity.uid == uid)
+    }
+
+    pub fn children<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = &'a RpmVariant> {
+        self.variants.iter().filter(move |variant| variant.identity.parent.as_deref() == Some(uid))
+    }
+
+    /// Every arch that some variant has.
+    pub fn arches(&self) -> BTreeSet<&str> {
+        self.variants.iter().flat_map(|variant| variant.trees.keys().map(String::as_str)).collect()
+    }
+
+    pub fn is_skipped(&self, phase: Phase) -> bool {
+        self.skip.contains(&phase)
+    }
+}
+
+impl RpmVariant {
+    pub fn uid(&self) -> &str {
+        &self.identity.uid
+    }
+
+    pub fn is_addon(&self) -> bool {
+        self.identity.kind == Kind::Addon
+    }
+}

@@ -1,0 +1,125 @@
+//! What a compose of Debian packages shipped, and how each deliverable fared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Config;
+use crate::config::resolved::{DebMirror, Origin, Trust};
+use crate::engine::JobId;
+use crate::engine::event::Finish;
+use crate::engine::journal::recorded_output;
+use crate::engine::scheduler::{JobTiming, Outcome};
+use crate::gather::plan::LockFile;
+use crate::layout::Layout;
+use crate::metadata::plan::ShippedFolder;
+use crate::metadata::reports::{Deliverable, DeliverableOutcome};
+use crate::repositories::Repository;
+
+use super::finish::Artifact;
+
+/// Also of a compose that ends before it has a lock.
+pub(super) fn trusted(layout: &Layout, config: &Config) -> Vec<String> {
+    let lock: Option<LockFile> = recorded_output(layout, "lock");
+    let configured = config.archives.iter().flat_map(|(name, archive)| {
+        match &archive.origin {
+            Origin::DebMirror(DebMirror { suites, trust: Trust::Unchecked, .. }) => suites.as_slice(),
+            _ => &[],
+        }
+        .iter()
+        .map(move |suite| format!("{name} {suite}"))
+    });
+    let locked = lock.iter().flat_map(|lock| lock.trusted.iter().cloned());
+    configured.chain(locked).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What it ships, with how long each took.
+pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> Vec<Artifact> {
+    let timings: BTreeMap<&str, &JobTiming> = outcome.timings.iter().map(|timing| (timing.job.as_str(), timing)).collect();
+    let made_by = |jobs: &[String]| {
+        let timings: Vec<_> = jobs.iter().filter_map(|job| timings.get(job.as_str())).collect();
+        let reused = !timings.is_empty() && timings.iter().all(|timing| timing.how != Finish::Done);
+        (timings.iter().map(|timing| timing.duration).sum(), reused)
+    };
+    let repository = |variant: &crate::config::resolved::Variant| {
+        let job = format!("createrepo:{}", variant.name);
+        timings.get(job.as_str())?;
+        let made: Repository = recorded_output(layout, &job)?;
+        let (duration, reused) = made_by(&[job, format!("fetch:{}", variant.name)]);
+        Some(Artifact {
+            name: format!("repository {}", variant.name),
+            path: made.path,
+            size: made.size,
+            sha256: made.sha256,
+            duration,
+            reused,
+        })
+    };
+    let mut artifacts: Vec<_> = config.variants.iter().filter_map(repository).collect();
+    let folders = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("image-checksum:"));
+    for folder in folders.filter_map(|timing| recorded_output::<ShippedFolder>(layout, timing.job.as_str())) {
+        for shipped in folder.images {
+            let scope = format!("{}.{}.{}", shipped.image.variant, shipped.image.arch, shipped.name);
+            let (duration, reused) = made_by(&[format!("rootfs:{scope}"), format!("{}:{scope}", shipped.image.kind)]);
+            let name = format!("{} {}.{}", shipped.name, shipped.image.variant, shipped.image.arch);
+            artifacts.push(Artifact {
+                name,
+                path: shipped.path,
+                size: shipped.image.size,
+                sha256: shipped.image.sha256,
+                duration,
+                reused,
+            });
+        }
+    }
+    artifacts
+}
+
+/// How each deliverable of the configuration fared, but for those that were left out by wish.
+pub(super) fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
+    let planned: BTreeSet<&str> = outcome.jobs().map(JobId::as_str).collect();
+    let reason = |jobs: &[String]| {
+        let failed = outcome.failures.iter().find(|failed| jobs.iter().any(|job| failed.job.as_str() == job))?;
+        Some(format!("{}: {}", failed.job, failed.failure.message))
+    };
+    let deliverable = |kind: &str, variant: &str, arch: &str, subvariant: Option<String>| Deliverable {
+        kind: kind.to_owned(),
+        variant: variant.to_owned(),
+        arch: arch.to_owned(),
+        subvariant,
+    };
+    let mut outcomes = Vec::new();
+    for variant in &config.variants {
+        let repository = planned.contains(format!("createrepo:{}", variant.name).as_str());
+        for arch in variant.arches.iter().filter(|_| repository) {
+            let scope = format!("{}.{}", variant.name, arch.arch);
+            outcomes.push(DeliverableOutcome {
+                deliverable: deliverable("repository", &variant.name, &arch.arch, None),
+                required: !arch.failable,
+                failure: reason(&[
+                    format!("gather:{scope}"),
+                    format!("repoclosure:{scope}"),
+                    format!("createrepo:{}", variant.name),
+                ]),
+            });
+        }
+        if planned.contains(format!("sources:{}", variant.name).as_str()) {
+            outcomes.push(DeliverableOutcome {
+                deliverable: deliverable("sources", &variant.name, "source", None),
+                required: !variant.sources_failable,
+                failure: reason(&[format!("sources:{}", variant.name)]),
+            });
+        }
+    }
+    for image in &config.images {
+        let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
+        let kind = image.kind.name();
+        if !planned.contains(format!("{kind}:{scope}").as_str()) {
+            continue;
+        }
+        outcomes.push(DeliverableOutcome {
+            deliverable: deliverable(kind, &image.variant, &image.arch, Some(image.name.clone()).filter(|name| name != kind)),
+            required: !image.failable,
+            failure: reason(&[format!("rootfs:{scope}"), format!("{kind}:{scope}"), format!("test:{scope}")]),
+        });
+    }
+    outcomes
+}
