@@ -153,11 +153,11 @@ _charmer() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "pkgset gather lock fetch createrepo repoclosure rootfs container live test image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live createiso extra-isos test image-checksum metadata" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "pkgset gather lock fetch createrepo repoclosure rootfs container live test image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live createiso extra-isos test image-checksum metadata" -- "${cur}"))
                     return 0
                     ;;
                 --jobs)
@@ -565,11 +565,11 @@ _charmer() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "pkgset gather lock fetch createrepo repoclosure rootfs container live test image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live createiso extra-isos test image-checksum metadata" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "pkgset gather lock fetch createrepo repoclosure rootfs container live test image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live createiso extra-isos test image-checksum metadata" -- "${cur}"))
                     return 0
                     ;;
                 *)

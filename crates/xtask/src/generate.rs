@@ -10,7 +10,7 @@ use charmer_cli::arguments::{Arguments, PlanFormat};
 use charmer_cli::exit::Exit;
 use charmer_cli::paint::Paint;
 use charmer_cli::plan_view::Plan;
-use charmer_compose::config;
+use charmer_compose::config::{self, Configuration};
 use charmer_compose::engine::event::Entry;
 use charmer_compose::package_set::download::Proxies;
 use charmer_compose::session::{Surroundings, preview};
@@ -111,8 +111,9 @@ fn harbour_plan() -> io::Result<Vec<u8>> {
     // The plan looks at nothing of the machine; see the test of that name.
     let nowhere =
         Surroundings { path: "".into(), now: SystemTime::UNIX_EPOCH, apt_folder: PathBuf::new(), proxies: Proxies::default() };
+    let config = Configuration::Deb(config.into());
     let graph = preview(&config, &[], &[], &nowhere).map_err(io::Error::other)?;
-    let plan = Plan::of_graph(format!("{} {}", config.release.name, config.release.version), &graph);
+    let plan = Plan::of_graph(config.title(), &graph);
     Ok(plan.show(PlanFormat::Svg, Paint { colour: false }).into_bytes())
 }
 
