@@ -111,11 +111,7 @@ impl Parser<'_> {
         if self.elements > ELEMENT_LIMIT {
             return Err(self.malformed("there are too many elements"));
         }
-        let mut element = Element {
-            name: start.name().as_ref().to_owned(),
-            line: self.line(),
-            ..Element::default()
-        };
+        let mut element = Element { name: start.name().as_ref().to_owned(), line: self.line(), ..Element::default() };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.malformed(error.to_string()))?;
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| self.malformed(error.to_string()))?;
