@@ -65,8 +65,8 @@ impl GraftPoints {
 }
 
 fn rank(path: &str) -> u8 {
-    let is_started =
-        BOOT_FOLDERS.iter().any(|folder| path.starts_with(folder)) || path.ends_with(".img") || path.ends_with(".ins");
+    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let is_started = BOOT_FOLDERS.iter().any(|folder| path.starts_with(folder)) || matches!(ending, "img" | "ins");
     match (is_started, is_package(path)) {
         (true, _) => 0,
         (false, false) => 1,
