@@ -16,6 +16,7 @@ mod pattern;
 pub mod va;
 
 pub mod git;
+pub mod resolve;
 pub mod schema;
 pub mod validate;
 

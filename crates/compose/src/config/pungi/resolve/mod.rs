@@ -2,6 +2,7 @@
 //!
 //! Must not know: how options are written, or checked.
 
+pub mod isos;
 mod release;
 
 use std::path::PathBuf;
