@@ -16,7 +16,9 @@ pub mod openpgp;
 mod parallel;
 
 pub mod package_set;
+pub mod scm;
 
+pub mod extra_files;
 pub mod repositories;
 
 pub mod images;

@@ -2,7 +2,9 @@
 //!
 //! Must not know: how options are written, or checked.
 
+pub mod extra_files;
 mod release;
+pub mod scm;
 
 use std::path::PathBuf;
 
