@@ -62,7 +62,7 @@ pub struct VolumeSpec {
 }
 
 /// How large the images of a variant and an arch may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SizeLimit {
     /// In bytes.
