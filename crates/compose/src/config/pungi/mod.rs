@@ -22,7 +22,6 @@ pub mod validate;
 
 pub mod variants;
 
-pub mod resolve;
 
 mod findings;
 mod load;

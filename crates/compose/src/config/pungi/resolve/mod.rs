@@ -6,12 +6,10 @@ pub mod extra_files;
 pub mod isos;
 mod release;
 pub mod scm;
-pub mod scm;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use scm::Folders;
 
 use super::pattern::PatternError;
 use super::va::VariantArch;
@@ -50,7 +48,6 @@ pub enum ResolveError {
 
 /// The configuration of a compose.
 pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
-    let folders = Folders { configuration: surroundings.folder.clone(), current: surroundings.current.clone() };
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
     let comps = values.get("comps_file").filter(|value| value.is_truthy());
     let mut resolved = Vec::new();
@@ -71,7 +68,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         base_product: release::base_product(values),
         compose_type: release::compose_type(values),
         variants: resolved,
-        comps: comps.map(|value| scm::file_spec("comps_file", value, &folders)).transpose()?,
+        comps: comps.map(|value| scm::file_spec("comps_file", value, surroundings)).transpose()?,
         filter_environments: is_on(values, "comps_filter_environments"),
         variant_lookasides: pairs(values, "variant_as_lookaside"),
         repositories: repository_rules(values)?,
