@@ -7,4 +7,5 @@ mod installability;
 pub mod iso;
 pub mod plan;
 pub mod repoclosure;
+pub mod rpm_plan;
 mod versions;

@@ -68,6 +68,10 @@ pub fn plan_verdict<T: Send + Sync + 'static>(graph: &mut Graph, closures: Vec<H
     })
 }
 
+fn packages_of(tree: &TreePackages) -> Vec<&Package> {
+    tree.listed().into_iter().map(|listed| listed.package).collect()
+}
+
 /// What is checked, and how it is called.
 #[derive(Debug, Clone)]
 struct Checked {
@@ -100,7 +104,6 @@ impl Checked {
         parent: &[Arc<TreePackages>],
         lookaside: &[Arc<Lookasides>],
     ) -> Result<Closure, JobError> {
-        let packages_of = |tree: &'_ TreePackages| tree.listed().into_iter().map(|listed| listed.package).collect::<Vec<&Package>>();
         let checked = ClosureRepository { id: &self.id, packages: packages_of(own) };
         let parents = parent.iter().map(|tree| ClosureRepository { id: "parent", packages: packages_of(tree) });
         let lookasides = lookaside.iter().map(|lookaside| ClosureRepository { id: "lookaside", packages: lookaside.binaries() });

@@ -14,6 +14,7 @@ pub mod live;
 pub mod medium;
 mod oci;
 pub mod optical;
+pub mod rpm_plan;
 pub mod plan;
 pub mod rootfs;
 

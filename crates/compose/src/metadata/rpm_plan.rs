@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::rpm_plan::Closure;
 use crate::config::RpmConfig;
-use crate::config::pungi::variants::Kind;
 use crate::config::rpm::MediaChecksums;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
