@@ -48,6 +48,7 @@ pub enum NoPlan {
 /// The graph of a compose.
 pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Services>) -> Result<Graph, NoPlan> {
     let mut graph = Graph::default();
+    let config = &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.skip).copied().collect(), ..(**config).clone() });
     let RpmWanted { compose, source_date_epoch, .. } = wanted;
     let run = run_values(compose, (&config.release.short, &config.release.version));
 

@@ -19,11 +19,17 @@ use crate::package_set::rpm_plan::read_comps;
 use crate::package_set::rpm_set::RpmSet;
 use crate::repositories::rpm_trees::TreeKind;
 
-use super::rpm::trim::{Child, Files, trim};
+use super::rpm::trim::{Files, Tree, trim};
 use super::rpm::{GatherInputs, Lookaside, LookasideCycle, RpmGatherError, RpmRole, RpmSelection, gather_order, gather_tree};
 
 /// Selections by the UID of their variant and by arch.
 pub type RpmSelections = BTreeMap<(String, String), Handle<RpmSelection>>;
+
+/// The flag of packages that are not taken.
+const LOOKASIDE: &str = "lookaside";
+
+/// Whether a selection is of the arch in question, the selection, and what it builds upon.
+type VariantHandles = (bool, Handle<RpmSelection>, Vec<Handle<Lookasides>>);
 
 /// What each variant has on each arch, as numbers of the package set.
 #[derive(Debug)]
@@ -58,8 +64,31 @@ impl Held for Shares {
 pub struct Lookasides {
     repositories: Vec<RpmRepository>,
     set: Arc<RpmSet>,
-    /// Of variants that are lookasides, with their sources of all arches.
-    variants: Vec<Vec<u32>>,
+    variants: Vec<VariantLookaside>,
+}
+
+/// A variant whose packages are not repeated: all that was selected for it, also from what it builds upon itself.
+#[derive(Debug)]
+struct VariantLookaside {
+    /// With its sources of all arches.
+    own: Vec<u32>,
+    inherited: Vec<(Arc<Lookasides>, BTreeSet<String>)>,
+}
+
+impl VariantLookaside {
+    fn packages<'a>(&'a self, set: &'a RpmSet) -> Vec<&'a Package> {
+        let own = self.own.iter().map(|&number| set.package(number));
+        let inherited = self.inherited.iter().flat_map(|(lookasides, files)| {
+            let all = lookasides.all().into_iter().flat_map(|lookaside| lookaside.packages);
+            all.filter(|package| files.contains(file_name(package)))
+        });
+        own.chain(inherited).collect()
+    }
+}
+
+fn file_name(package: &Package) -> &str {
+    let location = &package.file.location;
+    location.rsplit('/').next().unwrap_or(location)
 }
 
 impl Lookasides {
@@ -74,26 +103,20 @@ impl Lookasides {
             packages: repository.packages.iter().collect(),
             comps: repository.comps.as_ref(),
         });
-        let of_variants = self.variants.iter().map(|numbers| Lookaside {
-            packages: numbers.iter().map(|&number| self.set.package(number)).collect(),
-            comps: None,
-        });
+        let of_variants =
+            self.variants.iter().map(|variant| Lookaside { packages: variant.packages(&self.set), comps: None });
         of_repositories.chain(of_variants).collect()
     }
 }
 
 impl Held for Lookasides {
     fn digest(&self) -> Sha256 {
-        let of_repository = |repository: &RpmRepository| {
-            let file = |package: &Package| format!("{} {}", package.file.location, package.file.checksum.digest);
-            repository.packages.iter().map(file).collect::<Vec<_>>()
+        let of_package = |package: &Package| format!("{} {}", package.file.location, package.file.checksum.digest);
+        let of_lookaside = |lookaside: Lookaside<'_>| {
+            let packages = lookaside.packages.into_iter().map(of_package);
+            packages.collect::<Vec<_>>()
         };
-        let of_variant = |numbers: &Vec<u32>| {
-            let file = |number: &u32| self.set.packages[*number as usize].file_name().to_owned();
-            numbers.iter().map(file).collect::<Vec<_>>()
-        };
-        let repositories: Vec<_> = self.repositories.iter().map(of_repository).collect();
-        Sha256::of_value(&(repositories, self.variants.iter().map(of_variant).collect::<Vec<_>>()))
+        Sha256::of_value(&self.all().into_iter().map(of_lookaside).collect::<Vec<_>>())
     }
 }
 
@@ -175,13 +198,20 @@ impl GatherJobs<'_> {
             return None;
         }
         // Sources are of no arch: those of every arch count.
-        let of_variant = |uid: &&String| -> Vec<(bool, Handle<RpmSelection>)> {
+        let of_variant = |uid: &&String| -> Vec<VariantHandles> {
             let own = self.selections.iter().filter(|((own, _), _)| own == *uid);
-            own.map(|((_, own_arch), handle)| (own_arch == arch, *handle)).collect()
+            let handles = own.map(|((own, own_arch), selection)| {
+                let lookasides = self.lookasides.get(&(own.clone(), own_arch.clone())).copied();
+                (own_arch == arch, *selection, lookasides.into_iter().collect())
+            });
+            handles.collect()
         };
-        let of_variants: Vec<Vec<(bool, Handle<RpmSelection>)>> = uids.iter().map(of_variant).collect();
-        let is_of_arch: Vec<Vec<bool>> = of_variants.iter().map(|own| own.iter().map(|(here, _)| *here).collect()).collect();
-        let handles: Vec<Vec<_>> = of_variants.into_iter().map(|own| own.into_iter().map(|(_, handle)| handle).collect()).collect();
+        let of_variants: Vec<Vec<VariantHandles>> = uids.iter().map(of_variant).collect();
+        let is_of_arch: Vec<Vec<bool>> = of_variants.iter().map(|own| own.iter().map(|(here, ..)| *here).collect()).collect();
+        let handles: Vec<Vec<_>> = of_variants
+            .into_iter()
+            .map(|own| own.into_iter().map(|(_, selection, lookasides)| (selection, lookasides)).collect())
+            .collect();
         let key = (variant.uid().to_owned(), arch.to_owned());
         let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0)).spec(&(&places, uids)).weight(Weight::new(1, 64));
         let handle = self.graph.add_held(job, (self.set, handles), move |context, (set, selections)| {
@@ -190,7 +220,7 @@ impl GatherJobs<'_> {
                 let read = move || {
                     let repositories = places.iter().map(|place| read_lookaside(place)).collect::<Result<_, JobError>>()?;
                     let pairs = selections.iter().zip(&is_of_arch);
-                    let variants = pairs.map(|(selections, here)| numbers_of(&set, selections, here)).collect();
+                    let variants = pairs.map(|(selections, here)| variant_lookaside(&set, selections, here)).collect();
                     Ok(Lookasides { repositories, set, variants })
                 };
                 context.blocking(read).await
@@ -214,13 +244,20 @@ fn read_lookaside(place: &str) -> Result<RpmRepository, JobError> {
 }
 
 /// The packages of a variant for one arch, and its sources for all.
-fn numbers_of(set: &RpmSet, selections: &[Arc<RpmSelection>], is_of_arch: &[bool]) -> Vec<u32> {
-    let mut numbers = BTreeSet::new();
-    for (selection, here) in selections.iter().zip(is_of_arch) {
-        let meant = selection.packages.iter().filter(|rpm| *here || rpm.role == RpmRole::Source);
-        numbers.extend(meant.filter_map(|rpm| set.find(&rpm.file)));
+fn variant_lookaside(
+    set: &RpmSet,
+    selections: &[(Arc<RpmSelection>, Vec<Arc<Lookasides>>)],
+    is_of_arch: &[bool],
+) -> VariantLookaside {
+    let mut own = BTreeSet::new();
+    let mut inherited = Vec::new();
+    for ((selection, lookasides), here) in selections.iter().zip(is_of_arch) {
+        let meant = || selection.packages.iter().filter(|rpm| *here || rpm.role == RpmRole::Source);
+        own.extend(meant().filter(|rpm| !rpm.has_flag(LOOKASIDE)).filter_map(|rpm| set.find(&rpm.file)));
+        let files: BTreeSet<String> = meant().filter(|rpm| rpm.has_flag(LOOKASIDE)).map(|rpm| rpm.file.clone()).collect();
+        inherited.extend(lookasides.iter().map(|lookasides| (lookasides.clone(), files.clone())));
     }
-    numbers.into_iter().collect()
+    VariantLookaside { own: own.into_iter().collect(), inherited }
 }
 
 /// Whose groups and packages a variant asks for too: its parent's, and an optional one those of its siblings.
@@ -304,27 +341,16 @@ fn plan_shares(graph: &mut Graph, config: &Arc<RpmConfig>, set: Handle<RpmSet>, 
 }
 
 fn share(config: &RpmConfig, set: &RpmSet, selections: &BTreeMap<(String, String), Arc<RpmSelection>>) -> Shares {
-    let mut by_tree = BTreeMap::new();
     let numbers = |files: &Files| -> BTreeMap<RpmRole, Vec<u32>> {
         files.iter().map(|(role, files)| (*role, files.iter().filter_map(|file| set.find(file)).collect())).collect()
     };
-    for variant in config.variants.iter().filter(|variant| variant.identity.parent.is_none()) {
-        for arch in variant.trees.keys() {
-            let Some(parent) = selections.get(&(variant.uid().to_owned(), arch.clone())) else { continue };
-            let children: Vec<Child<'_>> = config
-                .children(variant.uid())
-                .filter_map(|child| {
-                    let selection = selections.get(&(child.uid().to_owned(), arch.clone()))?;
-                    Some(Child { uid: child.uid(), kind: child.identity.kind, selection })
-                })
-                .collect();
-            let trimmed = trim(set, parent, &children);
-            by_tree.insert((variant.uid().to_owned(), arch.clone()), numbers(&trimmed.parent));
-            for (uid, files) in &trimmed.children {
-                by_tree.insert((uid.clone(), arch.clone()), numbers(files));
-            }
-        }
+    let mut trees = Vec::new();
+    for ((uid, arch), selection) in selections {
+        let Some(variant) = config.variant(uid) else { continue };
+        let identity = &variant.identity;
+        trees.push(Tree { uid, arch, kind: identity.kind, parent: identity.parent.as_deref(), selection });
     }
+    let by_tree: BTreeMap<_, _> = trim(set, &trees).into_iter().map(|(tree, files)| (tree, numbers(&files))).collect();
     let names = |(tree, roles): (&(String, String), &BTreeMap<RpmRole, Vec<u32>>)| {
         let name = |number: &u32| set.packages[*number as usize].file_name().to_owned();
         let roles: Vec<_> = roles.iter().map(|(role, numbers)| (*role, numbers.iter().map(name).collect::<Vec<_>>())).collect();

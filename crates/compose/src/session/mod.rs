@@ -157,6 +157,7 @@ impl Session {
 
         let prefix = compose_id_prefix(&request.config, &request.compose);
         let (layout, lock) = folder::create(&place, &prefix, &mut request.compose)?;
+        fs_err::create_dir_all(layout.path("compose"))?;
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }

@@ -6,7 +6,7 @@ use charmer_packages::Glob;
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
 use charmer_packages::rpm::gather::{
-    Flag, Gathered, Greedy, GroupLine, Options, PackageList, Place, Reason, Repository, Request, gather,
+    Gathered, Greedy, GroupLine, Options, PackageList, Place, Reason, Repository, Request, gather,
 };
 use charmer_packages::rpm::package::Package;
 
@@ -115,8 +115,7 @@ impl GatherInputs<'_> {
             comps: lookaside.comps,
         }));
         let gathered = gather(&repositories, &request, &self.options()?)?;
-        let of_set = |place: Place| (place.repository == 0).then(|| self.set.packages[numbers[place.package] as usize].file_name());
-        Ok(selection(&gathered, &repositories, of_set))
+        Ok(selection(&gathered, &repositories))
     }
 
     /// Nothing, if nothing is asked for.
@@ -189,20 +188,16 @@ fn source_name(file_name: &str) -> &str {
     file_name.rsplitn(3, '-').nth(2).unwrap_or(file_name)
 }
 
-/// Packages of lookaside repositories are left out.
-fn selection<'a>(
-    gathered: &Gathered,
-    repositories: &[Repository<'_>],
-    of_set: impl Fn(Place) -> Option<&'a str>,
-) -> RpmSelection {
+fn selection(gathered: &Gathered, repositories: &[Repository<'_>]) -> RpmSelection {
     let package = |place: Place| repositories[place.repository].packages[place.package];
-    let selected = gathered.packages.iter().filter(|selected| !selected.flags.contains(Flag::Lookaside)).filter_map(|selected| {
-        Some(SelectedRpm {
-            file: of_set(selected.place)?.to_owned(),
+    let selected = gathered.packages.iter().map(|selected| {
+        let location = &package(selected.place).file.location;
+        SelectedRpm {
+            file: location.rsplit('/').next().unwrap_or(location).to_owned(),
             role: selected.role.into(),
             flags: selected.flags.to_string(),
             because: because(&selected.reason, package),
-        })
+        }
     });
     let mut unresolved: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for broken in &gathered.unresolved {

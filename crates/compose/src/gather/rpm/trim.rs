@@ -1,4 +1,4 @@
-//! A variant and those inside it share packages: what one has the others do not repeat.
+//! Variants share packages with those inside them: what one has the others do not repeat.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,74 +6,77 @@ use super::{RpmRole, RpmSelection, SelectedRpm};
 use crate::config::pungi::variants::Kind;
 use crate::package_set::rpm_set::RpmSet;
 
-/// A variant inside another, and what was selected for it.
+/// What was selected for a variant on an arch.
 #[derive(Debug, Clone, Copy)]
-pub struct Child<'a> {
+pub struct Tree<'a> {
     pub uid: &'a str,
+    pub arch: &'a str,
     pub kind: Kind,
+    /// The UID of the variant that it is inside of.
+    pub parent: Option<&'a str>,
     pub selection: &'a RpmSelection,
 }
 
 /// Files of packages, each once.
 pub type Files = BTreeMap<RpmRole, BTreeSet<String>>;
 
-/// What a family of variants has on one arch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trimmed {
-    pub parent: Files,
-    /// By UID.
-    pub children: BTreeMap<String, Files>,
-}
+/// What each variant has on each arch, by UID and arch.
+pub type Trimmed = BTreeMap<(String, String), Files>;
 
 /// Names of packages by their role.
 type Names = BTreeMap<RpmRole, BTreeSet<String>>;
 
-/// Shares packages between a variant and its children: addons, then layered products, then optional ones.
-pub fn trim(set: &RpmSet, parent: &RpmSelection, children: &[Child<'_>]) -> Trimmed {
-    let mut trimmed = Trimmed { parent: files(set, parent), children: BTreeMap::new() };
-    let mut addons = Names::new();
-    let mut products = Names::new();
+/// Shares packages between all variants: addons take nothing that their parents have; layered products nothing of addons besides;
+/// optional variants nothing of either. Names of any arch count.
+pub fn trim(set: &RpmSet, trees: &[Tree<'_>]) -> Trimmed {
+    let mut trimmed: Trimmed = trees
+        .iter()
+        .filter(|tree| tree.parent.is_none())
+        .map(|tree| (key(tree.uid, tree.arch), files(set, tree.selection)))
+        .collect();
+    let mut removed = Names::new();
     for kind in [Kind::Addon, Kind::LayeredProduct, Kind::Optional] {
-        for child in children.iter().filter(|child| child.kind == kind) {
-            let mut removed = Names::new();
-            if kind != Kind::Addon {
-                merge(&mut removed, &addons);
-            }
-            if kind == Kind::Optional {
-                merge(&mut removed, &products);
-            }
-            let kept = keep(set, &mut trimmed.parent, child, &removed);
-            match kind {
-                Kind::Addon => merge(&mut addons, &names(set, &kept)),
-                Kind::LayeredProduct => merge(&mut products, &names(set, &kept)),
-                Kind::Variant | Kind::Optional => {}
-            }
-            trimmed.children.insert(child.uid.to_owned(), kept);
+        let mut of_kind: Vec<&Tree<'_>> = trees.iter().filter(|tree| tree.kind == kind).collect();
+        of_kind.sort_by_key(|tree| (tree.arch, tree.uid));
+        let mut taken = Names::new();
+        for tree in of_kind {
+            let parent = key(tree.parent.unwrap_or_default(), tree.arch);
+            let kept = keep(set, trimmed.entry(parent).or_default(), tree, &removed);
+            merge(&mut taken, &names(set, &kept));
+            trimmed.insert(key(tree.uid, tree.arch), kept);
         }
+        merge(&mut removed, &taken);
     }
     trimmed
 }
 
-/// What a child keeps; what only completes the parent's source packages goes to the parent.
-fn keep(set: &RpmSet, parent: &mut Files, child: &Child<'_>, removed: &Names) -> Files {
-    let in_parent: BTreeSet<(RpmRole, String, String)> = parent
-        .iter()
-        .flat_map(|(role, files)| files.iter().filter_map(|file| Some((*role, name_and_arch(set, file)?))))
-        .map(|(role, (name, arch))| (role, name, arch))
-        .collect();
+fn key(uid: &str, arch: &str) -> (String, String) {
+    (uid.to_owned(), arch.to_owned())
+}
+
+/// What a variant keeps; what only completes its parent's source packages goes to the parent.
+fn keep(set: &RpmSet, parent: &mut Files, tree: &Tree<'_>, removed: &Names) -> Files {
+    let named = parent.iter().flat_map(|(role, files)| files.iter().filter_map(|file| Some((*role, name_and_arch(set, file)?))));
+    let in_parent: BTreeSet<(RpmRole, (&str, &str))> = named.collect();
     let mut kept = Files::new();
-    for rpm in own(&child.selection.packages) {
+    let mut completing: Vec<(RpmRole, String)> = Vec::new();
+    for rpm in own(&tree.selection.packages) {
         let SelectedRpm { file, role, .. } = rpm;
-        let Some((name, arch)) = name_and_arch(set, file) else { continue };
-        let is_removed = removed.get(role).is_some_and(|names| names.contains(&name));
-        let stays_in_product = child.kind == Kind::LayeredProduct && *role != RpmRole::Binary;
-        if (is_removed && !stays_in_product) || in_parent.contains(&(*role, name, arch)) {
+        let Some(name_and_arch) = name_and_arch(set, file) else { continue };
+        let is_removed = removed.get(role).is_some_and(|names| names.contains(name_and_arch.0));
+        let stays_in_product = tree.kind == Kind::LayeredProduct && *role != RpmRole::Binary;
+        if (is_removed && !stays_in_product) || in_parent.contains(&(*role, name_and_arch)) {
             continue;
         }
         let completes_parent = rpm.has_flag("fulltree-exclude") && !rpm.has_flag("input");
-        let is_of_parent = child.kind != Kind::Optional && completes_parent;
-        let owner = if is_of_parent { &mut *parent } else { &mut kept };
-        owner.entry(*role).or_default().insert(file.clone());
+        if completes_parent && tree.kind != Kind::Optional {
+            completing.push((*role, file.clone()));
+        } else {
+            kept.entry(*role).or_default().insert(file.clone());
+        }
+    }
+    for (role, file) in completing {
+        parent.entry(role).or_default().insert(file);
     }
     kept
 }
@@ -92,7 +95,7 @@ fn files(set: &RpmSet, selection: &RpmSelection) -> Files {
 }
 
 fn names(set: &RpmSet, files: &Files) -> Names {
-    let name = |file: &String| name_and_arch(set, file).map(|(name, _)| name);
+    let name = |file: &String| name_and_arch(set, file).map(|(name, _)| name.to_owned());
     files.iter().map(|(role, files)| (*role, files.iter().filter_map(name).collect())).collect()
 }
 
@@ -102,7 +105,7 @@ fn merge(names: &mut Names, more: &Names) {
     }
 }
 
-fn name_and_arch(set: &RpmSet, file: &str) -> Option<(String, String)> {
+fn name_and_arch<'a>(set: &'a RpmSet, file: &str) -> Option<(&'a str, &'a str)> {
     let package = set.package(set.find(file)?);
-    Some((package.name().to_owned(), package.arch().to_owned()))
+    Some((package.name(), package.arch()))
 }
