@@ -7,6 +7,7 @@ mod config_dump;
 mod config_validate;
 mod gather;
 mod kickstart;
+mod patch_iso;
 mod setting;
 
 use std::ffi::OsString;
@@ -22,11 +23,12 @@ use crate::output;
 /// A command of Pungi, with the words that follow its name.
 type Run = fn(Vec<OsString>) -> ExitCode;
 
-const COMMANDS: [(&str, Run); 4] = [
+const COMMANDS: [(&str, Run); 5] = [
     ("comps_filter", comps_filter::main),
     ("pungi-config-dump", run::<config_dump::Arguments>),
     ("pungi-config-validate", run::<config_validate::Arguments>),
     ("pungi-gather", gather::main),
+    ("pungi-patch-iso", run::<patch_iso::Arguments>),
 ];
 
 /// Runs a command of Pungi, if that is what the words ask for.

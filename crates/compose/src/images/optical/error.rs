@@ -30,6 +30,8 @@ pub enum IsoError {
     NoTemplate(PathBuf),
     #[error("'{}' is needed to make a bootable image with xorriso", .0.display())]
     NoBootIso(PathBuf),
+    #[error("'{path}' cannot be put on the image: a folder on the way there is a link")]
+    LeadsAway { path: String },
     #[error("'{}' is no ISO 9660 volume", .0.display())]
     NotAnIso(PathBuf),
 }

@@ -16,6 +16,7 @@ mod graft;
 mod make;
 mod mkisofs;
 mod names;
+pub mod patch;
 mod spec;
 mod split;
 mod tree;
