@@ -74,7 +74,7 @@ pub fn sanity(image: ListedIso<'_>, blocks: &FirstBlocks) -> Option<Finding> {
 
 /// Whether an image is larger than it may be: `own` is its own limit, which stands above that of its variant and arch. In Pungi's words.
 pub fn size(image: ListedIso<'_>, limit: SizeLimit, own: Option<u64>) -> Option<Finding> {
-    let most = own.or(limit.bytes).filter(|most| image.size > *most)?;
+    let most = own.filter(|own| *own > 0).or(limit.bytes).filter(|most| image.size > *most)?;
     let severity = if limit.is_strict { Severity::Fatal } else { Severity::Warn };
     let message = format!("ISO {} is too big. Expected max {most}B, got {}B", image.path, image.size);
     Some(finding("iso-size", severity, image, message))

@@ -9,8 +9,8 @@ use charmer_compose::checks::first_blocks::FirstBlocks;
 use charmer_compose::checksum::Algorithm;
 use charmer_compose::images::optical::patch::{Patch, patch};
 use charmer_compose::images::optical::{
-    Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoNames, IsoSpec, MadeIso, Medium, Places, Prepared, TreeFiles, VolumeSpec,
-    make, prepare_discs, prepare_extra,
+    Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoError, IsoNames, IsoSpec, MadeIso, Medium, Places, Prepared, TreeFiles,
+    VolumeSpec, make, prepare_discs, prepare_extra,
 };
 use charmer_compose::metadata::checksums::ChecksumKind;
 use charmer_compose::metadata::python_format::Values;
@@ -82,6 +82,10 @@ impl Bench {
     }
 
     fn prepare(&self, spec: &IsoSpec, has_installer: bool) -> Prepared {
+        self.try_prepare(spec, has_installer).unwrap()
+    }
+
+    fn try_prepare(&self, spec: &IsoSpec, has_installer: bool) -> Result<Prepared, IsoError> {
         let treeinfo = TreeInfo {
             arch: spec.arch.clone(),
             boot: BootFiles {
@@ -111,7 +115,7 @@ impl Bench {
             rpm_md: &rpm_md,
             has_installer,
         };
-        prepare_discs(spec, &medium, &run(), &self.path("work")).unwrap()
+        prepare_discs(spec, &medium, &run(), &self.path("work"))
     }
 
     fn places(&self, images: &str) -> Places {
@@ -242,6 +246,19 @@ async fn a_bootable_tree_that_is_too_large_stays_in_one_piece() {
     let [warning] = &prepared.warnings[..] else { panic!("{:?}", prepared.warnings) };
     assert!(warning.contains("Server.x86_64 is not split because it is bootable"), "{warning}");
     assert_eq!(Bench::new().prepare(&IsoSpec { capacity: 1_204_224, ..spec(false) }, false).discs.len(), 2);
+}
+
+#[test]
+fn discs_of_a_set_need_names_of_their_own() {
+    let bench = Bench::new();
+    let mut spec = IsoSpec { capacity: 1_204_224, ..spec(false) };
+    let names = |spec: &IsoSpec| -> Result<Vec<String>, IsoError> {
+        Ok(bench.try_prepare(spec, false)?.discs.into_iter().map(|disc| disc.file_name).collect())
+    };
+    assert_eq!(names(&spec).unwrap(), ["H-1-Server-x86_64-dvd1.iso", "H-1-Server-x86_64-dvd2.iso"]);
+    spec.names.image_name = "{variant}{suffix}".to_owned();
+    let error = names(&spec).unwrap_err().to_string();
+    assert_eq!(error, "several discs of a set would be called 'Server.iso': let image_name_format have {disc_num}");
 }
 
 #[tokio::test]
