@@ -16,9 +16,12 @@ use charmer_compose::metadata::checksums::ChecksumKind;
 use charmer_compose::metadata::python_format::Values;
 use charmer_compose::metadata::treeinfo::{BootFiles, TreeInfo, TreeVariant};
 use charmer_compose::package_set::compression::Compression;
-use charmer_compose::repositories::rpm_md::RpmMdSpec;
+use charmer_compose::package_set::rpm_file::{find_rpms, read_rpms};
+use charmer_compose::repositories::rpm_md::{ListedPackage, RpmMdSpec};
 use charmer_compose::tools::Runner;
+use charmer_packages::rpm::header::Header;
 use charmer_packages::rpm::repodata::write::Tags;
+use charmer_testkit::rpm_file::Rpm;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -105,13 +108,22 @@ impl Bench {
             extras: Vec::new(),
             threads: 1,
         };
+        // Files that are no packages have no headers.
+        let locations: Vec<String> =
+            find_rpms(&self.path("tree")).unwrap().into_iter().filter(|path| path.contains("real")).collect();
+        let headers = read_rpms(&self.path("tree"), &locations, Some(Algorithm::Sha256), 1).unwrap();
+        let location = |header: &Header| header.package.file.location.to_string();
+        let locations: Vec<String> = headers.iter().map(location).collect();
+        let listed = headers.iter().zip(&locations);
+        let packages: Vec<ListedPackage<'_>> =
+            listed.map(|(header, location)| ListedPackage { package: &header.package, location }).collect();
         let medium = Medium {
             tree: &TreeFiles::read(&self.path("tree")).unwrap(),
             treeinfo: &treeinfo,
             timestamp: "1",
             description: "Harbour 1",
             extra_files: &[],
-            packages: &[],
+            packages: &packages,
             rpm_md: &rpm_md,
             has_installer,
         };
@@ -246,6 +258,37 @@ async fn a_bootable_tree_that_is_too_large_stays_in_one_piece() {
     let [warning] = &prepared.warnings[..] else { panic!("{:?}", prepared.warnings) };
     assert!(warning.contains("Server.x86_64 is not split because it is bootable"), "{warning}");
     assert_eq!(Bench::new().prepare(&IsoSpec { capacity: 1_204_224, ..spec(false) }, false).discs.len(), 2);
+}
+
+#[tokio::test]
+async fn each_disc_of_a_set_is_a_repository_of_its_packages() {
+    let bench = Bench::new();
+    for name in ["real-a", "real-b"] {
+        Rpm::new(name, "1", "1", "noarch").write_to(&bench.path("tree/Packages"));
+    }
+    let spec = IsoSpec { capacity: 1_204_224, ..spec(true) };
+    let discs = bench.prepare(&spec, false).discs;
+    let mut listed = Vec::new();
+    for disc in discs {
+        let made = bench.make(&spec.volume, disc, "images").await;
+        let number = made.disc_number;
+        assert_eq!(made.disc_count, 3);
+        assert_eq!(bench.inside(&made, "/.discinfo"), format!("1\nHarbour 1\nx86_64\n{number}\n").as_bytes());
+        let manifest = fs_err::read_to_string(&made.manifest).unwrap();
+        let packages: Vec<&str> = manifest.lines().filter(|path| path.contains("/real-")).collect();
+        assert_eq!(manifest.contains(".sqlite.bz2\n"), !packages.is_empty(), "{manifest}");
+        listed.extend(packages.iter().map(|path| (*path).to_owned()));
+        if packages.is_empty() {
+            continue;
+        }
+        let repomd = bench.inside(&made, "/repodata/repomd.xml");
+        let treeinfo = String::from_utf8(bench.inside(&made, "/.treeinfo")).unwrap();
+        let checksum = format!("repodata/repomd.xml = sha256:{}\n", Algorithm::Sha256.of(&repomd));
+        assert!(treeinfo.contains(&checksum), "{treeinfo}");
+        let repomd = String::from_utf8(repomd).unwrap();
+        assert_eq!(repomd.matches("<timestamp>1767225600<").count(), 6, "{repomd}");
+    }
+    assert_eq!(listed, ["/Packages/real-a-1-1.noarch.rpm", "/Packages/real-b-1-1.noarch.rpm"]);
 }
 
 #[test]

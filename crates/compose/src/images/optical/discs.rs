@@ -76,9 +76,9 @@ pub struct Disc {
 
 /// The metadata of the packages on one disc of a set.
 #[derive(Debug, Clone, Copy)]
-pub struct OwnRepository {
-    pub(super) checksum: Algorithm,
-    pub(super) date: u64,
+pub(super) struct OwnRepository {
+    pub checksum: Algorithm,
+    pub date: u64,
 }
 
 /// Decides what lies on which disc. Metadata of the discs of a set is written below `work`, in a folder for each disc.
