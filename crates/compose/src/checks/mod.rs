@@ -2,6 +2,7 @@
 //!
 //! Must not know: how an artifact was made.
 
+pub mod first_blocks;
 pub mod image;
 mod installability;
 pub mod iso;
