@@ -12,6 +12,7 @@ mod openpgp;
 mod plan;
 mod pungi_comps;
 mod pungi_dialect;
+mod pungi_extra_files;
 mod pungi_metadata;
 mod repository;
 mod rpm_closure;
