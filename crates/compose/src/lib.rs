@@ -15,8 +15,10 @@ pub mod layout;
 pub mod openpgp;
 mod parallel;
 
-pub mod package_set;
 pub mod scm;
+
+pub mod init;
+pub mod package_set;
 
 pub mod extra_files;
 pub mod repositories;

@@ -12,8 +12,11 @@ use super::pungi::variants::{Kind, Variant};
 use super::schema::policy::Limits;
 use crate::checksum::Algorithm;
 use crate::engine::Phase;
+use crate::extra_files::ExtraFilesSpec;
+use crate::images::optical::{ExtraIsoSpec, IsoSpec, SizeLimit};
 use crate::metadata::checksums::ChecksumKind;
 use crate::metadata::names::ComposeType;
+use crate::scm::ScmSpec;
 
 /// A whole compose, as configured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +28,17 @@ pub struct RpmConfig {
     pub compose_type: Option<ComposeType>,
     /// By type, then by UID: parents before their children.
     pub variants: Vec<RpmVariant>,
+    /// None has no groups at all.
+    pub comps: Option<ScmSpec>,
+    /// Environments that a variant does not list are taken out of its comps.
+    pub filter_environments: bool,
+    /// UIDs of variants, each with that of one whose packages it does not repeat.
+    pub variant_lookasides: Vec<(String, String)>,
     pub repositories: RepositoryRules,
+    pub isos: Vec<IsoSpec>,
+    pub extra_isos: Vec<RpmExtraIso>,
+    /// How large images may be, by the UID of their variant and by arch.
+    pub size_limits: BTreeMap<String, BTreeMap<String, SizeLimit>>,
     pub media_checksums: MediaChecksums,
     /// Phases that are left out.
     pub skip: BTreeSet<Phase>,
@@ -72,6 +85,16 @@ pub struct RpmVariant {
     pub identity: Variant,
     /// What it is on each of its arches.
     pub trees: BTreeMap<String, RpmTree>,
+    /// By arch, and `src`; only of those that have any.
+    pub extra_files: BTreeMap<String, ExtraFilesSpec>,
+}
+
+/// An image of several variants, with files of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RpmExtraIso {
+    pub spec: ExtraIsoSpec,
+    pub files: ExtraFilesSpec,
 }
 
 /// What one variant is on one arch.

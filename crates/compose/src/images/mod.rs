@@ -13,6 +13,7 @@ mod layer;
 pub mod live;
 pub mod medium;
 mod oci;
+pub mod optical;
 pub mod plan;
 pub mod rootfs;
 

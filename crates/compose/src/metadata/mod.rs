@@ -31,7 +31,9 @@ pub mod plan;
 pub mod pungi_names;
 pub mod python_format;
 pub mod reports;
+pub mod rpm_composeinfo;
 pub mod rpm_paths;
+pub mod rpm_trees;
 pub mod rpms;
 pub mod treeinfo;
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use super::PRODUCTMD_VERSION;
 
 /// Everything that a `.treeinfo` says.
@@ -59,7 +61,7 @@ pub struct TreeVariant {
 }
 
 /// What a tree starts from. Paths are relative to the tree.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BootFiles {
     /// `sha256:...` by path.
     pub checksums: BTreeMap<String, String>,

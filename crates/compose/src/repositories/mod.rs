@@ -15,6 +15,7 @@ pub mod plan;
 mod pool;
 mod release;
 pub mod rpm_md;
+pub mod rpm_trees;
 mod stanza;
 mod translation;
 mod verify;

@@ -9,6 +9,7 @@ mod golden;
 mod harbour_packages;
 mod metadata;
 mod openpgp;
+mod optical_golden;
 mod plan;
 mod pungi_comps;
 mod pungi_dialect;

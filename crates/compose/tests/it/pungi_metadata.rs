@@ -28,7 +28,7 @@ const IMAGE_PLACEHOLDERS: [(&str, &str); 4] = [
     ("@DIGEST@", "00"),
 ];
 
-fn filled(golden: &Golden, file: &str) -> Option<Value> {
+pub(crate) fn filled(golden: &Golden, file: &str) -> Option<Value> {
     let mut text = fs_err::read_to_string(golden.expected().join(file)).ok()?;
     for (placeholder, value) in PLACEHOLDERS.into_iter().chain(IMAGE_PLACEHOLDERS) {
         text = text.replace(placeholder, value);
@@ -48,7 +48,7 @@ fn strings(value: &Value) -> BTreeMap<String, String> {
     value.as_object().unwrap().iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
-fn compose_record(payload: &Value) -> ComposeRecord {
+pub(crate) fn compose_record(payload: &Value) -> ComposeRecord {
     serde_json::from_value(payload["compose"].clone()).unwrap()
 }
 
@@ -259,7 +259,7 @@ fn files_of_trees_are_what_pungi_writes() {
 }
 
 /// The values that a `.treeinfo` was made from.
-fn treeinfo(text: &str) -> TreeInfo {
+pub(crate) fn treeinfo(text: &str) -> TreeInfo {
     let mut sections: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let mut section = "";
     for line in text.lines().filter(|line| !line.is_empty()) {

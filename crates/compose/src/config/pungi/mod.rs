@@ -16,12 +16,12 @@ mod pattern;
 pub mod va;
 
 pub mod git;
+pub mod resolve;
 pub mod schema;
 pub mod validate;
 
 pub mod variants;
 
-pub mod resolve;
 
 mod findings;
 mod load;

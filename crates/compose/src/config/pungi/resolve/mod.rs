@@ -3,17 +3,20 @@
 //! Must not know: how options are written, or checked.
 
 pub mod extra_files;
+pub mod isos;
 mod release;
 pub mod scm;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
 
 use super::pattern::PatternError;
 use super::va::VariantArch;
 use super::value::{Dict, Value};
 use super::variants::Variants;
 use crate::checksum::Algorithm;
-use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmTree, RpmVariant, Strictness};
+use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmExtraIso, RpmTree, RpmVariant, Strictness};
 use crate::engine::Phase;
 use crate::metadata::checksums::ChecksumKind;
 
@@ -33,6 +36,12 @@ pub struct Surroundings {
 pub enum ResolveError {
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    #[error(transparent)]
+    Iso(#[from] isos::IsoConfigError),
+    #[error(transparent)]
+    ExtraFiles(#[from] extra_files::ExtraFilesConfigError),
+    #[error(transparent)]
+    Scm(#[from] scm::ScmSpecError),
     #[error("{0}")]
     Option(String),
 }
@@ -40,17 +49,32 @@ pub enum ResolveError {
 /// The configuration of a compose.
 pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
-    let tree = |uid: &str, arch: &str| RpmTree { repoclosure: last_strictness(&strictness, uid, arch) };
-    let variant = |variant: &super::variants::Variant| RpmVariant {
-        trees: variant.arches.iter().map(|arch| (arch.clone(), tree(&variant.uid, arch))).collect(),
-        identity: variant.clone(),
-    };
+    let comps = values.get("comps_file").filter(|value| value.is_truthy());
+    let mut resolved = Vec::new();
+    let mut size_limits = BTreeMap::new();
+    for variant in &variants.all {
+        let tree = |arch: &String| (arch.clone(), RpmTree { repoclosure: last_strictness(&strictness, &variant.uid, arch) });
+        let limit = |arch: &str| Ok((arch.to_owned(), isos::size_limit(values, &variant.uid, arch)?));
+        let limits = variant.arches.iter().map(String::as_str).chain(["src"]).map(limit);
+        size_limits.insert(variant.uid.clone(), limits.collect::<Result<_, PatternError>>()?);
+        resolved.push(RpmVariant {
+            trees: variant.arches.iter().map(tree).collect(),
+            extra_files: extra_files::of_variant(values, variant, &surroundings.current)?.into_iter().collect(),
+            identity: variant.clone(),
+        });
+    }
     Ok(RpmConfig {
         release: release::release(values),
         base_product: release::base_product(values),
         compose_type: release::compose_type(values),
-        variants: variants.all.iter().map(variant).collect(),
+        variants: resolved,
+        comps: comps.map(|value| scm::file_spec("comps_file", value, surroundings)).transpose()?,
+        filter_environments: is_on(values, "comps_filter_environments"),
+        variant_lookasides: pairs(values, "variant_as_lookaside"),
         repositories: repository_rules(values)?,
+        isos: isos::isos(values, variants)?,
+        extra_isos: extra_isos(values, variants, surroundings)?,
+        size_limits,
         media_checksums: media_checksums(values),
         skip: texts(values, "skip_phases").iter().filter_map(|name| phase(name)).collect(),
         translate_paths: pairs(values, "translate_paths"),
@@ -58,6 +82,15 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         files: surroundings.files.clone(),
         options: serde_json::from_str(&super::show::json(&Value::Dict(values.clone().into()))).unwrap_or_default(),
     })
+}
+
+fn extra_isos(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<Vec<RpmExtraIso>, ResolveError> {
+    let with_files = |extra: isos::ExtraIso| {
+        let variant = variants.get(&extra.spec.variant).expect("images are of variants that there are");
+        let files = extra_files::of_list("extra_isos", &extra.extra_files, variant, &extra.spec.arch, &surroundings.current)?;
+        Ok(RpmExtraIso { spec: extra.spec, files })
+    };
+    isos::extra_isos(values, variants)?.into_iter().map(with_files).collect()
 }
 
 /// A phase by Pungi's name of it.

@@ -1,0 +1,29 @@
+//! ISO images of trees of RPM packages: which there are and what they are called ([`spec`]), which files lie on which disc
+//! ([`discs`], [`extra`]), and the programs that write them ([`make`]).
+//!
+//! ```text
+//! IsoSpec ──► prepare_discs (tree, metadata) ──► Disc ──► make ──► MadeIso
+//! ExtraIsoSpec ──► prepare_extra (several trees) ──^
+//! ```
+//!
+//! Must not know: configurations, how trees came to be, images.json.
+
+mod boot_arguments;
+mod discs;
+mod error;
+mod extra;
+mod graft;
+mod make;
+mod mkisofs;
+mod names;
+mod spec;
+mod split;
+mod tree;
+
+pub use discs::{Disc, Medium, OwnRepository, Prepared, prepare_discs};
+pub use error::IsoError;
+pub use extra::{ExtraMedium, IncludedTree, prepare_extra};
+pub use make::{MadeIso, Places, make, required_programs};
+pub use names::{IsoNames, LayeredProduct, run_values};
+pub use spec::{ExtraIsoSpec, IsoSpec, SizeLimit, VolumeSpec};
+pub use tree::TreeFiles;

@@ -1,0 +1,470 @@
+//! Jobs of the phases image-checksum and metadata in composes of RPM packages: trees say what they are, images get their names and
+//! checksum files, and the compose its description.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use charmer_packages::rpm::package::Package;
+use serde::{Deserialize, Serialize};
+
+use crate::checks::rpm_plan::Closure;
+use crate::config::RpmConfig;
+use crate::config::pungi::variants::Kind;
+use crate::config::rpm::MediaChecksums;
+use crate::digest::Sha256;
+use crate::engine::journal::write_durably;
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::extra_files::plan::{AddedFiles, ExtraFileJobs};
+use crate::files::{link_over, write_whole};
+use crate::finding::{Finding, Severity};
+use crate::gather::rpm_plan::Shares;
+use crate::images::rpm_plan::{Iso, Isos, PlannedIso, Spec};
+use crate::layout::Layout;
+use crate::package_set::rpm_set::RpmSet;
+use crate::repositories::rpm_plan::{TreePackages, VariantTrees};
+use crate::repositories::rpm_trees::{RepositoryPlace, TreeKind};
+
+use super::ComposeRecord;
+use super::checksums::{ChecksummedFile, TaggedFiles};
+use super::extra_files::{ExtraFiles, extra_files_json};
+use super::images::{ImageRecord, ListedImage, images_json};
+use super::modules::modules_json;
+use super::python_format::{FormatError, Values, expand, expand_percent};
+use super::rpm_composeinfo::rpm_composeinfo_json;
+use super::rpm_trees::{TreeDescription, describe};
+use super::rpms::{RpmCategory, RpmPlace, RpmRecord, nevra, rpms_json};
+use super::treeinfo::BootFiles;
+
+/// The jobs that describe trees, by variant and arch.
+pub type TreeJobs = BTreeMap<(String, String), Handle<DescribedTree>>;
+
+/// A tree that says what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribedTree {
+    variant: String,
+    arch: String,
+    /// What tells its media from others', in seconds since 1970.
+    pub timestamp: i64,
+    boot: BootFiles,
+    files: Vec<OutputFile>,
+}
+
+impl DescribedTree {
+    pub fn describe(&self, config: &RpmConfig) -> Result<TreeDescription, JobError> {
+        let variant = config.variant(&self.variant).ok_or_else(|| JobError::new(format!("there is no variant {}", self.variant)))?;
+        Ok(describe(config, &variant.identity, &self.arch, self.timestamp, self.boot.clone())?)
+    }
+
+    /// Whether machines can start from it.
+    pub fn has_installer(&self) -> bool {
+        self.boot != BootFiles::default()
+    }
+}
+
+impl Output for DescribedTree {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// Files of the compose's own folder of metadata, or of checksums.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenFiles {
+    pub files: Vec<OutputFile>,
+}
+
+impl Output for WrittenFiles {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// The images of one folder as they are shipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedIsos {
+    pub images: Vec<ShippedIso>,
+    files: Vec<OutputFile>,
+}
+
+/// An image under the name that users see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedIso {
+    pub variant: String,
+    /// `src` for sources.
+    pub arch: String,
+    /// Relative to the compose's folder.
+    pub path: String,
+    /// Other variants on it, if it is of several.
+    pub others: Option<Vec<String>>,
+    pub iso: Iso,
+}
+
+impl Output for ShippedIsos {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// Adds a job for each tree that says what it is.
+pub fn plan_trees(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    trees: &BTreeMap<String, VariantTrees>,
+    source_date_epoch: Option<i64>,
+    started: i64,
+) -> TreeJobs {
+    let mut jobs = TreeJobs::new();
+    let own_trees = config.variants.iter().filter(|variant| !variant.is_addon());
+    for variant in own_trees {
+        let Some(own) = trees.get(variant.uid()) else { continue };
+        let addons: Vec<_> = config.children(variant.uid()).filter(|child| child.is_addon()).collect();
+        let in_tree = |arch: &str| -> Vec<Handle<TreePackages>> {
+            let of = |trees: &VariantTrees| trees.arches.get(arch).map(|trees| trees.binary);
+            let of = |trees: &VariantTrees| if arch == "src" { Some(trees.sources.packages) } else { of(trees) };
+            let of_addons = addons.iter().filter_map(|addon| of(trees.get(addon.uid())?));
+            of(own).into_iter().chain(of_addons).collect()
+        };
+        for arch in own.arches.keys().map(String::as_str).chain(["src"]) {
+            let (uid, arch) = (variant.uid().to_owned(), arch.to_owned());
+            let spec = (&config.release, &config.base_product, &variant.identity, source_date_epoch);
+            let addons: Vec<_> = addons.iter().map(|addon| &addon.identity).collect();
+            let job = Job::named("tree", Phase::Metadata, format!("{uid}.{arch}"))
+                .spec(&(spec, addons))
+                .weight(Weight::NONE)
+                .estimate(0.1);
+            let (of_job, key) = (config.clone(), (uid, arch));
+            let named = key.clone();
+            let handle = graph.add(job, in_tree(&key.1), move |context, packages: Vec<Arc<TreePackages>>| {
+                let (config, (uid, arch)) = (of_job.clone(), named.clone());
+                async move {
+                    let newest = packages.iter().map(|packages| packages.newest()).max().filter(|newest| *newest > 0);
+                    let timestamp = source_date_epoch.or(newest).unwrap_or(started);
+                    let tree = DescribedTree { variant: uid, arch, timestamp, boot: BootFiles::default(), files: Vec::new() };
+                    describe_tree(&context, &config, tree, &packages[0].place.tree)
+                }
+            });
+            jobs.insert(key, handle);
+        }
+    }
+    jobs
+}
+
+fn describe_tree(context: &JobContext, config: &RpmConfig, mut tree: DescribedTree, folder: &str) -> Result<DescribedTree, JobError> {
+    for (name, text) in tree.describe(config)?.files() {
+        tree.files.push(write_file(&context.layout, &format!("{folder}/{name}"), &text)?);
+    }
+    Ok(tree)
+}
+
+fn write_file(layout: &Layout, path: &str, text: &str) -> Result<OutputFile, JobError> {
+    let absolute = layout.path(path);
+    fs_err::create_dir_all(absolute.parent().unwrap_or(layout.root()))?;
+    write_whole(&absolute, text.as_bytes())?;
+    Ok(OutputFile { path: path.to_owned(), size: text.len() as u64, sha256: Sha256::of(text.as_bytes()) })
+}
+
+/// Adds a job for each folder of images.
+pub fn plan_images(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    compose: &ComposeRecord,
+    run: &Values<'static>,
+    planned: &[PlannedIso],
+) -> Vec<Handle<ShippedIsos>> {
+    let mut folders: BTreeMap<(&str, &str), Vec<&PlannedIso>> = BTreeMap::new();
+    for image in planned {
+        folders.entry((image.spec.variant(), image.spec.arch())).or_default().push(image);
+    }
+    let add = |((variant, arch), planned): ((&str, &str), Vec<&PlannedIso>)| {
+        let specs: Vec<Spec> = planned.iter().map(|planned| planned.spec.clone()).collect();
+        let shipping = Shipping {
+            variant: variant.to_owned(),
+            arch: arch.to_owned(),
+            arches: config.variant(variant).map(|variant| variant.trees.keys().cloned().collect()).unwrap_or_default(),
+            run: run.clone(),
+            checksums: config.media_checksums.clone(),
+            specs,
+        };
+        let job = Job::new(Phase::ImageChecksum, format!("{variant}.{arch}"))
+            .spec(&(&shipping.specs, &shipping.checksums))
+            .of_compose(compose)
+            .weight(Weight::NONE)
+            .estimate(0.5);
+        let images: Vec<_> = planned.iter().map(|planned| planned.made).collect();
+        graph.add(job, images, move |context, images| {
+            let shipping = shipping.clone();
+            async move { context.clone().blocking(move || shipping.ship(&context, &images)).await }
+        })
+    };
+    folders.into_iter().map(add).collect()
+}
+
+/// How the images of one folder are shipped.
+#[derive(Debug, Clone)]
+struct Shipping {
+    variant: String,
+    arch: String,
+    /// Of the variant.
+    arches: Vec<String>,
+    run: Values<'static>,
+    checksums: MediaChecksums,
+    specs: Vec<Spec>,
+}
+
+impl Shipping {
+    fn ship(&self, context: &JobContext, images: &[Arc<Option<Isos>>]) -> Result<ShippedIsos, JobError> {
+        let shown = if self.arch == "src" { "source" } else { &self.arch };
+        let folder = format!("compose/{}/{shown}/iso", self.variant);
+        let jigdo_folder = format!("compose/{}/{shown}/jigdo", self.variant);
+        let mut shipped = ShippedIsos { images: Vec::new(), files: Vec::new() };
+        for (spec, isos) in self.specs.iter().zip(images) {
+            for iso in isos.iter().flat_map(|isos| &isos.discs) {
+                let name = spec.file_name(iso.disc_number, &self.run)?;
+                let path = format!("{folder}/{name}");
+                shipped.files.push(link(&context.layout, &iso.file, &path)?);
+                shipped.files.push(link(&context.layout, &iso.manifest, &format!("{path}.manifest"))?);
+                for (file, ending) in iso.jigdo.iter().zip(["jigdo", "template"]) {
+                    shipped.files.push(link(&context.layout, file, &format!("{jigdo_folder}/{name}.{ending}"))?);
+                }
+                let others = match spec {
+                    Spec::Tree(_) => None,
+                    Spec::Extra(spec) => Some(spec.included.clone()),
+                };
+                let (variant, arch) = (self.variant.clone(), self.arch.clone());
+                shipped.images.push(ShippedIso { variant, arch, path, others, iso: iso.clone() });
+            }
+        }
+        for (name, text) in self.checksum_files(&shipped.images)? {
+            shipped.files.push(write_file(&context.layout, &format!("{folder}/{name}"), &text)?);
+        }
+        Ok(shipped)
+    }
+
+    /// The folder of sources has files for each arch of the variant, where their names tell arches apart.
+    fn checksum_files(&self, images: &[ShippedIso]) -> Result<BTreeMap<String, String>, FormatError> {
+        let files = images.iter().map(|image| ChecksummedFile {
+            name: image.path.rsplit('/').next().unwrap_or_default().to_owned(),
+            size: image.iso.file.size,
+            checksums: image.iso.checksums.clone(),
+        });
+        let files: Vec<_> = files.collect();
+        let arches = if self.arch == "src" { self.arches.clone() } else { vec![self.arch.clone()] };
+        let mut texts = BTreeMap::new();
+        for arch in arches {
+            let base_name = self.base_name(&arch)?;
+            let MediaChecksums { kinds, one_file, .. } = &self.checksums;
+            texts.extend(TaggedFiles { kinds, one_file: *one_file, base_name: &base_name }.texts(&files));
+        }
+        Ok(texts)
+    }
+
+    fn base_name(&self, arch: &str) -> Result<String, FormatError> {
+        let mut values = self.run.clone();
+        values.insert("variant", self.variant.clone());
+        values.insert("arch", arch.to_owned());
+        values.insert("dirname", "iso".to_owned());
+        expand(&expand_percent(&self.checksums.base_name, &values)?, &values)
+    }
+}
+
+/// Gives a file of the compose another name there.
+fn link(layout: &Layout, file: &OutputFile, path: &str) -> Result<OutputFile, JobError> {
+    let absolute = layout.path(path);
+    fs_err::create_dir_all(absolute.parent().unwrap_or(layout.root()))?;
+    link_over(&layout.path(&file.path), &absolute)?;
+    Ok(OutputFile { path: path.to_owned(), ..file.clone() })
+}
+
+/// Adds the jobs that list packages and modules.
+pub fn plan_packages(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    compose: &ComposeRecord,
+    set: Handle<RpmSet>,
+    shares: Handle<Shares>,
+) -> Vec<Handle<WrittenFiles>> {
+    let job = Job::named("rpms", Phase::Metadata, "").spec(&config.repositories.hashed_directories).of_compose(compose);
+    let (of_job, record) = (config.clone(), compose.clone());
+    let rpms = graph.add(job, (set, shares), move |context, (set, shares)| {
+        let (config, record) = (of_job.clone(), record.clone());
+        async move {
+            let list = move |context: &JobContext| {
+                let text = rpms_json(&record, &listed_rpms(context, &config, &set, &shares));
+                Ok(WrittenFiles { files: vec![write_metadata(&context.layout, "rpms.json", &text)?] })
+            };
+            context.clone().blocking(move || list(&context)).await
+        }
+    });
+    let job = Job::named("modules", Phase::Metadata, "").of_compose(compose).weight(Weight::NONE);
+    let record = compose.clone();
+    let modules = graph.add(job, shares, move |context, _| {
+        let text = modules_json(&record, &BTreeMap::new());
+        async move { Ok(WrittenFiles { files: vec![write_metadata(&context.layout, "modules.json", &text)?] }) }
+    });
+    vec![rpms, modules]
+}
+
+fn write_metadata(layout: &Layout, name: &str, text: &str) -> Result<OutputFile, JobError> {
+    let path = format!("compose/metadata/{name}");
+    fs_err::create_dir_all(layout.metadata())?;
+    write_durably(&layout.path(&path), text.as_bytes())?;
+    Ok(OutputFile { path, size: text.len() as u64, sha256: Sha256::of(text.as_bytes()) })
+}
+
+fn listed_rpms(context: &JobContext, config: &RpmConfig, set: &RpmSet, shares: &Shares) -> BTreeMap<RpmPlace, RpmRecord> {
+    let sources: BTreeMap<&str, &Package> =
+        set.packages.iter().filter(|package| package.package.is_source()).map(|source| (source.file_name(), &source.package)).collect();
+    let mut listed = BTreeMap::new();
+    let mut guessed = BTreeSet::new();
+    for variant in config.variants.iter().filter(|variant| !variant.identity.is_empty) {
+        for arch in variant.trees.keys() {
+            for (kind, category) in
+                [(TreeKind::Binary, RpmCategory::Binary), (TreeKind::Debug, RpmCategory::Debug), (TreeKind::Source, RpmCategory::Source)]
+            {
+                let place = RepositoryPlace::of(&variant.identity, kind, arch);
+                for number in shares.of(variant.uid(), kind, arch) {
+                    let member = &set.packages[number as usize];
+                    let package = &member.package;
+                    let own = own_nevra(package);
+                    let source = if package.is_source() {
+                        own.clone()
+                    } else if let Some(source) = sources.get(package.source_rpm()) {
+                        own_nevra(source)
+                    } else {
+                        let source = guessed_source(package);
+                        guessed.insert((own.clone(), source.clone()));
+                        source
+                    };
+                    let location = place.location(member.file_name(), config.repositories.hashed_directories);
+                    let path = format!("{}/{location}", Layout::shipped(&place.repository));
+                    let (variant, arch) = (variant.uid().to_owned(), arch.clone());
+                    let sigkey = member.sigkey.as_ref().map(|key| key.to_lowercase());
+                    listed.insert(RpmPlace { variant, arch, source, package: own }, RpmRecord { category, path, sigkey });
+                }
+            }
+        }
+    }
+    for (package, source) in guessed {
+        context.finding(Finding {
+            check: "no-source".to_owned(),
+            severity: Severity::Warn,
+            scope: String::new(),
+            message: format!("Package {package} has no SRPM available, guessing epoch: {source}.rpm"),
+            subject: package,
+            hint: None,
+        });
+    }
+    listed
+}
+
+fn own_nevra(package: &Package) -> String {
+    nevra(package.name(), package.epoch, package.version(), package.release(), package.arch())
+}
+
+/// The source of a package that is not in the set: its epoch is not known, but most often that of the package.
+fn guessed_source(package: &Package) -> String {
+    let name = package.source_rpm().strip_suffix(".rpm").unwrap_or(package.source_rpm());
+    let parts = name.rsplit_once('.').and_then(|(rest, arch)| {
+        let (rest, release) = rest.rsplit_once('-')?;
+        let (name, version) = rest.rsplit_once('-')?;
+        Some(nevra(name, package.epoch, version, release, arch))
+    });
+    parts.unwrap_or_else(|| name.to_owned())
+}
+
+/// What the description of the compose tells of.
+#[derive(Debug)]
+pub struct Described<'a> {
+    pub verdict: Handle<Closure>,
+    pub folders: Vec<Handle<ShippedIsos>>,
+    pub extra_files: &'a ExtraFileJobs,
+    pub trees: &'a BTreeMap<String, VariantTrees>,
+}
+
+/// Adds the jobs that describe the compose as a whole.
+pub fn plan_compose(graph: &mut Graph, config: &Arc<RpmConfig>, compose: &ComposeRecord, described: &Described<'_>) {
+    plan_extra_files(graph, compose, described.extra_files);
+    let job = Job::named("composeinfo", Phase::Metadata, "").of_compose(compose).spec(&(&config.release, &config.variants));
+    let (of_job, record) = (config.clone(), compose.clone());
+    let repositories = described.trees.values().flat_map(|trees| {
+        trees.arches.values().map(|trees| trees.repositories).chain([trees.sources.repositories]).collect::<Vec<_>>()
+    });
+    let inputs = (described.verdict, described.folders.clone(), repositories.collect::<Vec<_>>());
+    graph.add(job, inputs, move |context, (_, folders, _)| {
+        let (config, record) = (of_job.clone(), record.clone());
+        async move {
+            let is_folder = |path: &str| context.layout.path(&format!("compose/{path}")).is_dir();
+            let text = rpm_composeinfo_json(&config, &record, is_folder);
+            let mut files = vec![write_metadata(&context.layout, "composeinfo.json", &text)?];
+            if !folders.is_empty() || !config.is_skipped(Phase::Createiso) {
+                let text = images_json(&record, &listed_images(&config, &folders));
+                files.push(write_metadata(&context.layout, "images.json", &text)?);
+            }
+            Ok(WrittenFiles { files })
+        }
+    });
+}
+
+fn plan_extra_files(graph: &mut Graph, compose: &ComposeRecord, jobs: &ExtraFileJobs) {
+    // Those of images of several variants are in no tree.
+    let of_trees: Vec<_> = jobs.iter().map(|(key, handle)| (key.clone(), *handle)).collect();
+    if of_trees.is_empty() {
+        return;
+    }
+    let (keys, handles): (Vec<_>, Vec<_>) = of_trees.into_iter().unzip();
+    let record = compose.clone();
+    let job = Job::named("extra-files-list", Phase::Metadata, "").of_compose(compose).weight(Weight::NONE);
+    graph.add(job, handles, move |context, added: Vec<Arc<AddedFiles>>| {
+        let (record, keys) = (record.clone(), keys.clone());
+        async move {
+            let mut listed = ExtraFiles::new();
+            for ((variant, arch), added) in keys.into_iter().zip(added) {
+                let Some(tree) = &added.tree else { continue };
+                let records = crate::extra_files::in_compose(&added.records, Layout::shipped(tree));
+                listed.entry(variant).or_default().insert(arch, records);
+            }
+            let text = extra_files_json(&record, &listed);
+            let files = if listed.is_empty() { Vec::new() } else { vec![write_metadata(&context.layout, "extra_files.json", &text)?] };
+            Ok(WrittenFiles { files })
+        }
+    });
+}
+
+/// Images of sources belong to each arch of their variant.
+fn listed_images(config: &RpmConfig, folders: &[Arc<ShippedIsos>]) -> Vec<ListedImage> {
+    let mut listed = Vec::new();
+    for image in folders.iter().flat_map(|folder| &folder.images) {
+        let Some(variant) = config.variant(&image.variant) else { continue };
+        let arches: Vec<&String> = if image.arch == "src" { variant.trees.keys().collect() } else { vec![&image.arch] };
+        for arch in arches {
+            listed.push(ListedImage { variant: image.variant.clone(), arch: arch.clone(), image: image_record(image) });
+        }
+    }
+    listed
+}
+
+fn image_record(ShippedIso { variant, arch, path, others, iso }: &ShippedIso) -> ImageRecord {
+    ImageRecord {
+        additional_variants: others.clone(),
+        arch: arch.clone(),
+        bootable: iso.bootable,
+        checksums: iso.checksums.iter().map(|(kind, digest)| (kind.name().to_owned(), digest.clone())).collect(),
+        disc_count: iso.disc_count,
+        disc_number: iso.disc_number,
+        format: "iso".to_owned(),
+        implant_md5: iso.implanted_md5.clone(),
+        mtime: iso.mtime,
+        path: Layout::shipped(path).to_owned(),
+        size: iso.file.size,
+        subvariant: variant.clone(),
+        image_type: "dvd".to_owned(),
+        unified: false,
+        volume_id: Some(iso.volume_id.clone()),
+    }
+}
+
+impl From<FormatError> for JobError {
+    fn from(error: FormatError) -> Self {
+        Self::caused(&error)
+    }
+}

@@ -1,0 +1,254 @@
+//! Jobs of the phase createrepo in composes of RPM packages: package files are put into trees, and repositories written over them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use charmer_packages::rpm::repodata::write::Tags;
+use serde::{Deserialize, Serialize};
+
+use crate::checksum::Algorithm;
+use crate::config::RpmConfig;
+use crate::config::rpm::{RepositoryRules, RpmVariant};
+use crate::digest::Sha256;
+use crate::engine::graph::Held;
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::gather::rpm::Shares;
+use crate::init::{CompsFiles, comps_of};
+use crate::package_set::compression::Compression;
+use crate::package_set::rpm_set::RpmSet;
+use crate::parallel::processors;
+
+use super::rpm_md::{Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
+use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files};
+
+/// What the jobs behind it know of a variant's trees.
+#[derive(Debug, Clone)]
+pub struct VariantTrees {
+    /// By arch.
+    pub arches: BTreeMap<String, ArchTrees>,
+    pub sources: SourceTree,
+}
+
+/// The trees of a variant for one arch.
+#[derive(Debug, Clone, Copy)]
+pub struct ArchTrees {
+    pub binary: Handle<TreePackages>,
+    pub debug: Handle<TreePackages>,
+    pub repositories: Handle<RpmRepositories>,
+}
+
+/// The tree of a variant's sources.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceTree {
+    pub packages: Handle<TreePackages>,
+    pub repositories: Handle<RpmRepositories>,
+}
+
+/// The packages of one repository, whose files are in place.
+#[derive(Debug)]
+pub struct TreePackages {
+    pub place: RepositoryPlace,
+    pub set: Arc<RpmSet>,
+    /// Which packages of the set, and where each lies in the repository.
+    pub packages: Vec<(u32, String)>,
+}
+
+impl TreePackages {
+    pub fn listed(&self) -> Vec<ListedPackage<'_>> {
+        let package = |number: u32| &self.set.packages[number as usize].package;
+        self.packages.iter().map(|(number, location)| ListedPackage { package: package(*number), location }).collect()
+    }
+
+    /// When the newest of them was built, in seconds since 1970; 0 if there is none.
+    pub fn newest(&self) -> i64 {
+        let times = self.packages.iter().map(|(number, _)| self.set.packages[*number as usize].package.build_time);
+        times.max().and_then(|time| i64::try_from(time).ok()).unwrap_or(0)
+    }
+}
+
+impl Held for TreePackages {
+    fn digest(&self) -> Sha256 {
+        let of_package = |(number, location): &(u32, String)| {
+            let file = &self.set.packages[*number as usize].package.file;
+            format!("{location} {}", file.checksum.digest)
+        };
+        Sha256::of_value(&(&self.place, self.packages.iter().map(of_package).collect::<Vec<_>>()))
+    }
+}
+
+/// Repositories that were written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RpmRepositories {
+    /// The files of their metadata.
+    pub files: Vec<OutputFile>,
+}
+
+impl Output for RpmRepositories {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// Adds the jobs of all variants' trees.
+pub fn plan(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    set: Handle<RpmSet>,
+    shares: Handle<Shares>,
+    comps: Handle<CompsFiles>,
+    source_date_epoch: Option<i64>,
+) -> BTreeMap<String, VariantTrees> {
+    let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
+    let trees = |variant: &RpmVariant| {
+        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, source_date_epoch };
+        (variant.uid().to_owned(), trees.plan())
+    };
+    with_packages.map(trees).collect()
+}
+
+/// What the jobs of one variant's trees are made with.
+struct TreeJobs<'a> {
+    graph: &'a mut Graph,
+    config: &'a Arc<RpmConfig>,
+    variant: &'a RpmVariant,
+    set: Handle<RpmSet>,
+    shares: Handle<Shares>,
+    comps: Handle<CompsFiles>,
+    source_date_epoch: Option<i64>,
+}
+
+impl TreeJobs<'_> {
+    fn plan(&mut self) -> VariantTrees {
+        let arches: Vec<String> = self.variant.trees.keys().cloned().collect();
+        let of_arch = |arch: String| {
+            let binary = self.packages(TreeKind::Binary, &arch);
+            let debug = self.packages(TreeKind::Debug, &arch);
+            let repositories = self.repositories(&arch, vec![binary, debug]);
+            (arch, ArchTrees { binary, debug, repositories })
+        };
+        let arches = arches.into_iter().map(of_arch).collect();
+        let packages = self.packages(TreeKind::Source, "src");
+        let repositories = self.repositories("src", vec![packages]);
+        VariantTrees { arches, sources: SourceTree { packages, repositories } }
+    }
+
+    /// Puts the files of packages into a tree. It is done in each run: what is there already stays.
+    fn packages(&mut self, kind: TreeKind, arch: &str) -> Handle<TreePackages> {
+        let (uid, rules) = (self.variant.uid().to_owned(), self.config.repositories.clone());
+        let place = RepositoryPlace::of(&self.variant.identity, kind, arch);
+        let name = if kind == TreeKind::Debug { "debug-packages" } else { "packages" };
+        let job = Job::named(name, Phase::Createrepo, format!("{uid}.{arch}"))
+            .spec(&(&place, &rules))
+            .weight(Weight::new(1, 32))
+            .writes_much();
+        let arch = arch.to_owned();
+        self.graph.add_held(job, (self.set, self.shares), move |context, (set, shares)| {
+            let (place, rules, uid, arch) = (place.clone(), rules.clone(), uid.clone(), arch.clone());
+            async move {
+                let work = move |context: &JobContext| put_in_place(context, place, &rules, set, shares.of(&uid, kind, &arch));
+                context.clone().blocking(move || work(&context)).await
+            }
+        })
+    }
+
+    /// Writes the repositories of trees. Only those of binary packages have groups.
+    fn repositories(&mut self, arch: &str, trees: Vec<Handle<TreePackages>>) -> Handle<RpmRepositories> {
+        let (uid, rules, epoch) = (self.variant.uid().to_owned(), self.config.repositories.clone(), self.source_date_epoch);
+        let job = Job::new(Phase::Createrepo, format!("{uid}.{arch}"))
+            .spec(&(&rules, epoch))
+            .weight(Weight::new(2, 64))
+            .estimate(2.0);
+        let arch = arch.to_owned();
+        self.graph.add(job, (trees, self.comps), move |context, (trees, comps)| {
+            let (uid, arch, rules) = (uid.clone(), arch.clone(), rules.clone());
+            async move {
+                let groups = comps_of(&comps, &uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
+                let work = move |context: &JobContext| write_repositories(context, &trees, groups, &rules, epoch);
+                context.clone().blocking(move || work(&context)).await
+            }
+        })
+    }
+}
+
+fn put_in_place(
+    context: &JobContext,
+    place: RepositoryPlace,
+    rules: &RepositoryRules,
+    set: Arc<RpmSet>,
+    packages: Vec<u32>,
+) -> Result<TreePackages, JobError> {
+    let locate = |number: u32| (number, place.location(set.packages[number as usize].file_name(), rules.hashed_directories));
+    let packages: Vec<(u32, String)> = packages.into_iter().map(locate).collect();
+    let file = |(number, location): &'_ (u32, String)| (set.packages[*number as usize].path.clone(), location.clone());
+    let files: Vec<_> = packages.iter().map(file).collect();
+    let files: Vec<_> = files.iter().map(|(original, location)| PlacedFile { original, location }).collect();
+    let repository = context.layout.path(&place.repository);
+    fs_err::create_dir_all(repository.join(&place.packages))?;
+    place_files(&repository, &files, rules.link)?;
+    Ok(TreePackages { place, set, packages })
+}
+
+fn groups(context: &JobContext, file: &OutputFile, rules: &RepositoryRules) -> Result<Groups, JobError> {
+    let path = context.layout.path(&file.path);
+    Ok(Groups {
+        name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        content: fs_err::read(path)?,
+        compression: if rules.xz { Compression::Xz } else { Compression::Gz },
+    })
+}
+
+fn write_repositories(
+    context: &JobContext,
+    trees: &[Arc<TreePackages>],
+    mut groups: Option<Groups>,
+    rules: &RepositoryRules,
+    source_date_epoch: Option<i64>,
+) -> Result<RpmRepositories, JobError> {
+    let mut files = Vec::new();
+    for tree in trees {
+        let date = source_date_epoch.unwrap_or_else(|| tree.newest());
+        let spec = RpmMdSpec {
+            checksum: rules.checksum,
+            compression: Compression::Gz,
+            unique_names: true,
+            date: u64::try_from(date).unwrap_or(0),
+            tags: tags(&rules.extra_arguments),
+            groups: groups.take(),
+            extras: Vec::new(),
+            threads: processors(),
+        };
+        let repository = context.layout.path(&tree.place.repository);
+        let written = write_rpm_md(&repository, &tree.listed(), &spec)?;
+        let folder = format!("{}/repodata", tree.place.repository);
+        files.push(output_file(context, &format!("{folder}/repomd.xml"))?);
+        for file in &written.files {
+            files.push(output_file(context, &format!("{}/{}", tree.place.repository, file.location))?);
+        }
+    }
+    Ok(RpmRepositories { files })
+}
+
+fn output_file(context: &JobContext, path: &str) -> Result<OutputFile, JobError> {
+    let (sha256, size) = Sha256::of_file(&context.layout.path(path))?;
+    Ok(OutputFile { path: path.to_owned(), size, sha256 })
+}
+
+/// What `--distro`, `--content` and `--repo` say.
+fn tags(arguments: &[String]) -> Tags {
+    let values = |option: &'static str| arguments.iter().filter_map(move |argument| argument.strip_prefix(option));
+    let distro = |value: &str| match value.split_once(',') {
+        Some((cpe, name)) => (Some(cpe.to_owned()), name.to_owned()),
+        None => (None, value.to_owned()),
+    };
+    Tags {
+        content: values("--content=").map(str::to_owned).collect(),
+        repo: values("--repo=").map(str::to_owned).collect(),
+        distro: values("--distro=").map(distro).collect(),
+    }
+}
+
+impl From<RpmMdError> for JobError {
+    fn from(error: RpmMdError) -> Self {
+        Self::caused(&error)
+    }
+}
