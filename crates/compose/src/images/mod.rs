@@ -11,6 +11,7 @@ mod error;
 mod installed;
 mod layer;
 pub mod live;
+pub mod lorax;
 pub mod medium;
 mod oci;
 pub mod optical;
