@@ -27,6 +27,7 @@ pub mod images;
 
 pub mod checks;
 pub mod metadata;
+pub mod notifications;
 
 pub mod plan;
 pub mod rpm_plan;

@@ -5,6 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// A mmdebstrap that installs nothing: see the script itself.
 const MMDEBSTRAP: &str = include_str!("fake-mmdebstrap.sh");
+/// A lorax that makes boot media which do not start: see the script itself.
+const LORAX: &str = include_str!("fake-lorax.sh");
+
+/// Writes a fake lorax into a folder, which is made if need be. A file `fail` there makes it fail, and it lists its command lines in
+/// `calls`.
+pub fn write_fake_lorax(folder: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(folder)?;
+    write_program(&folder.join("lorax"), LORAX)
+}
+
+fn write_program(path: &Path, script: &str) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs_err::write(path, script)?;
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+}
 
 /// A folder with a fake mmdebstrap, and the files by which it is told what to do.
 #[derive(Debug, Clone)]
@@ -15,11 +30,8 @@ pub struct FakeTools {
 impl FakeTools {
     /// Writes the tools into a folder, which is made if need be.
     pub fn write(folder: &Path) -> io::Result<Self> {
-        use std::os::unix::fs::PermissionsExt as _;
         fs_err::create_dir_all(folder)?;
-        let program = folder.join("mmdebstrap");
-        fs_err::write(&program, MMDEBSTRAP)?;
-        fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+        write_program(&folder.join("mmdebstrap"), MMDEBSTRAP)?;
         Ok(Self { folder: folder.to_owned() })
     }
 

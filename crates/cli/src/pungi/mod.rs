@@ -8,6 +8,7 @@ mod config_validate;
 mod gather;
 mod kickstart;
 mod koji;
+mod notification_report_progress;
 mod patch_iso;
 mod setting;
 
@@ -24,12 +25,13 @@ use crate::output;
 /// A command of Pungi, with the words that follow its name.
 type Run = fn(Vec<OsString>) -> ExitCode;
 
-const COMMANDS: [(&str, Run); 6] = [
+const COMMANDS: [(&str, Run); 7] = [
     ("comps_filter", comps_filter::main),
     ("pungi-config-dump", run::<config_dump::Arguments>),
     ("pungi-config-validate", run::<config_validate::Arguments>),
     ("pungi-gather", gather::main),
     ("pungi-koji", run::<koji::Arguments>),
+    ("pungi-notification-report-progress", run::<notification_report_progress::Arguments>),
     ("pungi-patch-iso", run::<patch_iso::Arguments>),
 ];
 

@@ -52,10 +52,14 @@ pub fn plan(
                 .spec(&(tree.repoclosure, &checked.arches))
                 .of_compose(&checked.id)
                 .weight(Weight::new(1, 64));
-            closures.push(graph.add(job, (own.arches[arch].binary, parent, lookaside), move |context, (own, parent, lookaside)| {
-                let checked = checked.clone();
-                async move { context.clone().blocking(move || checked.check(&context, &own, &parent, &lookaside)).await }
-            }));
+            closures.push(graph.add(
+                job,
+                (own.arches[arch].binary, parent, lookaside),
+                move |context, (own, parent, lookaside)| {
+                    let checked = checked.clone();
+                    async move { context.clone().blocking(move || checked.check(&context, &own, &parent, &lookaside)).await }
+                },
+            ));
         }
     }
     closures
@@ -63,7 +67,11 @@ pub fn plan(
 
 /// Adds the job that ends the compose if packages are not closed that must be. It waits for what is made meanwhile, so that there is
 /// something to look at.
-pub fn plan_verdict<T: Send + Sync + 'static>(graph: &mut Graph, closures: Vec<Handle<Closure>>, after: Vec<Handle<T>>) -> Handle<Closure> {
+pub fn plan_verdict<T: Send + Sync + 'static>(
+    graph: &mut Graph,
+    closures: Vec<Handle<Closure>>,
+    after: Vec<Handle<T>>,
+) -> Handle<Closure> {
     let job = Job::named("closed", Phase::Metadata, "").weight(Weight::NONE).estimate(0.1);
     graph.add(job, (closures, after), |_, (closures, _)| async move {
         let fatal: Vec<String> = closures.iter().filter_map(|closure| closure.fatal.clone()).collect();
@@ -130,6 +138,7 @@ impl Checked {
                 hint: None,
             });
         }
-        (severity == Severity::Fatal).then(|| format!("Repoclosure failed for {}: {error} All of it stands in {}", self.scope, self.log))
+        (severity == Severity::Fatal)
+            .then(|| format!("Repoclosure failed for {}: {error} All of it stands in {}", self.scope, self.log))
     }
 }

@@ -99,12 +99,11 @@ impl Lookasides {
     }
 
     fn all(&self) -> Vec<Lookaside<'_>> {
-        let of_repositories = self.repositories.iter().map(|repository| Lookaside {
-            packages: repository.packages.iter().collect(),
-            comps: repository.comps.as_ref(),
-        });
-        let of_variants =
-            self.variants.iter().map(|variant| Lookaside { packages: variant.packages(&self.set), comps: None });
+        let of_repositories = self
+            .repositories
+            .iter()
+            .map(|repository| Lookaside { packages: repository.packages.iter().collect(), comps: repository.comps.as_ref() });
+        let of_variants = self.variants.iter().map(|variant| Lookaside { packages: variant.packages(&self.set), comps: None });
         of_repositories.chain(of_variants).collect()
     }
 }
@@ -168,7 +167,8 @@ impl GatherJobs<'_> {
         let parent = variant.identity.parent.clone().filter(|_| takes_sources);
         let parent = parent.and_then(|parent| self.selections.get(&(parent, arch.to_owned())).copied());
         let relatives = relatives(self.config, variant, arch);
-        let asked: Vec<_> = relatives.iter().map(|uid| self.config.variant(uid).map(|own| &own.trees[arch].gather.additional)).collect();
+        let asked: Vec<_> =
+            relatives.iter().map(|uid| self.config.variant(uid).map(|own| &own.trees[arch].gather.additional)).collect();
         let job = Job::new(Phase::Gather, format!("{}.{arch}", key.0))
             .spec(&(&self.config.gather, &variant.trees[arch].gather, variant.identity.kind, &relatives, asked))
             .weight(Weight::new(1, 128))
@@ -213,7 +213,9 @@ impl GatherJobs<'_> {
             .map(|own| own.into_iter().map(|(_, selection, lookasides)| (selection, lookasides)).collect())
             .collect();
         let key = (variant.uid().to_owned(), arch.to_owned());
-        let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0)).spec(&(&places, uids)).weight(Weight::new(1, 64));
+        let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0))
+            .spec(&(&places, uids))
+            .weight(Weight::new(1, 64));
         let handle = self.graph.add_held(job, (self.set, handles), move |context, (set, selections)| {
             let (places, is_of_arch) = (places.clone(), is_of_arch.clone());
             async move {
@@ -234,7 +236,9 @@ impl GatherJobs<'_> {
 fn read_lookaside(place: &str) -> Result<RpmRepository, JobError> {
     let folder = place.strip_prefix("file://").unwrap_or(place);
     if folder.contains("://") {
-        return Err(JobError::new(format!("the lookaside repository {place} cannot be read")).hint("give the folder of a copy of it"));
+        return Err(
+            JobError::new(format!("the lookaside repository {place} cannot be read")).hint("give the folder of a copy of it")
+        );
     }
     let mut repository = RpmRepository::read(std::path::Path::new(folder)).map_err(|error| JobError::caused(&error))?;
     if repository.repomd.data.contains_key("filelists") {

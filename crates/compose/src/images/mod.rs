@@ -11,12 +11,13 @@ mod error;
 mod installed;
 mod layer;
 pub mod live;
+pub mod lorax;
 pub mod medium;
 mod oci;
 pub mod optical;
-pub mod rpm_plan;
 pub mod plan;
 pub mod rootfs;
+pub mod rpm_plan;
 
 use std::path::{Path, PathBuf};
 

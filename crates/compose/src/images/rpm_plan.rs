@@ -367,7 +367,9 @@ impl Making {
 impl Iso {
     fn of(layout: &Layout, made: MadeIso) -> Result<Self, JobError> {
         let relative = |path: &Path| {
-            path.strip_prefix(layout.root()).map_err(|error| JobError::caused(&error)).map(|path| path.to_string_lossy().into_owned())
+            path.strip_prefix(layout.root())
+                .map_err(|error| JobError::caused(&error))
+                .map(|path| path.to_string_lossy().into_owned())
         };
         let digested = |path: &Path| -> Result<OutputFile, JobError> {
             let (sha256, size) = Sha256::of_file(path)?;

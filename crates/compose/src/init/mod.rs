@@ -103,7 +103,12 @@ enum TaskError {
     Comps(String),
 }
 
-fn make_file(config: &RpmConfig, global: &Document, task: &Task<'_>, root: &Path) -> Result<(CompsFile, Vec<Finding>), TaskError> {
+fn make_file(
+    config: &RpmConfig,
+    global: &Document,
+    task: &Task<'_>,
+    root: &Path,
+) -> Result<(CompsFile, Vec<Finding>), TaskError> {
     let failed = |error: &dyn std::fmt::Display| TaskError::Comps(error.to_string());
     let mut findings = Vec::new();
     let (path, text) = match (task.variant, task.arch) {

@@ -32,7 +32,11 @@ pub fn rpm_composeinfo_json(config: &RpmConfig, compose: &ComposeRecord, is_fold
     composeinfo_json(compose, &release, base_product.as_ref(), &variants)
 }
 
-fn variant_record(config: &RpmConfig, RpmVariant { identity, .. }: &RpmVariant, is_folder: &impl Fn(&str) -> bool) -> VariantRecord {
+fn variant_record(
+    config: &RpmConfig,
+    RpmVariant { identity, .. }: &RpmVariant,
+    is_folder: &impl Fn(&str) -> bool,
+) -> VariantRecord {
     let arches: BTreeSet<String> = identity.arches.iter().cloned().collect();
     VariantRecord {
         paths: variant_paths(place(identity), &arches, is_folder),

@@ -50,7 +50,8 @@ pub struct DescribedTree {
 
 impl DescribedTree {
     pub fn describe(&self, config: &RpmConfig) -> Result<TreeDescription, JobError> {
-        let variant = config.variant(&self.variant).ok_or_else(|| JobError::new(format!("there is no variant {}", self.variant)))?;
+        let variant =
+            config.variant(&self.variant).ok_or_else(|| JobError::new(format!("there is no variant {}", self.variant)))?;
         Ok(describe(config, &variant.identity, &self.arch, self.timestamp, self.boot.clone())?)
     }
 
@@ -148,7 +149,12 @@ pub fn plan_trees(
     jobs
 }
 
-fn describe_tree(context: &JobContext, config: &RpmConfig, mut tree: DescribedTree, folder: &str) -> Result<DescribedTree, JobError> {
+fn describe_tree(
+    context: &JobContext,
+    config: &RpmConfig,
+    mut tree: DescribedTree,
+    folder: &str,
+) -> Result<DescribedTree, JobError> {
     for (name, text) in tree.describe(config)?.files() {
         tree.files.push(write_file(&context.layout, &format!("{folder}/{name}"), &text)?);
     }
@@ -318,15 +324,21 @@ fn write_metadata(layout: &Layout, name: &str, text: &str) -> Result<OutputFile,
 }
 
 fn listed_rpms(context: &JobContext, config: &RpmConfig, set: &RpmSet, shares: &Shares) -> BTreeMap<RpmPlace, RpmRecord> {
-    let sources: BTreeMap<&str, &Package> =
-        set.packages.iter().filter(|package| package.package.is_source()).map(|source| (source.file_name(), &source.package)).collect();
+    let sources: BTreeMap<&str, &Package> = set
+        .packages
+        .iter()
+        .filter(|package| package.package.is_source())
+        .map(|source| (source.file_name(), &source.package))
+        .collect();
     let mut listed = BTreeMap::new();
     let mut guessed = BTreeSet::new();
     for variant in config.variants.iter().filter(|variant| !variant.identity.is_empty) {
         for arch in variant.trees.keys() {
-            for (kind, category) in
-                [(TreeKind::Binary, RpmCategory::Binary), (TreeKind::Debug, RpmCategory::Debug), (TreeKind::Source, RpmCategory::Source)]
-            {
+            for (kind, category) in [
+                (TreeKind::Binary, RpmCategory::Binary),
+                (TreeKind::Debug, RpmCategory::Debug),
+                (TreeKind::Source, RpmCategory::Source),
+            ] {
                 let place = RepositoryPlace::of(&variant.identity, kind, arch);
                 for number in shares.of(variant.uid(), kind, arch) {
                     let member = &set.packages[number as usize];
@@ -430,7 +442,8 @@ fn plan_extra_files(graph: &mut Graph, compose: &ComposeRecord, jobs: &ExtraFile
                 listed.entry(variant).or_default().insert(arch, records);
             }
             let text = extra_files_json(&record, &listed);
-            let files = if listed.is_empty() { Vec::new() } else { vec![write_metadata(&context.layout, "extra_files.json", &text)?] };
+            let files =
+                if listed.is_empty() { Vec::new() } else { vec![write_metadata(&context.layout, "extra_files.json", &text)?] };
             Ok(WrittenFiles { files })
         }
     });

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::tools::Runner;
 
 pub use error::{ScmError, ScmProblem};
-pub(crate) use tree::{copy_file, listed_files};
+pub(crate) use tree::{copy_content, copy_file, listed_files};
 
 /// What is taken from where. Nothing is left open: defaults are filled in, and places are absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,6 +60,11 @@ pub(super) fn copy(
     Ok(copying.copied)
 }
 
+/// Copies everything in a folder that somebody else made; no link leads out of it. Gives the paths of the files in it.
+pub(crate) fn copy_content(folder: &Path, target: &Path) -> Result<BTreeSet<PathBuf>, ScmProblem> {
+    copy(folder, Path::new(""), &Wanted::Folders(vec!["/".to_owned()]), FolderCopy::Content, target)
+}
+
 /// Files on disk that a path with patterns in it matches, sorted; links lead where they lead.
 pub(super) fn files_on_disk(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, ScmProblem> {
     let found = Tree { root: PathBuf::from("/") }.find(folder, pattern)?;

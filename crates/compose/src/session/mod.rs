@@ -276,12 +276,7 @@ pub fn recorded_selections(layout: &Layout) -> Result<Vec<Selection>, RequestErr
 }
 
 /// The graph of a compose that was never asked for, to be looked at.
-pub fn preview(
-    config: &Configuration,
-    only: &[Phase],
-    skip: &[Phase],
-    surroundings: &Surroundings,
-) -> Result<Graph, NoPlan> {
+pub fn preview(config: &Configuration, only: &[Phase], skip: &[Phase], surroundings: &Surroundings) -> Result<Graph, NoPlan> {
     let options = Options {
         config: config.clone(),
         place: Place::In(PathBuf::new()),

@@ -22,7 +22,6 @@ pub mod validate;
 
 pub mod variants;
 
-
 mod findings;
 mod load;
 mod open;

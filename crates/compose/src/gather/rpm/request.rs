@@ -107,8 +107,7 @@ impl GatherInputs<'_> {
         let members: Vec<&Package> = numbers.iter().map(|&number| self.set.package(number)).collect();
         let mut repositories = vec![Repository { lookaside: false, packages: members, comps: self.comps }];
         let of_relatives = self.relatives.iter().filter_map(|(comps, _)| *comps);
-        repositories
-            .extend(of_relatives.map(|comps| Repository { lookaside: false, packages: Vec::new(), comps: Some(comps) }));
+        repositories.extend(of_relatives.map(|comps| Repository { lookaside: false, packages: Vec::new(), comps: Some(comps) }));
         repositories.extend(self.lookasides.iter().map(|lookaside| Repository {
             lookaside: true,
             packages: lookaside.packages.clone(),

@@ -55,8 +55,7 @@ fn members(packages: &[SetPackage], tree: &str, multilib: bool, considers_noarch
         source_names.insert(source_name(package.package.source_rpm()));
         members.push(number);
     }
-    let is_source_of_one =
-        |package: &SetPackage| package.package.is_source() && source_names.contains(package.package.name());
+    let is_source_of_one = |package: &SetPackage| package.package.is_source() && source_names.contains(package.package.name());
     members.extend(numbered().filter(|(_, package)| is_source_of_one(package)).map(|(number, _)| number));
     members.sort_unstable();
     members

@@ -232,7 +232,8 @@ fn what_cannot_be_selected_from_is_an_error() {
             request.packages.push_line(line).unwrap();
         }
         let options = Options { arch: "x86_64".to_owned(), ..Options::default() };
-        gather(&[Repository { lookaside: false, packages: packages.iter().collect(), comps: None }], &request, &options).unwrap_err()
+        gather(&[Repository { lookaside: false, packages: packages.iter().collect(), comps: None }], &request, &options)
+            .unwrap_err()
     };
     assert_eq!(of("", &["@core"], &[]), GatherError::UnknownGroup("core".to_owned()));
     assert_eq!(of("", &[], &["bash"]), GatherError::NoArch("bash".to_owned()));
@@ -254,7 +255,8 @@ fn every_package_says_why_it_is_there() {
     let mut request = Request::default();
     request.packages.push_line("a*").unwrap();
     let options = Options { arch: "x86_64".to_owned(), ..Options::default() };
-    let gathered = gather(&[Repository { lookaside: false, packages: packages.iter().collect(), comps: None }], &request, &options).unwrap();
+    let gathered =
+        gather(&[Repository { lookaside: false, packages: packages.iter().collect(), comps: None }], &request, &options).unwrap();
     let place = |package| Place { repository: 0, package };
     let reasons: Vec<&Reason> = gathered.packages.iter().map(|selected| &selected.reason).collect();
     let because = Reason::Requirement { of: place(0), text: "b >= 1".to_owned() };

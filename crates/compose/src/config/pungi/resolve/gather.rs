@@ -123,7 +123,8 @@ impl<'a> GatherOptions<'a> {
     /// `name.arch` of a variant, or of all of them.
     fn prepopulated(&self, uid: Option<&str>, arch: &str) -> Vec<String> {
         let variants = self.prepopulate.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten();
-        let builds = variants.filter(|(own, _)| uid.is_none_or(|uid| uid == own.as_str())).filter_map(|(_, arches)| arches.get(arch));
+        let builds =
+            variants.filter(|(own, _)| uid.is_none_or(|uid| uid == own.as_str())).filter_map(|(_, arches)| arches.get(arch));
         let names = builds.flat_map(|builds| builds.as_object().into_iter().flatten()).flat_map(|(_, names)| names.as_array());
         let names: BTreeSet<String> = names.flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
         names.into_iter().collect()
@@ -138,7 +139,11 @@ impl<'a> GatherOptions<'a> {
         };
         let multilib = |arch: &str| {
             let methods = |variant: &Variant| texts(&self.multilib.get(Some(&variant.uid), arch));
-            variants.all.iter().filter(|variant| variant.arches.iter().any(|own| own == arch)).any(|variant| !methods(variant).is_empty())
+            variants
+                .all
+                .iter()
+                .filter(|variant| variant.arches.iter().any(|own| own == arch))
+                .any(|variant| !methods(variant).is_empty())
         };
         let spec = |arch: &str| ArchSpec {
             repositories: places(arch),

@@ -5,12 +5,13 @@
 pub mod extra_files;
 mod gather;
 pub mod isos;
+pub mod lorax;
 mod release;
+pub mod repository_files;
 pub mod scm;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
 
 use super::pattern::PatternError;
 use super::va::VariantArch;

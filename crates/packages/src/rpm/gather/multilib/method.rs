@@ -38,9 +38,7 @@ impl Method {
             Method::None => false,
             Method::All => true,
             Method::Devel if is_never_for_building(package.name()) => false,
-            Method::Devel => {
-                BUILD_ALWAYS.contains(&package.name()) || is_for_building(package) || is_for_running(package)
-            }
+            Method::Devel => BUILD_ALWAYS.contains(&package.name()) || is_for_building(package) || is_for_running(package),
             Method::Runtime => is_for_running(package),
         }
     }
