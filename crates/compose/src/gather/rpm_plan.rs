@@ -25,12 +25,6 @@ use super::rpm::{GatherInputs, Lookaside, LookasideCycle, RpmGatherError, RpmRol
 /// Selections by the UID of their variant and by arch.
 pub type RpmSelections = BTreeMap<(String, String), Handle<RpmSelection>>;
 
-/// The flag of packages that are not taken.
-const LOOKASIDE: &str = "lookaside";
-
-/// Whether a selection is of the arch in question, the selection, and what it builds upon.
-type VariantHandles = (bool, Handle<RpmSelection>, Vec<Handle<Lookasides>>);
-
 /// What each variant has on each arch, as numbers of the package set.
 #[derive(Debug)]
 pub struct Shares {
@@ -64,31 +58,8 @@ impl Held for Shares {
 pub struct Lookasides {
     repositories: Vec<RpmRepository>,
     set: Arc<RpmSet>,
-    variants: Vec<VariantLookaside>,
-}
-
-/// A variant whose packages are not repeated: all that was selected for it, also from what it builds upon itself.
-#[derive(Debug)]
-struct VariantLookaside {
-    /// With its sources of all arches.
-    own: Vec<u32>,
-    inherited: Vec<(Arc<Lookasides>, BTreeSet<String>)>,
-}
-
-impl VariantLookaside {
-    fn packages<'a>(&'a self, set: &'a RpmSet) -> Vec<&'a Package> {
-        let own = self.own.iter().map(|&number| set.package(number));
-        let inherited = self.inherited.iter().flat_map(|(lookasides, files)| {
-            let all = lookasides.all().into_iter().flat_map(|lookaside| lookaside.packages);
-            all.filter(|package| files.contains(file_name(package)))
-        });
-        own.chain(inherited).collect()
-    }
-}
-
-fn file_name(package: &Package) -> &str {
-    let location = &package.file.location;
-    location.rsplit('/').next().unwrap_or(location)
+    /// Of variants that are lookasides: their packages, with sources of all arches.
+    variants: Vec<Vec<u32>>,
 }
 
 impl Lookasides {
@@ -99,11 +70,16 @@ impl Lookasides {
     }
 
     fn all(&self) -> Vec<Lookaside<'_>> {
-        let of_repositories = self
-            .repositories
-            .iter()
-            .map(|repository| Lookaside { packages: repository.packages.iter().collect(), comps: repository.comps.as_ref() });
-        let of_variants = self.variants.iter().map(|variant| Lookaside { packages: variant.packages(&self.set), comps: None });
+        let of_repositories = self.repositories.iter().map(|repository| Lookaside {
+            is_external: true,
+            packages: repository.packages.iter().collect(),
+            comps: repository.comps.as_ref(),
+        });
+        let of_variants = self.variants.iter().map(|numbers| Lookaside {
+            is_external: false,
+            packages: numbers.iter().map(|&number| self.set.package(number)).collect(),
+            comps: None,
+        });
         of_repositories.chain(of_variants).collect()
     }
 }
@@ -198,20 +174,14 @@ impl GatherJobs<'_> {
             return None;
         }
         // Sources are of no arch: those of every arch count.
-        let of_variant = |uid: &&String| -> Vec<VariantHandles> {
+        let of_variant = |uid: &&String| -> Vec<(bool, Handle<RpmSelection>)> {
             let own = self.selections.iter().filter(|((own, _), _)| own == *uid);
-            let handles = own.map(|((own, own_arch), selection)| {
-                let lookasides = self.lookasides.get(&(own.clone(), own_arch.clone())).copied();
-                (own_arch == arch, *selection, lookasides.into_iter().collect())
-            });
-            handles.collect()
+            own.map(|((_, own_arch), handle)| (own_arch == arch, *handle)).collect()
         };
-        let of_variants: Vec<Vec<VariantHandles>> = uids.iter().map(of_variant).collect();
-        let is_of_arch: Vec<Vec<bool>> = of_variants.iter().map(|own| own.iter().map(|(here, ..)| *here).collect()).collect();
-        let handles: Vec<Vec<_>> = of_variants
-            .into_iter()
-            .map(|own| own.into_iter().map(|(_, selection, lookasides)| (selection, lookasides)).collect())
-            .collect();
+        let of_variants: Vec<Vec<(bool, Handle<RpmSelection>)>> = uids.iter().map(of_variant).collect();
+        let is_of_arch: Vec<Vec<bool>> = of_variants.iter().map(|own| own.iter().map(|(here, _)| *here).collect()).collect();
+        let handles: Vec<Vec<_>> =
+            of_variants.into_iter().map(|own| own.into_iter().map(|(_, handle)| handle).collect()).collect();
         let key = (variant.uid().to_owned(), arch.to_owned());
         let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0))
             .spec(&(&places, uids))
@@ -222,7 +192,7 @@ impl GatherJobs<'_> {
                 let read = move || {
                     let repositories = places.iter().map(|place| read_lookaside(place)).collect::<Result<_, JobError>>()?;
                     let pairs = selections.iter().zip(&is_of_arch);
-                    let variants = pairs.map(|(selections, here)| variant_lookaside(&set, selections, here)).collect();
+                    let variants = pairs.map(|(selections, here)| numbers_of(&set, selections, here)).collect();
                     Ok(Lookasides { repositories, set, variants })
                 };
                 context.blocking(read).await
@@ -247,21 +217,14 @@ fn read_lookaside(place: &str) -> Result<RpmRepository, JobError> {
     Ok(repository)
 }
 
-/// The packages of a variant for one arch, and its sources for all.
-fn variant_lookaside(
-    set: &RpmSet,
-    selections: &[(Arc<RpmSelection>, Vec<Arc<Lookasides>>)],
-    is_of_arch: &[bool],
-) -> VariantLookaside {
-    let mut own = BTreeSet::new();
-    let mut inherited = Vec::new();
-    for ((selection, lookasides), here) in selections.iter().zip(is_of_arch) {
-        let meant = || selection.packages.iter().filter(|rpm| *here || rpm.role == RpmRole::Source);
-        own.extend(meant().filter(|rpm| !rpm.has_flag(LOOKASIDE)).filter_map(|rpm| set.find(&rpm.file)));
-        let files: BTreeSet<String> = meant().filter(|rpm| rpm.has_flag(LOOKASIDE)).map(|rpm| rpm.file.clone()).collect();
-        inherited.extend(lookasides.iter().map(|lookasides| (lookasides.clone(), files.clone())));
+/// The packages of a variant for one arch, and its sources for all. What it builds upon of other variants is among them.
+fn numbers_of(set: &RpmSet, selections: &[Arc<RpmSelection>], is_of_arch: &[bool]) -> Vec<u32> {
+    let mut numbers = BTreeSet::new();
+    for (selection, here) in selections.iter().zip(is_of_arch) {
+        let meant = selection.packages.iter().filter(|rpm| *here || rpm.role == RpmRole::Source);
+        numbers.extend(meant.filter_map(|rpm| set.find(&rpm.file)));
     }
-    VariantLookaside { own: own.into_iter().collect(), inherited }
+    numbers.into_iter().collect()
 }
 
 /// Whose groups and packages a variant asks for too: its parent's, and an optional one those of its siblings.

@@ -106,7 +106,7 @@ impl Output for RpmSelection {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SelectedRpm {
-    /// The name of its file, which no other package of the set has. With the flag `lookaside` it is of another repository.
+    /// The name of its file, which no other package of the set has. With the flag `lookaside` it is another variant's.
     pub file: String,
     pub role: RpmRole,
     /// Comma separated.

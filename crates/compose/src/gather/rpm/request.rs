@@ -37,6 +37,8 @@ pub struct GatherInputs<'a> {
 /// Packages that satisfy requirements, and are not taken.
 #[derive(Debug, Clone)]
 pub struct Lookaside<'a> {
+    /// Its packages are not those of the compose.
+    pub is_external: bool,
     pub packages: Vec<&'a Package>,
     pub comps: Option<&'a Comps>,
 }
@@ -114,7 +116,10 @@ impl GatherInputs<'_> {
             comps: lookaside.comps,
         }));
         let gathered = gather(&repositories, &request, &self.options()?)?;
-        Ok(selection(&gathered, &repositories))
+        let first_lookaside = repositories.len() - self.lookasides.len();
+        let is_external =
+            |place: Place| place.repository >= first_lookaside && self.lookasides[place.repository - first_lookaside].is_external;
+        Ok(selection(&gathered, &repositories, is_external))
     }
 
     /// Nothing, if nothing is asked for.
@@ -187,9 +192,10 @@ fn source_name(file_name: &str) -> &str {
     file_name.rsplitn(3, '-').nth(2).unwrap_or(file_name)
 }
 
-fn selection(gathered: &Gathered, repositories: &[Repository<'_>]) -> RpmSelection {
+/// Packages that are not the compose's are left out.
+fn selection(gathered: &Gathered, repositories: &[Repository<'_>], is_external: impl Fn(Place) -> bool) -> RpmSelection {
     let package = |place: Place| repositories[place.repository].packages[place.package];
-    let selected = gathered.packages.iter().map(|selected| {
+    let selected = gathered.packages.iter().filter(|selected| !is_external(selected.place)).map(|selected| {
         let location = &package(selected.place).file.location;
         SelectedRpm {
             file: location.rsplit('/').next().unwrap_or(location).to_owned(),
