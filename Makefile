@@ -11,7 +11,8 @@ DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
 BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
-TEST_PACKAGES = apt-utils arch-test buildah cpio createrepo-c debootstrap dnf dnf-plugins-core dose-distcheck dpkg-dev gpg ovmf python3-venv qemu-system-x86 rpm skopeo xz-utils
+TEST_PACKAGES = apt-utils arch-test buildah cpio createrepo-c debootstrap dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
+	jigdo-file ovmf python3-venv qemu-system-x86 rpm skopeo syslinux-utils xz-utils
 
 .PHONY: all demo test check generate install clean
 

@@ -3,6 +3,8 @@
 //! What charmer itself relies on is [`Sha256`](crate::digest::Sha256).
 
 use std::fmt::{self, Write as _};
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::str::FromStr;
 
 use sha2::Digest as _;
@@ -37,6 +39,19 @@ impl Algorithm {
         let mut hasher = Hasher::new(self);
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// The checksum of a file, in hexadecimal.
+    pub fn of_file(self, path: &Path) -> io::Result<String> {
+        let mut hasher = Hasher::new(self);
+        let mut file = fs_err::File::open(path)?;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hasher.finish()),
+                read => hasher.update(&buffer[..read]),
+            }
+        }
     }
 }
 

@@ -1,4 +1,10 @@
 //! The whole compose of RPM packages: from the frozen configuration to the graph of all jobs. Nothing is done here.
+//!
+//! ```text
+//! comps ─► pkgset ─► gather ─► shares ─► packages ─► createrepo ─► tree ─► createiso ─► image-checksum ─┐
+//!                                           ├─► repoclosure ─► closed ◄──────────────────────────────────┤
+//!                                           └─► rpms, modules      └─► composeinfo, images ◄─────────────┘
+//! ```
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,14 +12,21 @@ use std::sync::Arc;
 use crate::config::RpmConfig;
 use crate::engine::graph::NothingSelected;
 use crate::engine::{Graph, Phase};
-use crate::images::RequiredProgram;
+use crate::gather::rpm::LookasideCycle;
+use crate::images::optical::run_values;
+use crate::images::rpm_plan::{IsoInputs, Spec};
+use crate::images::{RequiredProgram, optical};
 use crate::metadata::ComposeRecord;
+use crate::metadata::rpm_plan::Described;
 use crate::services::Services;
+use crate::{checks, extra_files, gather, images, init, metadata, package_set, repositories};
 
 /// What a plan depends on, beside the configuration.
 #[derive(Debug, Clone)]
 pub struct RpmWanted {
     pub compose: ComposeRecord,
+    /// Media are marked as supported.
+    pub supported: bool,
     /// As the environment gave it.
     pub source_date_epoch: Option<i64>,
     /// When the compose was started, in seconds since 1970.
@@ -23,14 +36,55 @@ pub struct RpmWanted {
     pub skip: Vec<Phase>,
 }
 
+/// Why there is no plan.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoPlan {
+    #[error(transparent)]
+    Selection(#[from] NothingSelected),
+    #[error(transparent)]
+    Cycle(#[from] LookasideCycle),
+}
+
 /// The graph of a compose.
-pub fn plan(_config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Services>) -> Result<Graph, NothingSelected> {
+pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Services>) -> Result<Graph, NoPlan> {
     let mut graph = Graph::default();
+    let config = &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.skip).copied().collect(), ..(**config).clone() });
+    let RpmWanted { compose, source_date_epoch, .. } = wanted;
+    let run = run_values(compose, (&config.release.short, &config.release.version));
+
+    let comps = init::plan::plan(&mut graph, config, &compose.id);
+    let set = package_set::rpm_plan::plan(&mut graph, config, comps);
+    let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps)?;
+    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, *source_date_epoch);
+    metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares);
+    let closures = checks::rpm_plan::plan(&mut graph, config, &compose.id, &trees, &gathered.lookasides);
+    let extra_files = extra_files::plan::plan(&mut graph, config, set, &compose.id);
+    let descriptions = metadata::rpm_plan::plan_trees(&mut graph, config, &trees, *source_date_epoch, wanted.started);
+    let isos = images::rpm_plan::plan(
+        &mut graph,
+        &IsoInputs {
+            config,
+            run: &run,
+            is_supported: wanted.supported,
+            trees: &trees,
+            descriptions: &descriptions,
+            extra_files: &extra_files,
+        },
+    );
+    let folders = metadata::rpm_plan::plan_images(&mut graph, config, compose, &run, &isos);
+    let verdict = checks::rpm_plan::plan_verdict(&mut graph, closures, folders.clone());
+    let described = Described { verdict, folders, extra_files: &extra_files, trees: &trees };
+    metadata::rpm_plan::plan_compose(&mut graph, config, compose, &described);
+
     graph.select(&wanted.only, &wanted.skip)?;
     Ok(graph)
 }
 
 /// The programs that jobs of the graph run.
-pub fn required_programs(_graph: &Graph) -> BTreeSet<RequiredProgram> {
-    BTreeSet::new()
+pub fn required_programs(config: &RpmConfig, graph: &Graph) -> BTreeSet<RequiredProgram> {
+    let phases: BTreeSet<Phase> = graph.jobs().iter().map(|planned| planned.job.phase).collect();
+    let of_trees = config.isos.iter().filter(|_| phases.contains(&Phase::Createiso)).map(|spec| Spec::Tree(spec.clone()));
+    let of_several = config.extra_isos.iter().filter(|_| phases.contains(&Phase::ExtraIsos));
+    let specs = of_trees.chain(of_several.map(|extra| Spec::Extra(extra.spec.clone())));
+    specs.flat_map(|spec| optical::required_programs(spec.volume(), spec.arch(), matches!(spec, Spec::Tree(_)))).collect()
 }

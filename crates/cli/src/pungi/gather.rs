@@ -178,7 +178,7 @@ fn folder_of(url: &str) -> Result<&Path, Failure> {
 impl Loaded {
     fn view(&self) -> Repository<'_> {
         let RpmRepository { packages, comps, .. } = &self.content;
-        Repository { lookaside: self.lookaside, packages, comps: comps.as_ref() }
+        Repository { lookaside: self.lookaside, packages: packages.iter().collect(), comps: comps.as_ref() }
     }
 }
 

@@ -9,6 +9,7 @@ mod gather;
 mod kickstart;
 mod koji;
 mod notification_report_progress;
+mod patch_iso;
 mod setting;
 
 use std::ffi::OsString;
@@ -24,13 +25,14 @@ use crate::output;
 /// A command of Pungi, with the words that follow its name.
 type Run = fn(Vec<OsString>) -> ExitCode;
 
-const COMMANDS: [(&str, Run); 6] = [
+const COMMANDS: [(&str, Run); 7] = [
     ("comps_filter", comps_filter::main),
     ("pungi-config-dump", run::<config_dump::Arguments>),
     ("pungi-config-validate", run::<config_validate::Arguments>),
     ("pungi-gather", gather::main),
     ("pungi-koji", run::<koji::Arguments>),
     ("pungi-notification-report-progress", run::<notification_report_progress::Arguments>),
+    ("pungi-patch-iso", run::<patch_iso::Arguments>),
 ];
 
 /// Runs a command of Pungi, if that is what the words ask for.

@@ -1,16 +1,15 @@
 //! Whether an ISO is one that starts: volume, files, boot images for BIOS and EFI, start code for sticks, implanted checksum.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
+use super::first_blocks::FirstBlocks;
 use crate::finding::{Finding, Severity};
 use crate::images::{live, medium};
 use crate::tools::runner::ToolFailure;
 use crate::tools::{Command, Runner, ToolError};
 
-/// Where ISO 9660 has the primary volume descriptor, and how it starts.
-const DESCRIPTOR: u64 = 16 * 2048;
-const DESCRIPTOR_START: &[u8] = b"\x01CD001";
+/// The kind of descriptor that a volume begins with.
+const PRIMARY: u8 = 1;
 
 /// What an ISO shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +65,12 @@ pub async fn check_iso(
 
 /// What makes all other questions idle: xorriso takes a file that is no ISO for an empty one.
 fn volume_problem(iso: &Path) -> std::io::Result<Option<String>> {
-    let mut file = fs_err::File::open(iso)?;
-    let size = file.metadata()?.len();
-    let mut descriptor = [0; 84];
-    file.seek(SeekFrom::Start(DESCRIPTOR))?;
-    if size < DESCRIPTOR + 2048 {
+    let first_blocks = FirstBlocks::read(iso)?;
+    let size = fs_err::metadata(iso)?.len();
+    let Some(descriptor) = first_blocks.descriptor() else {
         return Ok(Some(format!("it is no ISO 9660 volume: it has only {size} bytes")));
-    }
-    file.read_exact(&mut descriptor)?;
-    if !descriptor.starts_with(DESCRIPTOR_START) {
+    };
+    if !first_blocks.is_iso() || descriptor[0] != PRIMARY {
         return Ok(Some("it is no ISO 9660 volume: it has no primary volume descriptor".to_owned()));
     }
     let blocks = u32::from_le_bytes(descriptor[80..84].try_into().expect("four bytes were taken"));
@@ -200,7 +196,7 @@ MBR partition      :   2   0x00  0xef         8556         8192
         let mut bytes = vec![0; 40 * 1024];
         fs_err::write(&iso, &bytes).unwrap();
         assert!(volume_problem(&iso).unwrap().unwrap().contains("no primary volume descriptor"));
-        bytes[32768..32774].copy_from_slice(DESCRIPTOR_START);
+        bytes[32768..32774].copy_from_slice(b"\x01CD001");
         bytes[32848] = 100;
         fs_err::write(&iso, &bytes).unwrap();
         assert!(volume_problem(&iso).unwrap().unwrap().contains("cut short"));

@@ -2,9 +2,11 @@
 //!
 //! Must not know: how an artifact was made.
 
+pub mod first_blocks;
 pub mod image;
 mod installability;
 pub mod iso;
 pub mod plan;
 pub mod repoclosure;
+pub mod rpm_plan;
 mod versions;

@@ -35,6 +35,9 @@ pub fn plan(
     lookasides: &BTreeMap<(String, String), Handle<Lookasides>>,
 ) -> Vec<Handle<Closure>> {
     let mut closures = Vec::new();
+    if config.is_skipped(Phase::Repoclosure) {
+        return closures;
+    }
     for variant in &config.variants {
         let Some(own) = trees.get(variant.uid()) else { continue };
         for (arch, tree) in &variant.trees {
@@ -61,11 +64,15 @@ pub fn plan(
 /// Adds the job that ends the compose if packages are not closed that must be. It waits for what is made meanwhile, so that there is
 /// something to look at.
 pub fn plan_verdict<T: Send + Sync + 'static>(graph: &mut Graph, closures: Vec<Handle<Closure>>, after: Vec<Handle<T>>) -> Handle<Closure> {
-    let job = Job::named("closed", Phase::Repoclosure, "").weight(Weight::NONE).estimate(0.1);
+    let job = Job::named("closed", Phase::Metadata, "").weight(Weight::NONE).estimate(0.1);
     graph.add(job, (closures, after), |_, (closures, _)| async move {
         let fatal: Vec<String> = closures.iter().filter_map(|closure| closure.fatal.clone()).collect();
         if fatal.is_empty() { Ok(Closure { fatal: None }) } else { Err(JobError::new(fatal.join("\n"))) }
     })
+}
+
+fn packages_of(tree: &TreePackages) -> Vec<&Package> {
+    tree.listed().into_iter().map(|listed| listed.package).collect()
 }
 
 /// What is checked, and how it is called.
@@ -100,7 +107,6 @@ impl Checked {
         parent: &[Arc<TreePackages>],
         lookaside: &[Arc<Lookasides>],
     ) -> Result<Closure, JobError> {
-        let packages_of = |tree: &'_ TreePackages| tree.listed().into_iter().map(|listed| listed.package).collect::<Vec<&Package>>();
         let checked = ClosureRepository { id: &self.id, packages: packages_of(own) };
         let parents = parent.iter().map(|tree| ClosureRepository { id: "parent", packages: packages_of(tree) });
         let lookasides = lookaside.iter().map(|lookaside| ClosureRepository { id: "lookaside", packages: lookaside.binaries() });

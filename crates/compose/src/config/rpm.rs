@@ -13,9 +13,11 @@ use super::schema::policy::Limits;
 use crate::checksum::Algorithm;
 use crate::engine::Phase;
 use crate::extra_files::ExtraFilesSpec;
+use crate::gather::rpm::{GatherRules, GatherSpec};
 use crate::images::optical::{ExtraIsoSpec, IsoSpec, SizeLimit};
 use crate::metadata::checksums::ChecksumKind;
 use crate::metadata::names::ComposeType;
+use crate::package_set::rpm_set::PackageSetSpec;
 use crate::scm::ScmSpec;
 
 /// A whole compose, as configured.
@@ -34,6 +36,8 @@ pub struct RpmConfig {
     pub filter_environments: bool,
     /// UIDs of variants, each with that of one whose packages it does not repeat.
     pub variant_lookasides: Vec<(String, String)>,
+    pub package_set: PackageSetSpec,
+    pub gather: GatherRules,
     pub repositories: RepositoryRules,
     pub isos: Vec<IsoSpec>,
     pub extra_isos: Vec<RpmExtraIso>,
@@ -101,6 +105,7 @@ pub struct RpmExtraIso {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RpmTree {
+    pub gather: GatherSpec,
     pub repoclosure: Strictness,
 }
 

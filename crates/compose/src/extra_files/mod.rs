@@ -3,6 +3,8 @@
 //! They are fetched into a work folder first, so that a tree never has half of them, and copied from there. Must not know: which
 //! variants have any, and what becomes of the tree.
 
+pub mod plan;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};

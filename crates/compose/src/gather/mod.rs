@@ -8,6 +8,8 @@
 mod findings;
 pub mod fit;
 pub mod plan;
+pub mod rpm;
+pub mod rpm_plan;
 
 mod seeds;
 mod select;

@@ -15,6 +15,7 @@ pub mod lorax;
 pub mod medium;
 mod oci;
 pub mod optical;
+pub mod rpm_plan;
 pub mod plan;
 pub mod rootfs;
 

@@ -3,7 +3,7 @@
 //! Images are made under names that do not change from compose to compose, so that they can be used again; they get their own
 //! names when they are shipped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,6 +65,13 @@ impl Spec {
         match self {
             Self::Tree(spec) => spec.file_name(disc, run),
             Self::Extra(spec) => spec.file_name(run),
+        }
+    }
+
+    pub const fn volume(&self) -> &super::optical::VolumeSpec {
+        match self {
+            Self::Tree(spec) => &spec.volume,
+            Self::Extra(spec) => &spec.volume,
         }
     }
 
@@ -246,12 +253,9 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
                 };
                 let folders: Vec<_> = (0..packages.len()).map(folders).collect();
                 let variants: Vec<_> = described.iter().map(|described| described.treeinfo.variants[0].clone()).collect();
-                let included = |((packages, tree, extra), variant): (&'_ (_, _, Option<_>), _)| (packages, tree, extra, variant);
-                let trees: Vec<IncludedTree<'_>> = folders
-                    .iter()
-                    .zip(&variants)
-                    .map(included)
-                    .map(|(packages, tree, extra, variant)| IncludedTree {
+                let pairs = folders.iter().zip(&variants);
+                let trees: Vec<IncludedTree<'_>> = pairs
+                    .map(|((packages, tree, extra), variant)| IncludedTree {
                         variant,
                         tree,
                         packages,
@@ -363,7 +367,7 @@ impl Making {
 impl Iso {
     fn of(layout: &Layout, made: MadeIso) -> Result<Self, JobError> {
         let relative = |path: &Path| {
-            path.strip_prefix(layout.root()).map_err(JobError::new).map(|path| path.to_string_lossy().into_owned())
+            path.strip_prefix(layout.root()).map_err(|error| JobError::caused(&error)).map(|path| path.to_string_lossy().into_owned())
         };
         let digested = |path: &Path| -> Result<OutputFile, JobError> {
             let (sha256, size) = Sha256::of_file(path)?;

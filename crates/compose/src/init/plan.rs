@@ -10,9 +10,8 @@ use crate::scm::{self, Fetching, ScmError, ScmSpec};
 use super::{CompsError, CompsFiles, write_comps};
 
 /// Adds the job that makes the comps files; a configuration without comps has none.
-pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>) -> Handle<CompsFiles> {
-    let job =
-        Job::named("comps", Phase::Init, "").spec(&(&config.variants, config.filter_environments)).of_compose(&config.comps);
+pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>, compose_id: &str) -> Handle<CompsFiles> {
+    let job = Job::named("comps", Phase::Init, "").spec(&(&config.variants, config.filter_environments)).of_compose(&(compose_id, &config.comps));
     let config = config.clone();
     graph.add(job, (), move |context, ()| {
         let config = config.clone();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{ComposeRecord, OWN_VERSION, PRODUCTMD_VERSION, document, json};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct ExtraFileRecord {
     /// Hexadecimal digests by kind: `sha256`.
     pub checksums: BTreeMap<String, String>,

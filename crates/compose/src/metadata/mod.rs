@@ -33,6 +33,7 @@ pub mod python_format;
 pub mod reports;
 pub mod rpm_composeinfo;
 pub mod rpm_paths;
+pub mod rpm_plan;
 pub mod rpm_trees;
 pub mod rpms;
 pub mod treeinfo;

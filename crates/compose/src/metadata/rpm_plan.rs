@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::rpm_plan::Closure;
 use crate::config::RpmConfig;
-use crate::config::pungi::variants::Kind;
 use crate::config::rpm::MediaChecksums;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
@@ -216,6 +215,7 @@ impl Shipping {
         let shown = if self.arch == "src" { "source" } else { &self.arch };
         let folder = format!("compose/{}/{shown}/iso", self.variant);
         let jigdo_folder = format!("compose/{}/{shown}/jigdo", self.variant);
+        fs_err::create_dir_all(context.layout.path(&folder))?;
         let mut shipped = ShippedIsos { images: Vec::new(), files: Vec::new() };
         for (spec, isos) in self.specs.iter().zip(images) {
             for iso in isos.iter().flat_map(|isos| &isos.discs) {
@@ -283,6 +283,7 @@ pub fn plan_packages(
     set: Handle<RpmSet>,
     shares: Handle<Shares>,
 ) -> Vec<Handle<WrittenFiles>> {
+    let compose = &unlabelled(compose);
     let job = Job::named("rpms", Phase::Metadata, "").spec(&config.repositories.hashed_directories).of_compose(compose);
     let (of_job, record) = (config.clone(), compose.clone());
     let rpms = graph.add(job, (set, shares), move |context, (set, shares)| {
@@ -302,6 +303,11 @@ pub fn plan_packages(
         async move { Ok(WrittenFiles { files: vec![write_metadata(&context.layout, "modules.json", &text)?] }) }
     });
     vec![rpms, modules]
+}
+
+/// Only `composeinfo.json` has the label.
+fn unlabelled(compose: &ComposeRecord) -> ComposeRecord {
+    ComposeRecord { label: None, is_final: None, ..compose.clone() }
 }
 
 fn write_metadata(layout: &Layout, name: &str, text: &str) -> Result<OutputFile, JobError> {
@@ -397,7 +403,7 @@ pub fn plan_compose(graph: &mut Graph, config: &Arc<RpmConfig>, compose: &Compos
             let text = rpm_composeinfo_json(&config, &record, is_folder);
             let mut files = vec![write_metadata(&context.layout, "composeinfo.json", &text)?];
             if !folders.is_empty() || !config.is_skipped(Phase::Createiso) {
-                let text = images_json(&record, &listed_images(&config, &folders));
+                let text = images_json(&unlabelled(&record), &listed_images(&config, &folders));
                 files.push(write_metadata(&context.layout, "images.json", &text)?);
             }
             Ok(WrittenFiles { files })
@@ -412,7 +418,7 @@ fn plan_extra_files(graph: &mut Graph, compose: &ComposeRecord, jobs: &ExtraFile
         return;
     }
     let (keys, handles): (Vec<_>, Vec<_>) = of_trees.into_iter().unzip();
-    let record = compose.clone();
+    let record = unlabelled(compose);
     let job = Job::named("extra-files-list", Phase::Metadata, "").of_compose(compose).weight(Weight::NONE);
     graph.add(job, handles, move |context, added: Vec<Arc<AddedFiles>>| {
         let (record, keys) = (record.clone(), keys.clone());

@@ -17,6 +17,8 @@ mod rate;
 pub mod release;
 pub mod rpm_file;
 pub mod rpm_md;
+pub mod rpm_plan;
+pub mod rpm_set;
 
 mod file_digests;
 mod paragraph;

@@ -19,7 +19,7 @@ use crate::digest::Sha256;
 const LIMIT: u64 = 16 << 30;
 
 /// A repository that was read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RpmRepository {
     pub folder: PathBuf,
     pub repomd: Repomd,

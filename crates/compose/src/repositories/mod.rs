@@ -17,6 +17,7 @@ mod pool;
 pub mod product_id;
 mod release;
 pub mod rpm_md;
+pub mod rpm_plan;
 pub mod rpm_trees;
 mod stanza;
 mod translation;

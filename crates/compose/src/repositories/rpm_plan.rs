@@ -6,14 +6,13 @@ use std::sync::Arc;
 use charmer_packages::rpm::repodata::write::Tags;
 use serde::{Deserialize, Serialize};
 
-use crate::checksum::Algorithm;
 use crate::config::RpmConfig;
 use crate::config::rpm::{RepositoryRules, RpmVariant};
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
-use crate::gather::rpm::Shares;
-use crate::init::{CompsFiles, comps_of};
+use crate::gather::rpm_plan::Shares;
+use crate::init::CompsFiles;
 use crate::package_set::compression::Compression;
 use crate::package_set::rpm_set::RpmSet;
 use crate::parallel::processors;
@@ -162,7 +161,7 @@ impl TreeJobs<'_> {
         self.graph.add(job, (trees, self.comps), move |context, (trees, comps)| {
             let (uid, arch, rules) = (uid.clone(), arch.clone(), rules.clone());
             async move {
-                let groups = comps_of(&comps, &uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
+                let groups = comps.of(&uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
                 let work = move |context: &JobContext| write_repositories(context, &trees, groups, &rules, epoch);
                 context.clone().blocking(move || work(&context)).await
             }
@@ -193,7 +192,7 @@ fn groups(context: &JobContext, file: &OutputFile, rules: &RepositoryRules) -> R
     Ok(Groups {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         content: fs_err::read(path)?,
-        compression: if rules.xz { Compression::Xz } else { Compression::Gz },
+        compression: if rules.xz { Compression::Xz } else { Compression::Gzip },
     })
 }
 
@@ -207,16 +206,7 @@ fn write_repositories(
     let mut files = Vec::new();
     for tree in trees {
         let date = source_date_epoch.unwrap_or_else(|| tree.newest());
-        let spec = RpmMdSpec {
-            checksum: rules.checksum,
-            compression: Compression::Gz,
-            unique_names: true,
-            date: u64::try_from(date).unwrap_or(0),
-            tags: tags(&rules.extra_arguments),
-            groups: groups.take(),
-            extras: Vec::new(),
-            threads: processors(),
-        };
+        let spec = RpmMdSpec { groups: groups.take(), ..rpm_md_spec(rules, date) };
         let repository = context.layout.path(&tree.place.repository);
         let written = write_rpm_md(&repository, &tree.listed(), &spec)?;
         let folder = format!("{}/repodata", tree.place.repository);
@@ -226,6 +216,20 @@ fn write_repositories(
         }
     }
     Ok(RpmRepositories { files })
+}
+
+/// How repositories of a compose are written, apart from groups and what else clients find in them.
+pub fn rpm_md_spec(rules: &RepositoryRules, date: i64) -> RpmMdSpec {
+    RpmMdSpec {
+        checksum: rules.checksum,
+        compression: Compression::Gzip,
+        unique_names: true,
+        date: u64::try_from(date).unwrap_or(0),
+        tags: tags(&rules.extra_arguments),
+        groups: None,
+        extras: Vec::new(),
+        threads: processors(),
+    }
 }
 
 fn output_file(context: &JobContext, path: &str) -> Result<OutputFile, JobError> {

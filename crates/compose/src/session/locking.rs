@@ -89,7 +89,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         only: request.only,
         skip: Vec::new(),
     };
-    let graph = plan(&config, &wanted, &services).map_err(StartError::from)?;
+    let graph = plan(&config, &wanted, &services).map_err(|error| StartError::Plan(error.into()))?;
     let settings = Settings {
         compose_id: format!("{}-{}", config.release.short, config.release.version),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -24,7 +24,6 @@ use crate::config::host::host_mirrors;
 use crate::config::schema::{self, quantity::Size};
 use crate::config::{Config, Configuration, RpmConfig};
 use crate::engine::event::{Entry, EventLog};
-use crate::engine::graph::NothingSelected;
 use crate::engine::journal::{recorded_output, write_durably};
 use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
 use crate::engine::{Graph, Phase, Weight};
@@ -38,7 +37,7 @@ use crate::package_set::download::Proxies;
 use crate::package_set::lock::{Lock, LockError};
 use crate::package_set::plan::PackageSource;
 use crate::plan::{Wanted, plan};
-use crate::rpm_plan::{self, RpmWanted};
+use crate::rpm_plan::{self, NoPlan, RpmWanted};
 use crate::services::Services;
 
 use folder::{FolderError, Place, ProcessLock};
@@ -113,7 +112,7 @@ pub enum StartError {
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
-    Selection(#[from] NothingSelected),
+    Plan(#[from] NoPlan),
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -158,6 +157,7 @@ impl Session {
 
         let prefix = compose_id_prefix(&request.config, &request.compose);
         let (layout, lock) = folder::create(&place, &prefix, &mut request.compose)?;
+        fs_err::create_dir_all(layout.path("compose"))?;
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }
@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    fn graph(&self, request: &Request, services: &Arc<Services>) -> Result<Graph, NothingSelected> {
+    fn graph(&self, request: &Request, services: &Arc<Services>) -> Result<Graph, NoPlan> {
         match self {
             Self::Deb { config, source } => {
                 let wanted = Wanted {
@@ -243,11 +243,12 @@ impl World {
                     only: request.only.clone(),
                     skip: request.skip.clone(),
                 };
-                plan(config, &wanted, services)
+                Ok(plan(config, &wanted, services)?)
             }
             Self::Rpm { config } => {
                 let wanted = RpmWanted {
                     compose: request.compose.clone(),
+                    supported: request.supported,
                     source_date_epoch: request.source_date_epoch,
                     started: request.started,
                     only: request.only.clone(),
@@ -280,7 +281,7 @@ pub fn preview(
     only: &[Phase],
     skip: &[Phase],
     surroundings: &Surroundings,
-) -> Result<Graph, NothingSelected> {
+) -> Result<Graph, NoPlan> {
     let options = Options {
         config: config.clone(),
         place: Place::In(PathBuf::new()),

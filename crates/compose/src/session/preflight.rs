@@ -59,7 +59,7 @@ pub async fn check(
     let phases: BTreeSet<Phase> = graph.jobs().iter().map(|planned| planned.job.phase).collect();
     let mut lacks = match needs {
         Needs::Deb { config, source } => missing_for_debs(config, source, graph, &phases, services, target, surroundings).await,
-        Needs::Rpm { .. } => missing_programs(crate::rpm_plan::required_programs(graph), &surroundings.path),
+        Needs::Rpm { config } => missing_programs(crate::rpm_plan::required_programs(config, graph), &surroundings.path),
     };
     let limits = match needs {
         Needs::Deb { config, .. } => &config.limits,

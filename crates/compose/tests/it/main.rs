@@ -11,6 +11,7 @@ mod lorax;
 mod metadata;
 mod notifications;
 mod openpgp;
+mod optical;
 mod optical_golden;
 mod plan;
 mod pungi_comps;

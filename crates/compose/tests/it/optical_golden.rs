@@ -180,8 +180,8 @@ impl<'a> Laid<'a> {
 
     fn headers(&self, variant: &str, arch: &str) -> Vec<Header> {
         let tree = self.tree(variant, arch);
-        let mut locations: Vec<String> = crate::golden::files(&tree.join("Packages"));
-        locations.iter_mut().for_each(|location| location.insert_str(0, "Packages/"));
+        let files = crate::golden::files(&tree.join("Packages"));
+        let locations: Vec<String> = files.iter().map(|file| format!("Packages/{file}")).collect();
         read_rpms(&tree, &locations, Some(Algorithm::Sha256), 2).unwrap()
     }
 

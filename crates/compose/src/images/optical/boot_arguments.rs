@@ -40,6 +40,17 @@ pub(super) fn boot_arguments(arch: &str, hfs: bool, templates: Option<&Path>) ->
     })
 }
 
+/// What a tree from which machines of an arch start has; none where nothing is known to be needed.
+pub(super) fn boot_file(arch: &str) -> Option<&'static str> {
+    match arch {
+        "x86_64" | "i386" | "i686" => Some("isolinux/isolinux.bin"),
+        "aarch64" => Some("images/efiboot.img"),
+        "ppc" | "ppc64" | "ppc64le" => Some("ppc"),
+        "s390x" => Some("images/cdboot.img"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The discs of a tree: which files lie on which, and the metadata that each has for itself.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::IsoError;
 use super::graft::GraftPoints;
@@ -29,7 +29,7 @@ pub struct Medium<'a> {
     /// By which discs are told from those of another compose.
     pub timestamp: &'a str,
     pub description: &'a str,
-    /// Paths in the tree of the files that each disc of a set has, besides `media.repo`.
+    /// Paths in the tree of the extra files that the configuration names: each disc of a set has them, and `media.repo`.
     pub extra_files: &'a [String],
     /// The tree's own packages, of which each disc of a set has metadata.
     pub packages: &'a [ListedPackage<'a>],
@@ -76,18 +76,13 @@ pub struct Disc {
 
 /// The metadata of the packages on one disc of a set.
 #[derive(Debug, Clone, Copy)]
-pub struct OwnRepository {
-    pub(super) checksum: Algorithm,
-    pub(super) date: u64,
+pub(super) struct OwnRepository {
+    pub checksum: Algorithm,
+    pub date: u64,
 }
 
 /// Decides what lies on which disc. Metadata of the discs of a set is written below `work`, in a folder for each disc.
-pub fn prepare_discs(
-    spec: &IsoSpec,
-    medium: &Medium<'_>,
-    run: &Values<'_>,
-    work: &std::path::Path,
-) -> Result<Prepared, IsoError> {
+pub fn prepare_discs(spec: &IsoSpec, medium: &Medium<'_>, run: &Values<'_>, work: &Path) -> Result<Prepared, IsoError> {
     let bootable = spec.volume.bootable && medium.has_installer;
     let mut warnings = Vec::new();
     let sets = if bootable {
@@ -101,6 +96,9 @@ pub fn prepare_discs(
     let mut discs = Vec::new();
     for number in 1..=count {
         let file_name = spec.file_name(number, run)?;
+        if discs.iter().any(|disc: &Disc| disc.file_name == file_name) {
+            return Err(IsoError::SameName(file_name));
+        }
         let folder = work.join(&file_name);
         let mut disc = Disc {
             volume_id: volume_id.clone(),

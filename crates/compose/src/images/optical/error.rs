@@ -18,6 +18,8 @@ pub enum IsoError {
     Name(#[from] NameError),
     #[error("an image cannot be called '{}': the name must be that of a file in its folder, and must not begin with a dot", .0.escape_debug())]
     FileName(String),
+    #[error("several discs of a set would be called '{0}': let image_name_format have {{disc_num}}")]
+    SameName(String),
     #[error("'{}' cannot be on an ISO image: a path there is text without control characters", .0.display().to_string().escape_debug())]
     Path(PathBuf),
     #[error("File is larger than media size: {path} has {size} bytes, a disc holds {capacity}")]
@@ -30,6 +32,8 @@ pub enum IsoError {
     NoTemplate(PathBuf),
     #[error("'{}' is needed to make a bootable image with xorriso", .0.display())]
     NoBootIso(PathBuf),
+    #[error("'{path}' cannot be put on the image: a folder on the way there is a link")]
+    LeadsAway { path: String },
     #[error("'{}' is no ISO 9660 volume", .0.display())]
     NotAnIso(PathBuf),
 }

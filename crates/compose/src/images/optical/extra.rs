@@ -14,7 +14,7 @@ use crate::metadata::treeinfo::{TreeInfo, TreeVariant};
 /// Trees side by side, and what the disc says of them.
 #[derive(Debug, Clone, Copy)]
 pub struct ExtraMedium<'a> {
-    /// The variant that the image belongs to first, then those that it includes. One that the arch does not have is left out.
+    /// The variant that the image belongs to first, then those that it includes. Folders that are not there hold nothing.
     pub trees: &'a [IncludedTree<'a>],
     /// Of the first variant's tree; there is none where that variant has no packages.
     pub treeinfo: Option<&'a TreeInfo>,
@@ -30,8 +30,9 @@ pub struct ExtraMedium<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct IncludedTree<'a> {
     pub variant: &'a TreeVariant,
+    /// The folder that has its `repodata`.
     pub tree: &'a Path,
-    /// The variant's packages, in the tree.
+    /// The folder with its packages.
     pub packages: &'a Path,
     /// The folder with the variant's extra files alone.
     pub extra_files: Option<&'a Path>,

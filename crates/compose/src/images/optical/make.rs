@@ -207,7 +207,16 @@ async fn write_volume(
     }
     let boot =
         if disc.bootable { boot_arguments(&disc.arch, volume.hfs, places.lorax_templates.as_deref())? } else { Vec::new() };
-    run(mkisofs::volume_command(volume, disc, &boot, &list, &disc.file_name, places.date)?).await?;
+    let command = mkisofs::volume_command(mkisofs::Volume {
+        spec: volume,
+        id: &disc.volume_id,
+        arch: &disc.arch,
+        boot_arguments: &boot,
+        list: &list,
+        output: &disc.file_name,
+        date: places.date,
+    })?;
+    run(command).await?;
     if disc.bootable && mkisofs::needs_isohybrid(&disc.arch) {
         run(mkisofs::isohybrid_command(&disc.arch, &disc.file_name, places.date)).await?;
     }
@@ -267,7 +276,7 @@ fn beside(work: &Path, what: &str) -> PathBuf {
     work.with_file_name(format!("{name}-{what}"))
 }
 
-fn remove_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn remove_folder(folder: &Path) -> std::io::Result<()> {
     match fs_err::remove_dir_all(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         result => result,

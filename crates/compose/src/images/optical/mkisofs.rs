@@ -10,34 +10,42 @@ use super::spec::VolumeSpec;
 use crate::metadata::pungi_names::squeezed_volume_id;
 use crate::tools::Command;
 
-/// genisoimage or xorrisofs over a list of graft points. `output` is a name in the folder that the command runs in.
-pub(super) fn volume_command(
-    volume: &VolumeSpec,
-    disc: &Disc,
-    boot_arguments: &[OsString],
-    list: &Path,
-    output: &str,
-    date: i64,
-) -> Result<Command, IsoError> {
-    let mut command = Command::new(if volume.xorriso { "xorrisofs" } else { "genisoimage" });
-    if let Some(level) = volume.iso_level {
+/// A volume to write.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Volume<'a> {
+    pub spec: &'a VolumeSpec,
+    pub id: &'a str,
+    pub arch: &'a str,
+    pub boot_arguments: &'a [OsString],
+    /// The file with the list of graft points.
+    pub list: &'a Path,
+    /// A name in the folder that the command runs in.
+    pub output: &'a str,
+    pub date: i64,
+}
+
+/// genisoimage or xorrisofs over a list of graft points.
+pub(super) fn volume_command(volume: Volume<'_>) -> Result<Command, IsoError> {
+    let xorriso = volume.spec.xorriso;
+    let mut command = Command::new(if xorriso { "xorrisofs" } else { "genisoimage" });
+    if let Some(level) = volume.spec.iso_level {
         command = command.args(["-iso-level", &level.to_string()]);
     }
-    command = command.args(["-untranslated-filenames", "-volid", &squeezed_volume_id(&disc.volume_id)?]).args([
+    command = command.args(["-untranslated-filenames", "-volid", &squeezed_volume_id(volume.id)?]).args([
         "-J",
         "-joliet-long",
         "-rational-rock",
     ]);
-    if !volume.xorriso {
+    if !xorriso {
         command = command.arg("-translation-table");
     }
     // Apple's file system knows another set of characters.
-    if !disc.arch.starts_with("ppc") {
+    if !volume.arch.starts_with("ppc") {
         command = command.args(["-input-charset", "utf-8"]);
     }
-    let command = command.args(["-x", "./lost+found"]).args(boot_arguments);
-    let command = command.args(["-o", output, "-graft-points", "-path-list"]).arg(list);
-    Ok(command.env("SOURCE_DATE_EPOCH", date.to_string()))
+    let command = command.args(["-x", "./lost+found"]).args(volume.boot_arguments);
+    let command = command.args(["-o", volume.output, "-graft-points", "-path-list"]).arg(volume.list);
+    Ok(command.env("SOURCE_DATE_EPOCH", volume.date.to_string()))
 }
 
 /// xorriso taking over from another image how a machine starts. `script` holds [`replay_script`].

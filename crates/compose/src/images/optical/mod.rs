@@ -1,5 +1,5 @@
 //! ISO images of trees of RPM packages: which there are and what they are called ([`spec`]), which files lie on which disc
-//! ([`discs`], [`extra`]), and the programs that write them ([`make`]).
+//! ([`discs`], [`extra`]), and the programs that write them ([`make()`]).
 //!
 //! ```text
 //! IsoSpec ──► prepare_discs (tree, metadata) ──► Disc ──► make ──► MadeIso
@@ -16,11 +16,12 @@ mod graft;
 mod make;
 mod mkisofs;
 mod names;
+pub mod patch;
 mod spec;
 mod split;
 mod tree;
 
-pub use discs::{Disc, Medium, OwnRepository, Prepared, prepare_discs};
+pub use discs::{Disc, Medium, Prepared, prepare_discs};
 pub use error::IsoError;
 pub use extra::{ExtraMedium, IncludedTree, prepare_extra};
 pub use make::{MadeIso, Places, make, required_programs};

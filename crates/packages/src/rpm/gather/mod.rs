@@ -34,11 +34,11 @@ use super::package::Package;
 use crate::Glob;
 
 /// The packages and groups that one repository has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Repository<'a> {
     /// Its packages satisfy requirements, and are not part of the compose.
     pub lookaside: bool,
-    pub packages: &'a [Package],
+    pub packages: Vec<&'a Package>,
     pub comps: Option<&'a Comps>,
 }
 
@@ -107,7 +107,7 @@ pub fn gather(repositories: &[Repository<'_>], request: &Request, options: &Opti
 /// Whether the outcome can depend on files that `primary.xml` leaves out.
 pub fn needs_file_lists(repositories: &[Repository<'_>], options: &Options) -> bool {
     let by_method = options.multilib.iter().any(|method| method.looks_at_files());
-    by_method || repositories.iter().any(|repository| providers::requires_unlisted_files(repository.packages))
+    by_method || repositories.iter().any(|repository| providers::requires_unlisted_files(&repository.packages))
 }
 
 #[cfg(test)]

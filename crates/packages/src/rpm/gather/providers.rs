@@ -157,7 +157,7 @@ fn split_path(path: &str) -> (&str, &str) {
 }
 
 /// Whether a package requires a file that `primary.xml` does not have of its owner.
-pub(super) fn requires_unlisted_files(packages: &[Package]) -> bool {
+pub(super) fn requires_unlisted_files(packages: &[&Package]) -> bool {
     let is_listed = |path: &str| path.starts_with("/etc/") || path.contains("bin/") || path == "/usr/lib/sendmail";
     packages.iter().any(|package| {
         let mut found = false;

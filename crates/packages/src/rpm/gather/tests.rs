@@ -57,8 +57,8 @@ fn package(line: &str) -> Package {
 fn check(world: &str, lookaside: &str, lines: &[&str], change: impl FnOnce(&mut Request, &mut Options), expected: &[&str]) {
     let (main, lookaside) = (packages(world), packages(lookaside));
     let repositories = [
-        Repository { lookaside: false, packages: &main, comps: None },
-        Repository { lookaside: true, packages: &lookaside, comps: None },
+        Repository { lookaside: false, packages: main.iter().collect(), comps: None },
+        Repository { lookaside: true, packages: lookaside.iter().collect(), comps: None },
     ];
     let mut request = Request::default();
     for line in lines {
@@ -67,7 +67,7 @@ fn check(world: &str, lookaside: &str, lines: &[&str], change: impl FnOnce(&mut 
     let mut options = Options { arch: "x86_64".to_owned(), ..Options::default() };
     change(&mut request, &mut options);
     let gathered = gather(&repositories, &request, &options).unwrap();
-    let package = |place: Place| &repositories[place.repository].packages[place.package];
+    let package = |place: Place| repositories[place.repository].packages[place.package];
     let name = |place: Place| format!("{}.{}", package(place).name(), package(place).arch());
     let flags = |flags: Flags| if flags == Flags::default() { String::new() } else { format!("({flags})") };
     let mut found: Vec<String> = gathered.packages.iter().map(|it| name(it.place) + &flags(it.flags)).collect();
@@ -232,7 +232,7 @@ fn what_cannot_be_selected_from_is_an_error() {
             request.packages.push_line(line).unwrap();
         }
         let options = Options { arch: "x86_64".to_owned(), ..Options::default() };
-        gather(&[Repository { lookaside: false, packages: &packages, comps: None }], &request, &options).unwrap_err()
+        gather(&[Repository { lookaside: false, packages: packages.iter().collect(), comps: None }], &request, &options).unwrap_err()
     };
     assert_eq!(of("", &["@core"], &[]), GatherError::UnknownGroup("core".to_owned()));
     assert_eq!(of("", &[], &["bash"]), GatherError::NoArch("bash".to_owned()));
@@ -243,7 +243,7 @@ fn what_cannot_be_selected_from_is_an_error() {
     let packages = [orphan.finish()];
     let mut request = Request::default();
     request.packages.push_line("orphan").unwrap();
-    let repositories = [Repository { lookaside: false, packages: &packages, comps: None }];
+    let repositories = [Repository { lookaside: false, packages: packages.iter().collect(), comps: None }];
     let error = gather(&repositories, &request, &Options { arch: "x86_64".to_owned(), ..Options::default() }).unwrap_err();
     assert_eq!(error, GatherError::NoSource("orphan-1-1.noarch".to_owned()));
 }
@@ -254,7 +254,7 @@ fn every_package_says_why_it_is_there() {
     let mut request = Request::default();
     request.packages.push_line("a*").unwrap();
     let options = Options { arch: "x86_64".to_owned(), ..Options::default() };
-    let gathered = gather(&[Repository { lookaside: false, packages: &packages, comps: None }], &request, &options).unwrap();
+    let gathered = gather(&[Repository { lookaside: false, packages: packages.iter().collect(), comps: None }], &request, &options).unwrap();
     let place = |package| Place { repository: 0, package };
     let reasons: Vec<&Reason> = gathered.packages.iter().map(|selected| &selected.reason).collect();
     let because = Reason::Requirement { of: place(0), text: "b >= 1".to_owned() };
@@ -275,7 +275,7 @@ fn large_worlds_are_no_burden() {
         world.push('\n');
     }
     let packages = packages(&world);
-    let repositories = [Repository { lookaside: false, packages: &packages, comps: None }];
+    let repositories = [Repository { lookaside: false, packages: packages.iter().collect(), comps: None }];
     let options = Options { arch: "x86_64".to_owned(), ..Options::default() };
     for lines in [vec!["*".to_owned()], (0..4_000).map(|number| format!("package-{number}")).collect()] {
         let mut request = Request::default();

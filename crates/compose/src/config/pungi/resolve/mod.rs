@@ -3,6 +3,7 @@
 //! Must not know: how options are written, or checked.
 
 pub mod extra_files;
+mod gather;
 pub mod isos;
 pub mod lorax;
 mod release;
@@ -51,15 +52,19 @@ pub enum ResolveError {
 pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
     let comps = values.get("comps_file").filter(|value| value.is_truthy());
+    let gathering = gather::GatherOptions::new(values, surroundings)?;
     let mut resolved = Vec::new();
     let mut size_limits = BTreeMap::new();
     for variant in &variants.all {
-        let tree = |arch: &String| (arch.clone(), RpmTree { repoclosure: last_strictness(&strictness, &variant.uid, arch) });
+        let tree = |arch: &String| {
+            let repoclosure = last_strictness(&strictness, &variant.uid, arch);
+            Ok((arch.clone(), RpmTree { gather: gathering.tree(variant, arch)?, repoclosure }))
+        };
         let limit = |arch: &str| Ok((arch.to_owned(), isos::size_limit(values, &variant.uid, arch)?));
         let limits = variant.arches.iter().map(String::as_str).chain(["src"]).map(limit);
         size_limits.insert(variant.uid.clone(), limits.collect::<Result<_, PatternError>>()?);
         resolved.push(RpmVariant {
-            trees: variant.arches.iter().map(tree).collect(),
+            trees: variant.arches.iter().map(tree).collect::<Result<_, ResolveError>>()?,
             extra_files: extra_files::of_variant(values, variant, &surroundings.current)?.into_iter().collect(),
             identity: variant.clone(),
         });
@@ -72,6 +77,8 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         comps: comps.map(|value| scm::file_spec("comps_file", value, surroundings)).transpose()?,
         filter_environments: is_on(values, "comps_filter_environments"),
         variant_lookasides: pairs(values, "variant_as_lookaside"),
+        package_set: gathering.package_set(variants),
+        gather: gather::rules(values),
         repositories: repository_rules(values)?,
         isos: isos::isos(values, variants)?,
         extra_isos: extra_isos(values, variants, surroundings)?,

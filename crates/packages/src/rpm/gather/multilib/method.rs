@@ -37,7 +37,10 @@ impl Method {
         match self {
             Method::None => false,
             Method::All => true,
-            Method::Devel => is_for_building(package) || is_for_running(package),
+            Method::Devel if is_never_for_building(package.name()) => false,
+            Method::Devel => {
+                BUILD_ALWAYS.contains(&package.name()) || is_for_building(package) || is_for_running(package)
+            }
             Method::Runtime => is_for_running(package),
         }
     }
@@ -55,6 +58,28 @@ fn is_development_name(name: &str) -> bool {
     name.ends_with("-devel") || name.ends_with("-static")
 }
 
+/// Programs and libraries that run in the second word size although no library of theirs is for others.
+const RUN_ALWAYS: [&str; 9] = [
+    "libflashsupport",
+    "libgnat",
+    "lmms-vst",
+    "nspluginwrapper",
+    "perl-libs",
+    "pulseaudio-utils",
+    "redhat-lsb",
+    "valgrind",
+    "wine",
+];
+const RUN_NEVER: [&str; 2] = ["kernel", "tomcat-native"];
+/// What programs are built with in both word sizes, whatever the rules say.
+const BUILD_ALWAYS: [&str; 2] = ["glibc-static", "libstdc++-static"];
+const BUILD_NEVER: [&str; 5] = ["dmraid-devel", "kdeutils-devel", "kernel-devel", "mkinitrd-devel", "php-devel"];
+
+/// Files that are there to build with, but never in the second word size.
+fn is_never_for_building(name: &str) -> bool {
+    BUILD_NEVER.contains(&name) || (name.starts_with("java-") && name.ends_with("-devel"))
+}
+
 /// Goes by names; only of kernels, what they provide counts as well.
 fn is_for_building(package: &Package) -> bool {
     let name = package.name();
@@ -66,6 +91,12 @@ fn is_for_building(package: &Package) -> bool {
 }
 
 fn is_for_running(package: &Package) -> bool {
+    if RUN_NEVER.contains(&package.name()) {
+        return false;
+    }
+    if RUN_ALWAYS.contains(&package.name()) {
+        return true;
+    }
     // `libx.so.1(VERSION)(64bit)` stands for the file libx.so.1.
     let provides_soname = |file: &str| provides(package, |it| it.split('(').next() == Some(file));
     !provides(package, |it| it == "kernel")

@@ -1,0 +1,367 @@
+//! Jobs of the phase gather in composes of RPM packages: selections, and what of them each variant has in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use charmer_packages::rpm::comps::Comps;
+use charmer_packages::rpm::package::Package;
+
+use crate::config::RpmConfig;
+use crate::config::pungi::variants::Kind;
+use crate::config::rpm::RpmVariant;
+use crate::digest::Sha256;
+use crate::engine::graph::Held;
+use crate::engine::{Graph, Handle, Job, JobContext, JobError, Phase, Weight};
+use crate::finding::{Finding, Severity};
+use crate::init::CompsFiles;
+use crate::package_set::rpm_md::RpmRepository;
+use crate::package_set::rpm_plan::read_comps;
+use crate::package_set::rpm_set::RpmSet;
+use crate::repositories::rpm_trees::TreeKind;
+
+use super::rpm::trim::{Files, Tree, trim};
+use super::rpm::{GatherInputs, Lookaside, LookasideCycle, RpmGatherError, RpmRole, RpmSelection, gather_order, gather_tree};
+
+/// Selections by the UID of their variant and by arch.
+pub type RpmSelections = BTreeMap<(String, String), Handle<RpmSelection>>;
+
+/// The flag of packages that are not taken.
+const LOOKASIDE: &str = "lookaside";
+
+/// Whether a selection is of the arch in question, the selection, and what it builds upon.
+type VariantHandles = (bool, Handle<RpmSelection>, Vec<Handle<Lookasides>>);
+
+/// What each variant has on each arch, as numbers of the package set.
+#[derive(Debug)]
+pub struct Shares {
+    by_tree: BTreeMap<(String, String), BTreeMap<RpmRole, Vec<u32>>>,
+    digest: Sha256,
+}
+
+impl Shares {
+    /// Sorted by file name. Of sources, those of one arch; `src` stands for those of all arches.
+    pub fn of(&self, uid: &str, kind: TreeKind, arch: &str) -> Vec<u32> {
+        let role = match kind {
+            TreeKind::Binary => RpmRole::Binary,
+            TreeKind::Debug => RpmRole::Debug,
+            TreeKind::Source => RpmRole::Source,
+        };
+        let is_meant = |(own_uid, own_arch): &(String, String)| own_uid == uid && (own_arch == arch || arch == "src");
+        let meant = self.by_tree.iter().filter(|(tree, _)| is_meant(tree)).filter_map(|(_, roles)| roles.get(&role));
+        let numbers: BTreeSet<u32> = meant.flatten().copied().collect();
+        numbers.into_iter().collect()
+    }
+}
+
+impl Held for Shares {
+    fn digest(&self) -> Sha256 {
+        self.digest
+    }
+}
+
+/// Packages that satisfy requirements of one variant on one arch, and are not taken.
+#[derive(Debug)]
+pub struct Lookasides {
+    repositories: Vec<RpmRepository>,
+    set: Arc<RpmSet>,
+    variants: Vec<VariantLookaside>,
+}
+
+/// A variant whose packages are not repeated: all that was selected for it, also from what it builds upon itself.
+#[derive(Debug)]
+struct VariantLookaside {
+    /// With its sources of all arches.
+    own: Vec<u32>,
+    inherited: Vec<(Arc<Lookasides>, BTreeSet<String>)>,
+}
+
+impl VariantLookaside {
+    fn packages<'a>(&'a self, set: &'a RpmSet) -> Vec<&'a Package> {
+        let own = self.own.iter().map(|&number| set.package(number));
+        let inherited = self.inherited.iter().flat_map(|(lookasides, files)| {
+            let all = lookasides.all().into_iter().flat_map(|lookaside| lookaside.packages);
+            all.filter(|package| files.contains(file_name(package)))
+        });
+        own.chain(inherited).collect()
+    }
+}
+
+fn file_name(package: &Package) -> &str {
+    let location = &package.file.location;
+    location.rsplit('/').next().unwrap_or(location)
+}
+
+impl Lookasides {
+    /// All packages but sources.
+    pub fn binaries(&self) -> Vec<&Package> {
+        let all = self.all().into_iter().flat_map(|lookaside| lookaside.packages);
+        all.filter(|package| !package.is_source()).collect()
+    }
+
+    fn all(&self) -> Vec<Lookaside<'_>> {
+        let of_repositories = self.repositories.iter().map(|repository| Lookaside {
+            packages: repository.packages.iter().collect(),
+            comps: repository.comps.as_ref(),
+        });
+        let of_variants =
+            self.variants.iter().map(|variant| Lookaside { packages: variant.packages(&self.set), comps: None });
+        of_repositories.chain(of_variants).collect()
+    }
+}
+
+impl Held for Lookasides {
+    fn digest(&self) -> Sha256 {
+        let of_package = |package: &Package| format!("{} {}", package.file.location, package.file.checksum.digest);
+        let of_lookaside = |lookaside: Lookaside<'_>| {
+            let packages = lookaside.packages.into_iter().map(of_package);
+            packages.collect::<Vec<_>>()
+        };
+        Sha256::of_value(&self.all().into_iter().map(of_lookaside).collect::<Vec<_>>())
+    }
+}
+
+/// What gathering gives to the jobs behind it.
+#[derive(Debug)]
+pub struct Gathered {
+    pub selections: RpmSelections,
+    pub lookasides: BTreeMap<(String, String), Handle<Lookasides>>,
+    pub shares: Handle<Shares>,
+}
+
+/// Adds a job for each variant and arch, in an order in which each comes after what it builds upon, and the one that shares packages
+/// between them.
+pub fn plan(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    set: Handle<RpmSet>,
+    comps: Handle<CompsFiles>,
+) -> Result<Gathered, LookasideCycle> {
+    let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
+    let uids: Vec<String> = with_packages.map(|variant| variant.uid().to_owned()).collect();
+    let mut gathered = GatherJobs { graph, config, set, comps, selections: BTreeMap::new(), lookasides: BTreeMap::new() };
+    for kind in [Kind::Variant, Kind::Addon, Kind::LayeredProduct, Kind::Optional] {
+        for uid in gather_order(&uids, &config.variant_lookasides)? {
+            if let Some(variant) = config.variant(&uid).filter(|variant| variant.identity.kind == kind) {
+                variant.trees.keys().for_each(|arch| gathered.plan_tree(variant, arch));
+            }
+        }
+    }
+    let GatherJobs { selections, lookasides, .. } = gathered;
+    let shares = plan_shares(graph, config, set, &selections);
+    Ok(Gathered { selections, lookasides, shares })
+}
+
+struct GatherJobs<'a> {
+    graph: &'a mut Graph,
+    config: &'a Arc<RpmConfig>,
+    set: Handle<RpmSet>,
+    comps: Handle<CompsFiles>,
+    selections: RpmSelections,
+    lookasides: BTreeMap<(String, String), Handle<Lookasides>>,
+}
+
+impl GatherJobs<'_> {
+    fn plan_tree(&mut self, variant: &RpmVariant, arch: &str) {
+        let key = (variant.uid().to_owned(), arch.to_owned());
+        let lookasides = self.plan_lookasides(variant, arch);
+        let takes_sources = matches!(variant.identity.kind, Kind::Addon | Kind::LayeredProduct);
+        let parent = variant.identity.parent.clone().filter(|_| takes_sources);
+        let parent = parent.and_then(|parent| self.selections.get(&(parent, arch.to_owned())).copied());
+        let relatives = relatives(self.config, variant, arch);
+        let asked: Vec<_> = relatives.iter().map(|uid| self.config.variant(uid).map(|own| &own.trees[arch].gather.additional)).collect();
+        let job = Job::new(Phase::Gather, format!("{}.{arch}", key.0))
+            .spec(&(&self.config.gather, &variant.trees[arch].gather, variant.identity.kind, &relatives, asked))
+            .weight(Weight::new(1, 128))
+            .estimate(1.0);
+        let (config, named) = (self.config.clone(), key.clone());
+        let inputs = (self.set, self.comps, parent.into_iter().collect::<Vec<_>>(), lookasides.into_iter().collect::<Vec<_>>());
+        let selection = self.graph.add(job, inputs, move |context, (set, comps, parent, lookasides)| {
+            let (config, (uid, arch), relatives) = (config.clone(), named.clone(), relatives.clone());
+            async move {
+                let work = move |context: &JobContext| {
+                    let parent = parent.first().map(AsRef::as_ref);
+                    let lookasides = lookasides.first().map(AsRef::as_ref);
+                    select(context, &config, &set, &comps, (&uid, &arch), &relatives, parent, lookasides)
+                };
+                context.clone().blocking(move || work(&context)).await
+            }
+        });
+        self.selections.insert(key, selection);
+    }
+
+    /// Adds the job that reads what a variant builds upon, if there is anything.
+    fn plan_lookasides(&mut self, variant: &RpmVariant, arch: &str) -> Option<Handle<Lookasides>> {
+        let places = variant.trees[arch].gather.lookasides.clone();
+        let uids = self.config.variant_lookasides.iter().filter(|(of, _)| of == variant.uid()).map(|(_, lookaside)| lookaside);
+        let uids: Vec<&String> = uids.collect();
+        if places.is_empty() && uids.is_empty() {
+            return None;
+        }
+        // Sources are of no arch: those of every arch count.
+        let of_variant = |uid: &&String| -> Vec<VariantHandles> {
+            let own = self.selections.iter().filter(|((own, _), _)| own == *uid);
+            let handles = own.map(|((own, own_arch), selection)| {
+                let lookasides = self.lookasides.get(&(own.clone(), own_arch.clone())).copied();
+                (own_arch == arch, *selection, lookasides.into_iter().collect())
+            });
+            handles.collect()
+        };
+        let of_variants: Vec<Vec<VariantHandles>> = uids.iter().map(of_variant).collect();
+        let is_of_arch: Vec<Vec<bool>> = of_variants.iter().map(|own| own.iter().map(|(here, ..)| *here).collect()).collect();
+        let handles: Vec<Vec<_>> = of_variants
+            .into_iter()
+            .map(|own| own.into_iter().map(|(_, selection, lookasides)| (selection, lookasides)).collect())
+            .collect();
+        let key = (variant.uid().to_owned(), arch.to_owned());
+        let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0)).spec(&(&places, uids)).weight(Weight::new(1, 64));
+        let handle = self.graph.add_held(job, (self.set, handles), move |context, (set, selections)| {
+            let (places, is_of_arch) = (places.clone(), is_of_arch.clone());
+            async move {
+                let read = move || {
+                    let repositories = places.iter().map(|place| read_lookaside(place)).collect::<Result<_, JobError>>()?;
+                    let pairs = selections.iter().zip(&is_of_arch);
+                    let variants = pairs.map(|(selections, here)| variant_lookaside(&set, selections, here)).collect();
+                    Ok(Lookasides { repositories, set, variants })
+                };
+                context.blocking(read).await
+            }
+        });
+        self.lookasides.insert(key, handle);
+        Some(handle)
+    }
+}
+
+fn read_lookaside(place: &str) -> Result<RpmRepository, JobError> {
+    let folder = place.strip_prefix("file://").unwrap_or(place);
+    if folder.contains("://") {
+        return Err(JobError::new(format!("the lookaside repository {place} cannot be read")).hint("give the folder of a copy of it"));
+    }
+    let mut repository = RpmRepository::read(std::path::Path::new(folder)).map_err(|error| JobError::caused(&error))?;
+    if repository.repomd.data.contains_key("filelists") {
+        repository.read_file_lists().map_err(|error| JobError::caused(&error))?;
+    }
+    Ok(repository)
+}
+
+/// The packages of a variant for one arch, and its sources for all.
+fn variant_lookaside(
+    set: &RpmSet,
+    selections: &[(Arc<RpmSelection>, Vec<Arc<Lookasides>>)],
+    is_of_arch: &[bool],
+) -> VariantLookaside {
+    let mut own = BTreeSet::new();
+    let mut inherited = Vec::new();
+    for ((selection, lookasides), here) in selections.iter().zip(is_of_arch) {
+        let meant = || selection.packages.iter().filter(|rpm| *here || rpm.role == RpmRole::Source);
+        own.extend(meant().filter(|rpm| !rpm.has_flag(LOOKASIDE)).filter_map(|rpm| set.find(&rpm.file)));
+        let files: BTreeSet<String> = meant().filter(|rpm| rpm.has_flag(LOOKASIDE)).map(|rpm| rpm.file.clone()).collect();
+        inherited.extend(lookasides.iter().map(|lookasides| (lookasides.clone(), files.clone())));
+    }
+    VariantLookaside { own: own.into_iter().collect(), inherited }
+}
+
+/// Whose groups and packages a variant asks for too: its parent's, and an optional one those of its siblings.
+fn relatives(config: &RpmConfig, variant: &RpmVariant, arch: &str) -> Vec<String> {
+    let Some(parent) = &variant.identity.parent else { return Vec::new() };
+    let mut relatives = vec![parent.clone()];
+    if variant.identity.kind == Kind::Optional {
+        let siblings = config.children(parent).filter(|sibling| {
+            matches!(sibling.identity.kind, Kind::Addon | Kind::LayeredProduct) && sibling.trees.contains_key(arch)
+        });
+        relatives.extend(siblings.map(|sibling| sibling.uid().to_owned()));
+    }
+    relatives.retain(|uid| config.variant(uid).is_some_and(|relative| relative.trees.contains_key(arch)));
+    relatives
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the inputs of the job, each a value of its own")]
+fn select(
+    context: &JobContext,
+    config: &RpmConfig,
+    set: &RpmSet,
+    comps: &CompsFiles,
+    (uid, arch): (&str, &str),
+    relatives: &[String],
+    parent: Option<&RpmSelection>,
+    lookasides: Option<&Lookasides>,
+) -> Result<RpmSelection, JobError> {
+    let variant = config.variant(uid).ok_or_else(|| JobError::new(format!("there is no variant {uid}")))?;
+    let own_comps = read_comps(context, comps.of(uid, arch))?;
+    let comps_of_relatives: Vec<Option<Comps>> =
+        relatives.iter().map(|relative| read_comps(context, comps.of(relative, arch))).collect::<Result<_, _>>()?;
+    let additional = |relative: &String| config.variant(relative).map_or(&[][..], |own| &own.trees[arch].gather.additional);
+    let inputs = GatherInputs {
+        set,
+        variant: uid,
+        kind: variant.identity.kind,
+        arch,
+        rules: &config.gather,
+        spec: &variant.trees[arch].gather,
+        comps: own_comps.as_ref(),
+        relatives: comps_of_relatives.iter().map(Option::as_ref).zip(relatives.iter().map(additional)).collect(),
+        parent_sources: parent.iter().flat_map(|parent| sources(parent)).collect(),
+        lookasides: lookasides.map(Lookasides::all).unwrap_or_default(),
+    };
+    let selection = gather_tree(&inputs)?;
+    let scope = format!("{uid}.{arch}");
+    for (package, requirements) in &selection.unresolved {
+        context.finding(warning("unresolved", &scope, package, format!("nothing provides {}", requirements.join(", "))));
+    }
+    for missing in &selection.missing {
+        context.finding(warning("missing", &scope, uid, missing.clone()));
+    }
+    Ok(selection)
+}
+
+fn sources(selection: &RpmSelection) -> impl Iterator<Item = &str> {
+    selection.packages.iter().filter(|rpm| rpm.role == RpmRole::Source).map(|rpm| rpm.file.as_str())
+}
+
+fn warning(check: &str, scope: &str, subject: &str, message: String) -> Finding {
+    Finding {
+        check: check.to_owned(),
+        severity: Severity::Warn,
+        scope: scope.to_owned(),
+        subject: subject.to_owned(),
+        message,
+        hint: None,
+    }
+}
+
+/// Adds the job that settles which variant has which package. Nothing is put into a tree before all variants are gathered.
+fn plan_shares(graph: &mut Graph, config: &Arc<RpmConfig>, set: Handle<RpmSet>, selections: &RpmSelections) -> Handle<Shares> {
+    let (keys, handles): (Vec<_>, Vec<_>) = selections.iter().map(|(key, handle)| (key.clone(), *handle)).unzip();
+    let job = Job::named("shares", Phase::Gather, "").spec(&keys).weight(Weight::new(1, 64));
+    let config = config.clone();
+    graph.add_held(job, (set, handles), move |context, (set, selections)| {
+        let by_tree: BTreeMap<_, _> = keys.iter().cloned().zip(selections).collect();
+        let config = config.clone();
+        async move { context.blocking(move || Ok(share(&config, &set, &by_tree))).await }
+    })
+}
+
+fn share(config: &RpmConfig, set: &RpmSet, selections: &BTreeMap<(String, String), Arc<RpmSelection>>) -> Shares {
+    let numbers = |files: &Files| -> BTreeMap<RpmRole, Vec<u32>> {
+        files.iter().map(|(role, files)| (*role, files.iter().filter_map(|file| set.find(file)).collect())).collect()
+    };
+    let mut trees = Vec::new();
+    for ((uid, arch), selection) in selections {
+        let Some(variant) = config.variant(uid) else { continue };
+        let identity = &variant.identity;
+        trees.push(Tree { uid, arch, kind: identity.kind, parent: identity.parent.as_deref(), selection });
+    }
+    let by_tree: BTreeMap<_, _> = trim(set, &trees).into_iter().map(|(tree, files)| (tree, numbers(&files))).collect();
+    let names = |(tree, roles): (&(String, String), &BTreeMap<RpmRole, Vec<u32>>)| {
+        let name = |number: &u32| set.packages[*number as usize].file_name().to_owned();
+        let roles: Vec<_> = roles.iter().map(|(role, numbers)| (*role, numbers.iter().map(name).collect::<Vec<_>>())).collect();
+        (tree.clone(), roles)
+    };
+    let digest = Sha256::of_value(&by_tree.iter().map(names).collect::<Vec<_>>());
+    Shares { by_tree, digest }
+}
+
+impl From<RpmGatherError> for JobError {
+    fn from(error: RpmGatherError) -> Self {
+        Self::caused(&error)
+    }
+}

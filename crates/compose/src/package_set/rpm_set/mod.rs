@@ -1,0 +1,102 @@
+//! The package set of a compose of RPM packages: every package that some variant could take, read once, and which of them
+//! each arch has.
+//!
+//! ```text
+//! repositories ──► request ──► headers ──► exclusions ──► RpmSet
+//! ```
+//!
+//! Must not know: which variant takes what.
+
+mod arches;
+mod collect;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use charmer_packages::rpm::package::Package;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+use crate::engine::graph::Held;
+
+pub use collect::{RpmSetError, WantedOfArch, collect};
+
+/// Where packages come from, and what of them is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PackageSetSpec {
+    /// By tree arch.
+    pub arches: BTreeMap<String, ArchSpec>,
+    /// `noarch` among the arches that a package says it is only for counts.
+    pub exclusive_arch_considers_noarch: bool,
+}
+
+/// Where the packages of one arch come from, and what all variants together ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ArchSpec {
+    /// Folders or URLs of repositories.
+    pub repositories: Vec<String>,
+    /// Some variant has packages of the second word size.
+    pub multilib: bool,
+    /// Names and patterns.
+    pub packages: Vec<String>,
+    /// `name.arch` each.
+    pub prepopulate: Vec<String>,
+}
+
+/// All packages of a compose.
+#[derive(Debug)]
+pub struct RpmSet {
+    /// Sorted by file name.
+    pub packages: Vec<SetPackage>,
+    /// Which of them each tree arch has, sorted; sources too.
+    pub arches: BTreeMap<String, Vec<u32>>,
+    /// What was kept from an arch although it would run there, in Pungi's words.
+    pub excluded: Vec<String>,
+}
+
+/// A package and its file.
+#[derive(Debug)]
+pub struct SetPackage {
+    pub package: Package,
+    pub path: PathBuf,
+    /// The key that signed it, of those that the configuration prefers.
+    pub sigkey: Option<String>,
+    exclude_arch: Vec<String>,
+    exclusive_arch: Vec<String>,
+}
+
+impl SetPackage {
+    pub fn file_name(&self) -> &str {
+        file_name(&self.path)
+    }
+}
+
+impl Held for RpmSet {
+    fn digest(&self) -> Sha256 {
+        let of_package = |package: &SetPackage| format!("{} {}", package.file_name(), package.package.file.checksum.digest);
+        Sha256::of_value(&(self.packages.iter().map(of_package).collect::<Vec<_>>(), &self.arches))
+    }
+}
+
+impl RpmSet {
+    /// The number of the package that has a file name.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        let found = self.packages.binary_search_by(|package| package.file_name().cmp(name)).ok()?;
+        u32::try_from(found).ok()
+    }
+
+    pub fn package(&self, number: u32) -> &Package {
+        &self.packages[number as usize].package
+    }
+
+    /// The packages of an arch, with their numbers.
+    pub fn of_arch(&self, arch: &str) -> &[u32] {
+        self.arches.get(arch).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
