@@ -79,6 +79,14 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a folder with everything in it; that there is none is well.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs_err::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
 /// Bytes that this user may still write to the file system of a folder.
 pub fn free_space(folder: &Path) -> io::Result<u64> {
     let space = rustix::fs::statvfs(folder)?;

@@ -1,4 +1,4 @@
-//! One function over many values on several threads.
+//! Work on threads of its own: one function over many values, and what would hold up the threads that drive the compose.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,6 +28,14 @@ pub(crate) fn in_parallel<T: Sync, R: Send, E: Send>(
     });
     // Items are begun in order, so the missing results of an ended run stand after its error.
     results.into_iter().filter_map(|result| result.into_inner().expect("no worker panics with a result in hand")).collect()
+}
+
+/// Runs work that reads, writes or unpacks much off the threads that drive the compose.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// How many threads there are processors for.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_whole;
+use crate::files::{remove_folder, write_whole};
 use crate::metadata::checksums::{ChecksumKind, checksums_of_file};
 use crate::metadata::extra_files::{ExtraFileRecord, tree_extra_files_json};
 use crate::scm::{self, Fetching, ScmError, ScmSpec};
@@ -48,10 +48,8 @@ pub enum ExtraFilesError {
 
 /// Fetches everything into a folder, in the place of whatever is there.
 pub async fn fetch_extra_files(spec: &ExtraFilesSpec, fetching: &Fetching<'_>, folder: &Path) -> Result<(), ExtraFilesError> {
-    match fs_err::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => fs_err::create_dir_all(folder)?,
-    }
+    remove_folder(folder)?;
+    fs_err::create_dir_all(folder)?;
     for file in &spec.files {
         scm::fetch(&file.scm, fetching, &folder.join(&file.target)).await?;
     }

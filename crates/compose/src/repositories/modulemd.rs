@@ -95,7 +95,7 @@ pub fn modules_yaml(streams: &[Document], defaults: &[Document], obsoletes: &[Do
     let about_them = |document: &&Document| names.contains(document.module.as_str());
     let mut documents: Vec<&Document> = defaults.iter().chain(obsoletes).filter(about_them).chain(streams).collect();
     documents.sort_by_key(|document| (&document.module, document.kind));
-    let text: String = documents.iter().map(|document| format!("---\n{}...\n", document.text)).collect();
+    let text: String = documents.iter().flat_map(|document| ["---\n", &document.text, "...\n"]).collect();
     Some(text).filter(|_| !names.is_empty())
 }
 
@@ -162,29 +162,26 @@ fn split(text: &str) -> Vec<String> {
 /// The texts of a document with the keys that lead to them. Lists are passed over, and aliases have no text.
 fn values_of(path: &Path, text: &str) -> Result<Vec<(Vec<String>, String)>, ModulemdError> {
     let mut values = Vec::new();
-    // Of each open value: the key that stands before the next value, if it is a mapping.
-    let mut open: Vec<Option<Option<String>>> = Vec::new();
+    let mut open: Vec<Open> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, _) = event.map_err(|source| ModulemdError::Yaml { path: path.to_owned(), source })?;
         match event {
-            Event::MappingStart(..) => open.push(Some(None)),
-            Event::SequenceStart(..) => open.push(None),
+            Event::MappingStart(..) => open.push(Open::Mapping(None)),
+            Event::SequenceStart(..) => open.push(Open::List),
             Event::MappingEnd | Event::SequenceEnd => {
                 open.pop();
                 end_value(&mut open);
             }
-            Event::Scalar(scalar, ..) => match open.last_mut() {
-                Some(Some(key @ None)) => *key = Some(scalar.into_owned()),
-                _ => {
-                    let keys: Option<Vec<String>> = open.iter().map(|level| level.clone().flatten()).collect();
-                    values.extend(keys.map(|keys| (keys, scalar.into_owned())));
-                    end_value(&mut open);
+            Event::Alias(_) => end_value(&mut open),
+            Event::Scalar(scalar, ..) => {
+                if let Some(Open::Mapping(key @ None)) = open.last_mut() {
+                    *key = Some(scalar.into_owned());
+                    continue;
                 }
-            },
-            Event::Alias(_) => match open.last_mut() {
-                Some(Some(key @ None)) => *key = Some(String::new()),
-                _ => end_value(&mut open),
-            },
+                let keys: Option<Vec<String>> = open.iter().map(Open::key).collect();
+                values.extend(keys.map(|keys| (keys, scalar.into_owned())));
+                end_value(&mut open);
+            }
             _ => {}
         }
         if open.len() > DEPTH {
@@ -194,9 +191,25 @@ fn values_of(path: &Path, text: &str) -> Result<Vec<(Vec<String>, String)>, Modu
     Ok(values)
 }
 
-/// After a value comes a key again. A value that stands where a key would is a key without a name.
-fn end_value(open: &mut [Option<Option<String>>]) {
-    if let Some(Some(key)) = open.last_mut() {
+/// A value that has begun and not ended.
+enum Open {
+    List,
+    /// With the key of the value that comes next or is open; without one a key comes next.
+    Mapping(Option<String>),
+}
+
+impl Open {
+    fn key(&self) -> Option<String> {
+        match self {
+            Self::List => None,
+            Self::Mapping(key) => key.clone(),
+        }
+    }
+}
+
+/// After a value comes a key again. What stands in a key's place and is no text is a key without a name.
+fn end_value(open: &mut [Open]) {
+    if let Some(Open::Mapping(key)) = open.last_mut() {
         *key = if key.is_some() { None } else { Some(String::new()) };
     }
 }
@@ -207,7 +220,9 @@ mod tests {
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        files.iter().for_each(|(name, text)| fs_err::write(folder.path().join(name), text).unwrap());
+        for (name, text) in files {
+            fs_err::write(folder.path().join(name), text).unwrap();
+        }
         folder
     }
 

@@ -99,7 +99,9 @@ mod tests {
 
     fn folder(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        names.iter().for_each(|name| fs_err::write(folder.path().join(name), name).unwrap());
+        for name in names {
+            fs_err::write(folder.path().join(name), name).unwrap();
+        }
         folder
     }
 

@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::remove_folder;
+use crate::parallel::blocking;
 use crate::tools::Runner;
+use tree::FolderCopy;
 
 pub use error::{ScmError, ScmProblem};
 pub(crate) use tree::{copy_content, copy_file, listed_files};
@@ -95,7 +98,10 @@ pub async fn fetch(spec: &ScmSpec, fetching: &Fetching<'_>, target: &Path) -> Re
 
 async fn fetch_from(spec: &ScmSpec, fetching: &Fetching<'_>, target: &Path) -> Result<BTreeSet<PathBuf>, ScmProblem> {
     match &spec.source {
-        ScmSource::File { folder } => tree::copy(Path::new("/"), folder, &spec.wanted, tree::FolderCopy::Content, target),
+        ScmSource::File { folder } => {
+            let (folder, wanted, target) = (folder.clone(), spec.wanted.clone(), target.to_owned());
+            blocking(move || tree::copy(Path::new("/"), &folder, &wanted, FolderCopy::Content, &target)).await
+        }
         ScmSource::Git { repository, branch, command } => {
             fs_err::create_dir_all(fetching.work)?;
             let clone = tempfile::Builder::new().prefix("clone-").tempdir_in(fetching.work)?;
@@ -103,13 +109,27 @@ async fn fetch_from(spec: &ScmSpec, fetching: &Fetching<'_>, target: &Path) -> R
             if let Some(command) = command {
                 git::run_in_clone(fetching.runner, command, clone.path()).await?;
             }
-            // What git keeps for itself is nobody's content.
-            fs_err::remove_dir_all(clone.path().join(".git"))?;
-            tree::copy(clone.path(), Path::new(""), &spec.wanted, tree::FolderCopy::Content, target)
+            let (wanted, target) = (spec.wanted.clone(), target.to_owned());
+            blocking(move || {
+                // What git keeps for itself is nobody's content.
+                remove_folder(&clone.path().join(".git"))?;
+                tree::copy(clone.path(), Path::new(""), &wanted, FolderCopy::Content, &target)
+            })
+            .await
         }
-        ScmSource::Rpm { folder, packages } => rpm::copy(&rpm::on_disk(folder, packages)?, &spec.wanted, fetching.work, target),
+        ScmSource::Rpm { folder, packages } => copy_from_packages(rpm::on_disk(folder, packages)?, spec, fetching, target).await,
         ScmSource::ComposedRpm { packages } => {
-            rpm::copy(&rpm::of_compose(fetching.composed, packages)?, &spec.wanted, fetching.work, target)
+            copy_from_packages(rpm::of_compose(fetching.composed, packages)?, spec, fetching, target).await
         }
     }
+}
+
+async fn copy_from_packages(
+    packages: Vec<PathBuf>,
+    spec: &ScmSpec,
+    fetching: &Fetching<'_>,
+    target: &Path,
+) -> Result<BTreeSet<PathBuf>, ScmProblem> {
+    let (wanted, work, target) = (spec.wanted.clone(), fetching.work.to_owned(), target.to_owned());
+    blocking(move || rpm::copy(&packages, &wanted, &work, &target)).await
 }

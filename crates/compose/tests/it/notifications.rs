@@ -17,12 +17,11 @@ fn keys_of(text: &str) -> BTreeMap<String, Keys> {
         let (name, json) = line.split_once(' ').unwrap();
         let keys: BTreeMap<String, Json> = serde_json::from_str(json).unwrap();
         let kind = |value: Json| match value {
-            Json::String(_) => "text",
+            // The recorded ones have a text in the place of the respin, which differs.
+            Json::String(_) | Json::Number(_) => "text",
             Json::Null => "null",
             Json::Bool(_) => "flag",
             Json::Array(_) => "list",
-            // The recorded ones have a text in the place of the respin, which differs.
-            Json::Number(_) => "text",
             Json::Object(_) => "object",
         };
         (name.to_owned(), keys.into_iter().map(|(key, value)| (key, kind(value).to_owned())).collect())

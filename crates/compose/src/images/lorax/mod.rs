@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::medium;
 use crate::checksum::{Algorithm, Hasher};
+use crate::files::remove_folder;
 use crate::metadata::treeinfo::{BootFiles, TreeInfoError};
+use crate::parallel::blocking;
 use crate::scm::{self, ScmProblem, ScmSpec};
 use crate::tools::{Command, Runner, ToolError};
 use configs::fit_configs;
@@ -94,7 +96,7 @@ pub enum LoraxError {
 }
 
 fn repeated(unresolved: &[String]) -> String {
-    unresolved.iter().map(|line| format!("\n  {line}")).collect()
+    unresolved.iter().flat_map(|line| ["\n  ", line]).collect()
 }
 
 impl From<ToolError> for LoraxError {
@@ -144,10 +146,7 @@ fn source_url(source: &str) -> String {
 
 /// Has lorax make the media, in the place of whatever an earlier run left.
 pub async fn run(runner: &Runner, spec: &LoraxSpec, run: &LoraxRun) -> Result<(), LoraxError> {
-    match fs_err::remove_dir_all(&run.output) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    remove_folder(&run.output)?;
     fs_err::create_dir_all(run.output.parent().unwrap_or(&run.output))?;
     fs_err::create_dir_all(&run.logs)?;
     match runner.run(&command(spec, run)).await {
@@ -184,9 +183,13 @@ pub struct Fitting<'a> {
 /// Copies the media into the tree, with boot loaders that find it. Gives what the tree's `.treeinfo` has to say of them, with the
 /// checksums that the files have in the tree. `lorax`'s own `.treeinfo` and other hidden files stay behind.
 pub async fn add_to_tree(runner: &Runner, fitting: &Fitting<'_>) -> Result<BootFiles, LoraxError> {
-    remove_folder(fitting.work)?;
     let mut boot = read_treeinfo(&fitting.output.join(".treeinfo"))?;
-    scm::copy_content(fitting.output, fitting.work)?;
+    let (output, work) = (fitting.output.to_owned(), fitting.work.to_owned());
+    blocking(move || {
+        remove_folder(&work)?;
+        scm::copy_content(&output, &work)
+    })
+    .await?;
     fit_configs(runner, fitting.work, fitting.volume_id, fitting.kickstart.is_some()).await?;
     if let Some(kickstart) = fitting.kickstart {
         scm::copy_file(kickstart, &fitting.work.join("ks.cfg"))?;
@@ -197,19 +200,16 @@ pub async fn add_to_tree(runner: &Runner, fitting: &Fitting<'_>) -> Result<BootF
             fs_err::remove_file(entry.path())?;
         }
     }
-    for file in scm::copy_content(fitting.work, fitting.tree)? {
-        configs::make_readable(&fitting.tree.join(file))?;
-    }
-    boot.checksums = checksums(&boot, fitting.tree, fitting.checksum)?;
-    remove_folder(fitting.work)?;
-    Ok(boot)
-}
-
-fn remove_folder(folder: &Path) -> io::Result<()> {
-    match fs_err::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    let (work, tree, algorithm) = (fitting.work.to_owned(), fitting.tree.to_owned(), fitting.checksum);
+    blocking(move || {
+        for file in scm::copy_content(&work, &tree)? {
+            configs::make_readable(&tree.join(file))?;
+        }
+        remove_folder(&work)?;
+        boot.checksums = checksums(&boot, &tree, algorithm)?;
+        Ok(boot)
+    })
+    .await
 }
 
 fn read_treeinfo(path: &Path) -> Result<BootFiles, LoraxError> {
