@@ -55,7 +55,8 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Service
     let comps = init::plan::plan(&mut graph, config, &compose.id);
     let set = package_set::rpm_plan::plan(&mut graph, config, comps);
     let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps)?;
-    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, *source_date_epoch);
+    let extras = repositories::rpm_extras::plan(&mut graph, config, &compose.id);
+    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, *source_date_epoch);
     metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares);
     let closures = checks::rpm_plan::plan(&mut graph, config, &compose.id, &trees, &gathered.lookasides);
     let extra_files = extra_files::plan::plan(&mut graph, config, set, &compose.id);

@@ -477,7 +477,7 @@ fn image_record(ShippedIso { variant, arch, path, others, iso }: &ShippedIso) ->
         size: iso.file.size,
         subvariant: variant.clone(),
         image_type: "dvd".to_owned(),
-        unified: false,
+        unified: others.is_some(),
         volume_id: Some(iso.volume_id.clone()),
     }
 }

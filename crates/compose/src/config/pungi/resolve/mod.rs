@@ -43,6 +43,8 @@ pub enum ResolveError {
     #[error(transparent)]
     ExtraFiles(#[from] extra_files::ExtraFilesConfigError),
     #[error(transparent)]
+    Lorax(#[from] lorax::LoraxConfigError),
+    #[error(transparent)]
     Scm(#[from] scm::ScmSpecError),
     #[error("{0}")]
     Option(String),
@@ -65,6 +67,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         size_limits.insert(variant.uid.clone(), limits.collect::<Result<_, PatternError>>()?);
         resolved.push(RpmVariant {
             trees: variant.arches.iter().map(tree).collect::<Result<_, ResolveError>>()?,
+            lorax: lorax::of_variant(values, variant, surroundings)?.into_iter().collect(),
             extra_files: extra_files::of_variant(values, variant, &surroundings.current)?.into_iter().collect(),
             identity: variant.clone(),
         });
@@ -80,6 +83,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         package_set: gathering.package_set(variants),
         gather: gather::rules(values),
         repositories: repository_rules(values)?,
+        repository_files: repository_files::repository_files(values, surroundings)?,
         isos: isos::isos(values, variants)?,
         extra_isos: extra_isos(values, variants, surroundings)?,
         size_limits,
