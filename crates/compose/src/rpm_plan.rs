@@ -73,6 +73,8 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Service
         },
     );
     let folders = metadata::rpm_plan::plan_images(&mut graph, config, compose, &run, &isos);
+    checks::rpm_plan::plan_images(&mut graph, config, &folders);
+    let folders: Vec<_> = folders.into_iter().map(|(_, shipped)| shipped).collect();
     let verdict = checks::rpm_plan::plan_verdict(&mut graph, closures, folders.clone());
     let described = Described { verdict, folders, extra_files: &extra_files, trees: &trees };
     metadata::rpm_plan::plan_compose(&mut graph, config, compose, &described);

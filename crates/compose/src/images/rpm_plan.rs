@@ -21,16 +21,14 @@ use crate::metadata::rpm_plan::{DescribedTree, TreeJobs};
 use crate::repositories::rpm_plan::{TreePackages, VariantTrees, rpm_md_spec};
 
 use super::optical::{
-    Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoError, IsoSpec, MadeIso, Medium, Places, SizeLimit, TreeFiles, make,
-    prepare_discs, prepare_extra,
+    Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoError, IsoSpec, MadeIso, Medium, Places, TreeFiles, make, prepare_discs,
+    prepare_extra,
 };
 
 /// An image that is planned.
 #[derive(Debug, Clone)]
 pub struct PlannedIso {
     pub spec: Spec,
-    /// Of what it is counted as.
-    pub limit: SizeLimit,
     pub made: Handle<Option<Isos>>,
 }
 
@@ -129,20 +127,16 @@ pub struct IsoInputs<'a> {
 /// Adds the jobs of all images of trees and of several variants.
 pub fn plan(graph: &mut Graph, inputs: &IsoInputs<'_>) -> Vec<PlannedIso> {
     let config = inputs.config;
-    let limit_of = |uid: &str, arch: &str| config.size_limits.get(uid).and_then(|arches| arches.get(arch)).copied();
     let mut planned = Vec::new();
     if !config.is_skipped(Phase::Createiso) {
         for spec in config.isos.iter().filter(|spec| inputs.trees.contains_key(&spec.variant)) {
-            let limit = limit_of(&spec.variant, &spec.arch).unwrap_or_default();
-            planned.push(PlannedIso { made: plan_tree(graph, inputs, spec), spec: Spec::Tree(spec.clone()), limit });
+            planned.push(PlannedIso { made: plan_tree(graph, inputs, spec), spec: Spec::Tree(spec.clone()) });
         }
     }
     if !config.is_skipped(Phase::ExtraIsos) {
         for extra in &config.extra_isos {
             let spec = &extra.spec;
-            let of_variant = limit_of(&spec.variant, &spec.arch).unwrap_or_default();
-            let limit = spec.max_size.map_or(of_variant, |bytes| SizeLimit { bytes: Some(bytes), ..of_variant });
-            planned.push(PlannedIso { made: plan_extra(graph, inputs, spec), spec: Spec::Extra(spec.clone()), limit });
+            planned.push(PlannedIso { made: plan_extra(graph, inputs, spec), spec: Spec::Extra(spec.clone()) });
         }
     }
     planned

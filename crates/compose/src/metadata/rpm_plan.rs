@@ -34,6 +34,9 @@ use super::rpm_trees::{TreeDescription, describe};
 use super::rpms::{RpmCategory, RpmPlace, RpmRecord, nevra, rpms_json};
 use super::treeinfo::BootFiles;
 
+/// A folder of images: the UID of a variant, and an arch or `src`.
+pub type FolderKey = (String, String);
+
 /// The jobs that describe trees, by variant and arch.
 pub type TreeJobs = BTreeMap<(String, String), Handle<DescribedTree>>;
 
@@ -94,6 +97,8 @@ pub struct ShippedIso {
     pub arch: String,
     /// Relative to the compose's folder.
     pub path: String,
+    /// Its own limit, in bytes.
+    pub max_size: Option<u64>,
     /// Other variants on it, if it is of several.
     pub others: Option<Vec<String>>,
     pub iso: Iso,
@@ -175,7 +180,7 @@ pub fn plan_images(
     compose: &ComposeRecord,
     run: &Values<'static>,
     planned: &[PlannedIso],
-) -> Vec<Handle<ShippedIsos>> {
+) -> Vec<(FolderKey, Handle<ShippedIsos>)> {
     let mut folders: BTreeMap<(&str, &str), Vec<&PlannedIso>> = BTreeMap::new();
     for image in planned {
         folders.entry((image.spec.variant(), image.spec.arch())).or_default().push(image);
@@ -196,10 +201,12 @@ pub fn plan_images(
             .weight(Weight::NONE)
             .estimate(0.5);
         let images: Vec<_> = planned.iter().map(|planned| planned.made).collect();
-        graph.add(job, images, move |context, images| {
+        let key = (variant.to_owned(), arch.to_owned());
+        let shipped = graph.add(job, images, move |context, images| {
             let shipping = shipping.clone();
             async move { context.clone().blocking(move || shipping.ship(&context, &images)).await }
-        })
+        });
+        (key, shipped)
     };
     folders.into_iter().map(add).collect()
 }
@@ -232,12 +239,12 @@ impl Shipping {
                 for (file, ending) in iso.jigdo.iter().zip(["jigdo", "template"]) {
                     shipped.files.push(link(&context.layout, file, &format!("{jigdo_folder}/{name}.{ending}"))?);
                 }
-                let others = match spec {
-                    Spec::Tree(_) => None,
-                    Spec::Extra(spec) => Some(spec.included.clone()),
+                let (others, max_size) = match spec {
+                    Spec::Tree(_) => (None, None),
+                    Spec::Extra(spec) => (Some(spec.included.clone()), spec.max_size),
                 };
                 let (variant, arch) = (self.variant.clone(), self.arch.clone());
-                shipped.images.push(ShippedIso { variant, arch, path, others, iso: iso.clone() });
+                shipped.images.push(ShippedIso { variant, arch, path, max_size, others, iso: iso.clone() });
             }
         }
         for (name, text) in self.checksum_files(&shipped.images)? {
@@ -462,7 +469,7 @@ fn listed_images(config: &RpmConfig, folders: &[Arc<ShippedIsos>]) -> Vec<Listed
     listed
 }
 
-fn image_record(ShippedIso { variant, arch, path, others, iso }: &ShippedIso) -> ImageRecord {
+fn image_record(ShippedIso { variant, arch, path, others, iso, .. }: &ShippedIso) -> ImageRecord {
     ImageRecord {
         additional_variants: others.clone(),
         arch: arch.clone(),

@@ -55,7 +55,8 @@ pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>, compose_id: &str) -> Han
 }
 
 async fn fetch_all(context: &JobContext, config: &RpmConfig) -> Result<RepositoryExtras, JobError> {
-    let RepositoryFiles { product_ids: certificates, module_defaults, module_obsoletes, extra_modules } = &config.repository_files;
+    let RepositoryFiles { product_ids: certificates, module_defaults, module_obsoletes, extra_modules } =
+        &config.repository_files;
     let mut extras = RepositoryExtras::default();
     if let Some(spec) = certificates {
         let folder = fetch(context, &spec.scm, "product-ids").await?;
@@ -64,7 +65,8 @@ async fn fetch_all(context: &JobContext, config: &RpmConfig) -> Result<Repositor
         let found = product_ids(&folder, spec, &trees.collect::<Vec<_>>())?;
         found.warnings.into_iter().for_each(|warning| context.finding(missing_certificate(warning)));
         for ((uid, arch), certificate) in found.certificates {
-            let text = String::from_utf8(certificate).map_err(|_| JobError::new(format!("the certificate of {uid}.{arch} is no text")))?;
+            let text = String::from_utf8(certificate)
+                .map_err(|_| JobError::new(format!("the certificate of {uid}.{arch} is no text")))?;
             extras.0.entry(uid).or_default().entry(arch).or_default().product_id = Some(text);
         }
     }
