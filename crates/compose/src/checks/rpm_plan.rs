@@ -14,7 +14,7 @@ use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Wei
 use crate::finding::{Finding, Severity};
 use crate::gather::rpm_plan::Lookasides;
 use crate::layout::Layout;
-use crate::metadata::rpm_plan::{FolderKey, ShippedIsos};
+use crate::metadata::rpm_plan::{FolderKey, ShippedIsos, WrittenFiles};
 use crate::repositories::rpm_plan::{TreePackages, VariantTrees};
 
 use super::first_blocks::{FirstBlocks, ListedIso, sanity, size};
@@ -68,8 +68,13 @@ pub fn plan(
     closures
 }
 
-/// Adds a job for each folder of images that looks at them.
-pub fn plan_images(graph: &mut Graph, config: &Arc<RpmConfig>, folders: &[(FolderKey, Handle<ShippedIsos>)]) {
+/// Adds a job for each folder of images that looks at them, once the compose is described: what fails here can be looked up there.
+pub fn plan_images(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    folders: &[(FolderKey, Handle<ShippedIsos>)],
+    described: Handle<WrittenFiles>,
+) {
     if config.is_skipped(Phase::Test) {
         return;
     }
@@ -78,7 +83,7 @@ pub fn plan_images(graph: &mut Graph, config: &Arc<RpmConfig>, folders: &[(Folde
         let arches = config.variant(variant).map(|variant| variant.identity.arches.clone()).unwrap_or_default();
         let listed = if arch == "src" { arches } else { vec![arch.clone()] };
         let job = Job::new(Phase::Test, format!("{variant}.{arch}")).spec(&limits).weight(Weight::NONE).estimate(0.1);
-        graph.add(job, *shipped, move |context, shipped| {
+        graph.add(job, (*shipped, described), move |context, (shipped, _)| {
             let (limits, listed) = (limits.clone(), listed.clone());
             async move {
                 let mut findings = Vec::new();

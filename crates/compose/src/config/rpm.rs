@@ -15,7 +15,7 @@ use crate::checksum::Algorithm;
 use crate::engine::Phase;
 use crate::extra_files::ExtraFilesSpec;
 use crate::gather::rpm::{GatherRules, GatherSpec};
-use crate::images::lorax::LoraxSpec;
+use crate::images::lorax::plan::BootSpec;
 use crate::images::optical::{ExtraIsoSpec, IsoSpec, SizeLimit};
 use crate::metadata::checksums::ChecksumKind;
 use crate::metadata::names::ComposeType;
@@ -94,7 +94,7 @@ pub struct RpmVariant {
     /// What it is on each of its arches.
     pub trees: BTreeMap<String, RpmTree>,
     /// How boot media are made, by arch; only of those that get any.
-    pub lorax: BTreeMap<String, LoraxSpec>,
+    pub lorax: BTreeMap<String, BootSpec>,
     /// By arch, and `src`; only of those that have any.
     pub extra_files: BTreeMap<String, ExtraFilesSpec>,
 }

@@ -100,7 +100,7 @@ fn is_failable(config: &RpmConfig, job: &str) -> bool {
         .map(|extra| &extra.spec)
         .any(|spec| spec.failable && job == format!("extra-isos:{}.{}.{}", spec.variant, spec.number, spec.arch));
     let media = config.variants.iter().any(|variant| {
-        variant.lorax.iter().any(|(arch, spec)| spec.is_failable && job == format!("buildinstall:{}.{arch}", variant.uid()))
+        variant.lorax.iter().any(|(arch, spec)| spec.lorax.is_failable && job == format!("buildinstall:{}.{arch}", variant.uid()))
     });
     iso || extra || media
 }

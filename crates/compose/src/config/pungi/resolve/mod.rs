@@ -20,6 +20,7 @@ use super::variants::Variants;
 use crate::checksum::Algorithm;
 use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmExtraIso, RpmTree, RpmVariant, Strictness};
 use crate::engine::Phase;
+use crate::images::lorax::plan::BootSpec;
 use crate::metadata::checksums::ChecksumKind;
 
 /// Where a configuration is read.
@@ -67,7 +68,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         size_limits.insert(variant.uid.clone(), limits.collect::<Result<_, PatternError>>()?);
         resolved.push(RpmVariant {
             trees: variant.arches.iter().map(tree).collect::<Result<_, ResolveError>>()?,
-            lorax: lorax::of_variant(values, variant, surroundings)?.into_iter().collect(),
+            lorax: boot_specs(values, variant, surroundings)?,
             extra_files: extra_files::of_variant(values, variant, &surroundings.current)?.into_iter().collect(),
             identity: variant.clone(),
         });
@@ -94,6 +95,15 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         files: surroundings.files.clone(),
         options: serde_json::from_str(&super::show::json(&Value::Dict(values.clone().into()))).unwrap_or_default(),
     })
+}
+
+fn boot_specs(
+    values: &Dict,
+    variant: &super::variants::Variant,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<String, BootSpec>, ResolveError> {
+    let (lorax, names) = (lorax::of_variant(values, variant, surroundings)?, isos::boot_names(values, variant)?);
+    Ok(lorax.into_iter().map(|(arch, lorax)| (arch, BootSpec { lorax, names: names.clone() })).collect())
 }
 
 fn extra_isos(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<Vec<RpmExtraIso>, ResolveError> {
