@@ -39,7 +39,6 @@ impl Environment {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
         let mut environment = Self::from_variables(|name| std::env::var_os(name))?;
         environment.current_dir = std::env::current_dir()?;
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
         environment.variables.extend(std::env::vars_os());
         environment.stdout_is_terminal = std::io::stdout().is_terminal();
         environment.stderr_is_terminal = std::io::stderr().is_terminal();

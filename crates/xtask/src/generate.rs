@@ -111,7 +111,7 @@ fn harbour_plan() -> io::Result<Vec<u8>> {
     // The plan looks at nothing of the machine; see the test of that name.
     let nowhere = Surroundings {
         path: "".into(),
-        environment: Default::default(),
+        environment: BTreeMap::default(),
         current_dir: PathBuf::new(),
         now: SystemTime::UNIX_EPOCH,
         apt_folder: PathBuf::new(),

@@ -121,7 +121,7 @@ impl Teller {
     pub(super) fn hear(&mut self, entry: &Entry) {
         match &entry.event {
             Event::RunStarted { jobs, .. } => {
-                self.waiting = jobs.iter().map(|JobPlan { job, phase, .. }| (job.clone(), *phase)).collect()
+                self.waiting = jobs.iter().map(|JobPlan { job, phase, .. }| (job.clone(), *phase)).collect();
             }
             Event::StatusChanged { status } => self.tell(Message::StatusChange { status: status.word().to_owned() }),
             Event::JobStarted { job, .. } => self.begin(job),
