@@ -31,6 +31,7 @@ use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
 use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
+use crate::gather::rpm::RpmSelection;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
@@ -301,6 +302,19 @@ pub fn recorded_selections(layout: &Layout) -> Result<Vec<Selection>, RequestErr
     let Configuration::Deb(config) = request.config else { return Ok(Vec::new()) };
     let scopes = config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
     Ok(scopes.filter_map(|(variant, arch)| recorded_output(layout, &format!("gather:{variant}.{arch}"))).collect())
+}
+
+/// The selections of a compose of RPM packages, as its records have them: by variant and arch.
+pub fn recorded_rpm_selections(layout: &Layout) -> Result<Vec<(String, String, RpmSelection)>, RequestError> {
+    let request = Request::read(layout)?;
+    let Configuration::Rpm(config) = request.config else { return Ok(Vec::new()) };
+    let trees =
+        config.variants.iter().flat_map(|variant| variant.trees.keys().map(|arch| (variant.uid().to_owned(), arch.clone())));
+    let recorded = |(uid, arch): (String, String)| {
+        let selection = recorded_output(layout, &format!("gather:{uid}.{arch}"))?;
+        Some((uid, arch, selection))
+    };
+    Ok(trees.filter_map(recorded).collect())
 }
 
 /// The graph of a compose that was never asked for, to be looked at.

@@ -9,6 +9,9 @@ pub mod lorax;
 mod release;
 pub mod repository_files;
 pub mod scm;
+mod unsupported;
+
+pub use unsupported::omissions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -55,6 +58,9 @@ pub enum ResolveError {
 pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
     let comps = values.get("comps_file").filter(|value| value.is_truthy());
+    if let Some(reason) = unsupported::refusal(values) {
+        return Err(ResolveError::Option(reason));
+    }
     let gathering = gather::GatherOptions::new(values, surroundings)?;
     let mut resolved = Vec::new();
     let mut size_limits = BTreeMap::new();
