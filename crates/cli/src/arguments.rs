@@ -81,8 +81,8 @@ pub struct PhaseArguments {
     /// Do only these phases and what they need.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub only: Vec<Phase>,
-    /// Leave out these phases and what cannot be without them; one of: pkgset, gather, lock, fetch, createrepo, repoclosure, rootfs,
-    /// container, live, test, image-checksum, metadata.
+    /// Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall,
+    /// extra-files, repoclosure, rootfs, container, live, createiso, extra-isos, test, image-checksum, metadata.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub skip: Vec<Phase>,
 }

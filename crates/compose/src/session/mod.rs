@@ -165,6 +165,9 @@ impl Session {
         let prefix = compose_id_prefix(&request.config, &request.compose);
         let (layout, lock) = folder::create(&place, &prefix, &mut request.compose)?;
         fs_err::create_dir_all(layout.path("compose"))?;
+        if let Configuration::Rpm(config) = &request.config {
+            keep_configuration(&layout, config)?;
+        }
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }
@@ -413,6 +416,19 @@ fn limits(configured: &schema::policy::Limits, jobs: Option<NonZeroUsize>) -> Li
         command_timeout: configured.timeout.duration(),
         min_free: configured.min_free.bytes(),
     }
+}
+
+/// Keeps the files of a configuration as they were, and every option with its value, where Pungi's users look for them.
+fn keep_configuration(layout: &Layout, config: &RpmConfig) -> std::io::Result<()> {
+    let folder = layout.path("logs/global/config-copy");
+    fs_err::create_dir_all(&folder)?;
+    for file in &config.files {
+        if let Some(name) = file.file_name() {
+            fs_err::copy(file, folder.join(name))?;
+        }
+    }
+    let options = serde_json::to_string_pretty(&config.options).expect("JSON serialises to memory");
+    crate::files::write_whole(&layout.path("logs/global/config-dump.global.log"), options.as_bytes())
 }
 
 fn read_text(path: &Path) -> Result<String, StartError> {
