@@ -1,13 +1,14 @@
 //! Jobs of the phase createrepo in composes of RPM packages: package files are put into trees, and repositories written over them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use charmer_packages::rpm::repodata::write::Tags;
 use serde::{Deserialize, Serialize};
 
 use crate::config::RpmConfig;
-use crate::config::rpm::{RepositoryRules, RpmVariant};
+use crate::config::rpm::{LinkKind, RepositoryRules, RpmVariant};
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
@@ -19,7 +20,7 @@ use crate::parallel::processors;
 
 use super::rpm_extras::RepositoryExtras;
 use super::rpm_md::{ExtraFile, Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
-use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files};
+use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files, remove_others};
 
 /// What the jobs behind it know of a variant's trees.
 #[derive(Debug, Clone)]
@@ -180,13 +181,31 @@ fn put_in_place(
 ) -> Result<TreePackages, JobError> {
     let locate = |number: u32| (number, place.location(set.packages[number as usize].file_name(), rules.hashed_directories));
     let packages: Vec<(u32, String)> = packages.into_iter().map(locate).collect();
-    let file = |(number, location): &'_ (u32, String)| (set.packages[*number as usize].path.clone(), location.clone());
-    let files: Vec<_> = packages.iter().map(file).collect();
-    let files: Vec<_> = files.iter().map(|(original, location)| PlacedFile { original, location }).collect();
+    let original = |number: u32| set.packages[number as usize].path.as_path();
+    let files: Vec<_> = packages.iter().map(|(number, location)| PlacedFile { original: original(*number), location }).collect();
     let repository = context.layout.path(&place.repository);
     fs_err::create_dir_all(repository.join(&place.packages))?;
-    place_files(&repository, &files, rules.link)?;
+    match rules.link {
+        LinkKind::Symlink | LinkKind::AbspathSymlink => link_through_work(context, &repository, &files, rules.link)?,
+        LinkKind::Hardlink | LinkKind::Copy | LinkKind::HardlinkOrCopy => place_files(&repository, &files, rules.link)?,
+    }
+    let locations = packages.iter().map(|(_, location)| location.as_str()).collect();
+    remove_others(&repository, &place.packages, &locations)?;
     Ok(TreePackages { place, set, packages })
+}
+
+/// Symbolic links stay inside of the compose: they lead to its own work folder, where the files are.
+fn link_through_work(context: &JobContext, repository: &Path, files: &[PlacedFile<'_>], link: LinkKind) -> Result<(), JobError> {
+    let downloads = context.layout.path("work/global/download");
+    let name = |file: &PlacedFile<'_>| file.location.rsplit('/').next().unwrap_or(file.location).to_owned();
+    let names: Vec<String> = files.iter().map(name).collect();
+    let to_work: Vec<_> =
+        files.iter().zip(&names).map(|(file, name)| PlacedFile { original: file.original, location: name }).collect();
+    place_files(&downloads, &to_work, LinkKind::HardlinkOrCopy)?;
+    let in_work: Vec<_> = names.iter().map(|name| downloads.join(name)).collect();
+    let linked: Vec<_> =
+        files.iter().zip(&in_work).map(|(file, original)| PlacedFile { original, location: file.location }).collect();
+    Ok(place_files(repository, &linked, link)?)
 }
 
 fn groups(context: &JobContext, file: &OutputFile, rules: &RepositoryRules) -> Result<Groups, JobError> {
