@@ -39,7 +39,12 @@ pub fn open(path: &Path, old_composes: bool, references: Option<&mut dyn Referen
     Ok(parse(&text, &absolute, old_composes, references)?)
 }
 
-fn parse(text: &Text<'_>, file: &Path, old_composes: bool, references: Option<&mut dyn References>) -> Result<Opened, ConfigError> {
+fn parse(
+    text: &Text<'_>,
+    file: &Path,
+    old_composes: bool,
+    references: Option<&mut dyn References>,
+) -> Result<Opened, ConfigError> {
     let written = parse_toml(text)?;
     let mut mended = written.clone();
     let mut report = Report::new(text, written.get_ref());

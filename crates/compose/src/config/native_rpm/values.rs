@@ -166,7 +166,11 @@ impl Collector<'_, '_, '_> {
             let place = place.key(option);
             let Some(home) = self.home(option, &place) else { continue };
             let (Home::Variant(grain) | Home::VariantOrAll(grain)) = home else {
-                self.report.key(&place, format!("`{option}` is no option of variants"), "it holds for all of them: write it in `[options]`");
+                self.report.key(
+                    &place,
+                    format!("`{option}` is no option of variants"),
+                    "it holds for all of them: write it in `[options]`",
+                );
                 continue;
             };
             if grain == Grain::Variant && arch.is_some() {
@@ -210,7 +214,11 @@ impl Collector<'_, '_, '_> {
     fn value(&mut self, written: &Spanned<DeValue<'_>>, place: &Place) -> Option<Value> {
         let value = value(written.get_ref());
         if value.is_none() {
-            self.report.value(place, format!("`{place}` holds what no option takes: a date, a time, or too large a number"), None);
+            self.report.value(
+                place,
+                format!("`{place}` holds what no option takes: a date, a time, or too large a number"),
+                None,
+            );
         }
         value
     }

@@ -66,12 +66,20 @@ impl Reader<'_> {
         match (self.table.kind, &self.table.parent) {
             (None | Some(VariantType::Variant), Some(_)) => {
                 let hint = "a variant inside another has the type `addon`, `optional` or `layered-product`";
-                report.value(&self.place.key("type"), format!("`{}` is inside another variant, but has no type for that", self.uid), hint);
+                report.value(
+                    &self.place.key("type"),
+                    format!("`{}` is inside another variant, but has no type for that", self.uid),
+                    hint,
+                );
                 Kind::Optional
             }
             (Some(kind), None) if kind != VariantType::Variant => {
                 let hint = "`parent = \"UID\"` says inside which variant it is";
-                report.value(&self.place.key("type"), format!("`{}` has a type of variants inside others, but no parent", self.uid), hint);
+                report.value(
+                    &self.place.key("type"),
+                    format!("`{}` has a type of variants inside others, but no parent", self.uid),
+                    hint,
+                );
                 Kind::Variant
             }
             (None | Some(VariantType::Variant), None) => Kind::Variant,
@@ -85,7 +93,11 @@ impl Reader<'_> {
     fn id(&self, report: &mut Report<'_>) -> Option<String> {
         let is_sound = |id: &str| !id.is_empty() && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
         if !is_sound(self.uid) {
-            report.key(&self.place, format!("`{}` cannot be the UID of a variant", self.uid), "it has letters, digits and dashes");
+            report.key(
+                &self.place,
+                format!("`{}` cannot be the UID of a variant", self.uid),
+                "it has letters, digits and dashes",
+            );
             return None;
         }
         let Some(parent) = &self.table.parent else { return Some(self.uid.to_owned()) };
@@ -128,7 +140,8 @@ impl Reader<'_> {
             }
             return Vec::new();
         };
-        let is_sound = |arch: &str| !arch.is_empty() && arch.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        let is_sound =
+            |arch: &str| !arch.is_empty() && arch.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         for (position, arch) in written.iter().enumerate().filter(|(_, arch)| !is_sound(arch) || *arch == "src") {
             let hint = "it has letters, digits and underscores; sources are made for every variant";
             report.value(&place.item(position), format!("`{arch}` cannot be the arch of a variant"), hint);
@@ -155,12 +168,9 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 fn group(written: &schema::Group) -> Group {
     match written {
         schema::Group::Name(name) => Group { name: name.clone(), glob: false, default: None, uservisible: None },
-        schema::Group::Table(table) => Group {
-            name: table.name.clone(),
-            glob: table.glob,
-            default: table.default,
-            uservisible: table.uservisible,
-        },
+        schema::Group::Table(table) => {
+            Group { name: table.name.clone(), glob: table.glob, default: table.default, uservisible: table.uservisible }
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::Value as Json;
 use super::dialect::{Loaded, Place, Trap, TrapKind};
 use super::load::load;
 use super::schema::schema;
-use super::validate::{Message, validate};
 use super::va::BY_VARIANT;
+use super::validate::{Message, validate};
 use super::value::{Dict, Value};
 use crate::finding::{Finding, Severity};
 

@@ -193,7 +193,11 @@ impl<'a> Expander<'a> {
             self.unused(name, &pattern);
         }
         for variant in &self.variants.all {
-            if grain == Grain::Value { self.one_value(name, &option, variant) } else { self.lists(name, &option, value, variant)? }
+            if grain == Grain::Value {
+                self.one_value(name, &option, variant)
+            } else {
+                self.lists(name, &option, value, variant)?
+            }
         }
         Ok(())
     }

@@ -105,7 +105,9 @@ impl Moved {
         let moved = |path: &Value| path.as_text().map_or_else(|| path.clone(), |path| self.from(&self.current, path));
         match value {
             Value::Text(_) if is_path => moved(value),
-            Value::List(items) | Value::Tuple(items) if is_path => Value::List(items.iter().map(moved).collect::<Vec<_>>().into()),
+            Value::List(items) | Value::Tuple(items) if is_path => {
+                Value::List(items.iter().map(moved).collect::<Vec<_>>().into())
+            }
             value => value.clone(),
         }
     }

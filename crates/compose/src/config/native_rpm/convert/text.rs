@@ -5,10 +5,10 @@
 use std::fmt::Write as _;
 
 use super::expand::{Options, Sheet};
+use crate::config::native_rpm::homes::KEYS;
 use crate::config::pungi::show::float;
 use crate::config::pungi::value::Value;
 use crate::config::pungi::variants::{Environment, Group, Kind, Module, Variant, Variants};
-use crate::config::native_rpm::homes::KEYS;
 
 /// How long a line may be before a list gets a line for each item.
 const LINE_LIMIT: usize = 110;
@@ -152,7 +152,8 @@ fn inline(value: &Value) -> String {
         Value::List(list) | Value::Tuple(list) => items(list),
         Value::Dict(dict) if dict.is_empty() => "{}".to_owned(),
         Value::Dict(dict) => {
-            let entries = dict.iter().filter_map(|(name, value)| Some(format!("{} = {}", key(name.value().as_text()?), inline(value))));
+            let entries =
+                dict.iter().filter_map(|(name, value)| Some(format!("{} = {}", key(name.value().as_text()?), inline(value))));
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }
         // TOML has no null; the expansion leaves out what holds one.
