@@ -61,6 +61,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(crate) fn surroundings(environment: &Environment) -> Surroundings {
     Surroundings {
         path: environment.path.clone(),
+        environment: environment.variables.clone(),
+        current_dir: environment.current_dir.clone(),
         now: SystemTime::now(),
         apt_folder: "/etc/apt".into(),
         proxies: environment.proxies.clone(),

@@ -29,7 +29,7 @@ fn read_set(context: &JobContext, config: &RpmConfig, comps: &CompsFiles) -> Res
     let set = collect(&config.package_set, &wanted, config.repositories.checksum)?;
     let path = context.layout.path("logs/global/excluding-arch.global.log");
     fs_err::create_dir_all(path.parent().unwrap_or(&path))?;
-    let lines: String = set.excluded.iter().map(|line| format!("[INFO    ] {line}\n")).collect();
+    let lines = set.excluded.iter().fold(String::new(), |text, line| text + "[INFO    ] " + line + "\n");
     crate::files::write_whole(&path, lines.as_bytes())?;
     context.message(format!("{} packages", set.packages.len()));
     Ok(set)

@@ -17,7 +17,8 @@ use crate::package_set::compression::Compression;
 use crate::package_set::rpm_set::RpmSet;
 use crate::parallel::processors;
 
-use super::rpm_md::{Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
+use super::rpm_extras::RepositoryExtras;
+use super::rpm_md::{ExtraFile, Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
 use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files};
 
 /// What the jobs behind it know of a variant's trees.
@@ -95,11 +96,12 @@ pub fn plan(
     set: Handle<RpmSet>,
     shares: Handle<Shares>,
     comps: Handle<CompsFiles>,
+    extras: Handle<RepositoryExtras>,
     source_date_epoch: Option<i64>,
 ) -> BTreeMap<String, VariantTrees> {
     let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
     let trees = |variant: &RpmVariant| {
-        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, source_date_epoch };
+        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, extras, source_date_epoch };
         (variant.uid().to_owned(), trees.plan())
     };
     with_packages.map(trees).collect()
@@ -113,6 +115,7 @@ struct TreeJobs<'a> {
     set: Handle<RpmSet>,
     shares: Handle<Shares>,
     comps: Handle<CompsFiles>,
+    extras: Handle<RepositoryExtras>,
     source_date_epoch: Option<i64>,
 }
 
@@ -150,17 +153,18 @@ impl TreeJobs<'_> {
         })
     }
 
-    /// Writes the repositories of trees. Only those of binary packages have groups.
+    /// Writes the repositories of trees. Only the first one, of binary packages, has groups and what else clients find there.
     fn repositories(&mut self, arch: &str, trees: Vec<Handle<TreePackages>>) -> Handle<RpmRepositories> {
         let (uid, rules, epoch) = (self.variant.uid().to_owned(), self.config.repositories.clone(), self.source_date_epoch);
         let job =
             Job::new(Phase::Createrepo, format!("{uid}.{arch}")).spec(&(&rules, epoch)).weight(Weight::new(2, 64)).estimate(2.0);
         let arch = arch.to_owned();
-        self.graph.add(job, (trees, self.comps), move |context, (trees, comps)| {
+        self.graph.add(job, (trees, self.comps, self.extras), move |context, (trees, comps, extras)| {
             let (uid, arch, rules) = (uid.clone(), arch.clone(), rules.clone());
             async move {
                 let groups = comps.of(&uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
-                let work = move |context: &JobContext| write_repositories(context, &trees, groups, &rules, epoch);
+                let extras = extras.of(&uid, &arch);
+                let work = move |context: &JobContext| write_repositories(context, &trees, groups, extras, &rules, epoch);
                 context.clone().blocking(move || work(&context)).await
             }
         })
@@ -198,17 +202,21 @@ fn write_repositories(
     context: &JobContext,
     trees: &[Arc<TreePackages>],
     mut groups: Option<Groups>,
+    mut extras: Vec<ExtraFile>,
     rules: &RepositoryRules,
     source_date_epoch: Option<i64>,
 ) -> Result<RpmRepositories, JobError> {
     let mut files = Vec::new();
     for tree in trees {
         let date = source_date_epoch.unwrap_or_else(|| tree.newest());
-        let spec = RpmMdSpec { groups: groups.take(), ..rpm_md_spec(rules, date) };
+        let spec = RpmMdSpec { groups: groups.take(), extras: std::mem::take(&mut extras), ..rpm_md_spec(rules, date) };
         let repository = context.layout.path(&tree.place.repository);
         let written = write_rpm_md(&repository, &tree.listed(), &spec)?;
         let folder = format!("{}/repodata", tree.place.repository);
         files.push(output_file(context, &format!("{folder}/repomd.xml"))?);
+        for extra in spec.extras.iter().filter(|extra| extra.plain_copy) {
+            files.push(output_file(context, &format!("{folder}/{}", extra.name))?);
+        }
         for file in &written.files {
             files.push(output_file(context, &format!("{}/{}", tree.place.repository, file.location))?);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::dialect::DialectError;
 use super::git::References;
-use super::resolve::{ResolveError, Surroundings, resolve};
+use super::resolve::{ResolveError, Surroundings, omissions, resolve};
 use super::schema::schema;
 use super::validate::{Message, validate};
 use super::value::{Dict, Value};
@@ -63,7 +63,8 @@ pub fn open(
         return Err(OpenError::Invalid(messages));
     }
     let config = resolve(&checked.values, &variants, &surroundings)?;
-    let warnings = checked.warnings.into_iter().map(|Message { text, .. }| text).collect();
+    let warnings = checked.warnings.into_iter().map(|Message { text, .. }| text).chain(omissions(&checked.values));
+    let warnings = warnings.collect();
     Ok(Opened { config, warnings })
 }
 
