@@ -40,6 +40,7 @@ pub enum Command {
     Why(WhyArguments),
     Verify(VerifyArguments),
     Config(ConfigArguments),
+    Convert(ConvertArguments),
     List(ListArguments),
     Status(StatusArguments),
 }
@@ -286,6 +287,24 @@ pub enum ConfigCommand {
         #[arg(value_name = "CONFIG")]
         config: PathBuf,
     },
+}
+
+/// Write one of Pungi's configurations as TOML, with its variants and without patterns.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  charmer convert fedora.conf -o fedora.toml
+  charmer convert pungi/fedora.json -o charmer/fedora.toml --force")]
+pub struct ConvertArguments {
+    /// Pungi's configuration: a .conf or .json file.
+    #[arg(value_name = "SOURCE")]
+    pub source: PathBuf,
+    /// The file to write. Its paths lead where those of the source led.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Overwrite the file if it is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// List the composes in a folder with their status.

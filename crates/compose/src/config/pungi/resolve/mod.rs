@@ -170,7 +170,7 @@ fn is_on(values: &Dict, option: &str) -> bool {
 }
 
 /// A list of texts; a text alone is a list of one.
-pub(super) fn texts(values: &Dict, option: &str) -> Vec<String> {
+pub(in crate::config) fn texts(values: &Dict, option: &str) -> Vec<String> {
     match values.get(option) {
         Some(Value::Text(text)) => vec![text.to_string()],
         Some(value) => value.as_items().unwrap_or_default().iter().filter_map(Value::as_text).map(str::to_owned).collect(),
