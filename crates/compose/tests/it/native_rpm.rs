@@ -19,6 +19,8 @@ fn meaning(config: RpmConfig) -> RpmConfig {
 /// Every job of the plan with its digest.
 fn plan(config: RpmConfig) -> Vec<String> {
     let surroundings = Surroundings {
+        environment: std::collections::BTreeMap::new(),
+        current_dir: "/".into(),
         path: "/usr/bin:/bin".into(),
         now: SystemTime::UNIX_EPOCH,
         apt_folder: "/etc/apt".into(),
