@@ -46,15 +46,16 @@ pub enum NoPlan {
 }
 
 /// The graph of a compose.
-pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Services>) -> Result<Graph, NoPlan> {
+pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services>) -> Result<Graph, NoPlan> {
     let mut graph = Graph::default();
     let config = &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.skip).copied().collect(), ..(**config).clone() });
     let RpmWanted { compose, source_date_epoch, .. } = wanted;
     let run = run_values(compose, (&config.release.short, &config.release.version));
 
     let comps = init::plan::plan(&mut graph, config, &compose.id);
-    let set = package_set::rpm_plan::plan(&mut graph, config, comps);
-    let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps)?;
+    let mirrored = package_set::rpm_plan::plan_mirrors(&mut graph, config, services, &compose.id);
+    let set = package_set::rpm_plan::plan(&mut graph, config, services, comps, mirrored);
+    let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps, mirrored)?;
     let extras = repositories::rpm_extras::plan(&mut graph, config, &compose.id);
     let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, *source_date_epoch);
     metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares);
