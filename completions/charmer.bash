@@ -22,6 +22,9 @@ _charmer() {
             charmer,config)
                 cmd="charmer__subcmd__config"
                 ;;
+            charmer,convert)
+                cmd="charmer__subcmd__convert"
+                ;;
             charmer,help)
                 cmd="charmer__subcmd__help"
                 ;;
@@ -76,6 +79,9 @@ _charmer() {
             charmer__subcmd__help,config)
                 cmd="charmer__subcmd__help__subcmd__config"
                 ;;
+            charmer__subcmd__help,convert)
+                cmd="charmer__subcmd__help__subcmd__convert"
+                ;;
             charmer__subcmd__help,help)
                 cmd="charmer__subcmd__help__subcmd__help"
                 ;;
@@ -116,7 +122,7 @@ _charmer() {
 
     case "${cmd}" in
         charmer)
-            opts="-h -V --help --version plan compose resume lock why verify config list status help"
+            opts="-h -V --help --version plan compose resume lock why verify config convert list status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,8 +315,30 @@ _charmer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        charmer__subcmd__convert)
+            opts="-o -h --output --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         charmer__subcmd__help)
-            opts="plan compose resume lock why verify config list status help"
+            opts="plan compose resume lock why verify config convert list status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -382,6 +410,20 @@ _charmer() {
         charmer__subcmd__help__subcmd__config__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        charmer__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -48,11 +48,12 @@ fn rpms(compose: &Existing, arguments: &WhyArguments, environment: &Environment)
         if found.is_empty() {
             continue;
         }
-        text += &format!("{}\n", paint.text(Tone::Strong, &format!("{variant}.{arch}")));
+        text += &paint.text(Tone::Strong, &format!("{variant}.{arch}"));
+        text.push('\n');
         for rpm in found {
             let flags = if rpm.flags.is_empty() { String::new() } else { format!(" ({})", rpm.flags) };
             let because = paint.text(Tone::Dim, &harmless(&format!("{}{flags}", rpm.because)));
-            text += &format!("  {}  {because}\n", harmless(&rpm.file));
+            text.extend(["  ", &*harmless(&rpm.file), "  ", &because, "\n"]);
         }
     }
     Ok(Some(text).filter(|text| !text.is_empty()))

@@ -15,6 +15,7 @@ mod plan;
 mod pungi_comps_filter;
 mod pungi_config;
 mod pungi_gather;
+mod pungi_koji_golden;
 mod pungi_patch_iso;
 mod pungi_report_progress;
 mod repositories;

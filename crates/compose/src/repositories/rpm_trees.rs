@@ -104,7 +104,7 @@ pub fn remove_others(repository: &Path, packages: &str, locations: &BTreeSet<&st
         let location = if packages.is_empty() { name } else { format!("{packages}/{name}") };
         if entry.file_type()?.is_dir() {
             remove_others(repository, &location, locations)?;
-        } else if location.ends_with(".rpm") && !locations.contains(location.as_str()) {
+        } else if location.as_bytes().ends_with(b".rpm") && !locations.contains(location.as_str()) {
             fs_err::remove_file(entry.path())?;
         }
     }

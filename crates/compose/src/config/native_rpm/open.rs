@@ -106,9 +106,10 @@ impl Request<'_> {
         let variants = Variants::of_list(variants, &Filters::of(&checked.values));
         let messages = phase_messages(&checked.values, Some(&variants), self.old_composes);
         let messages = messages.unwrap_or_else(|error| vec![error.to_string()]);
-        let resolved = match messages.is_empty() {
-            true => resolve(&checked.values, &variants, &self.surroundings()).map_err(|error| vec![error.to_string()]),
-            false => Err(messages),
+        let resolved = if messages.is_empty() {
+            resolve(&checked.values, &variants, &self.surroundings()).map_err(|error| vec![error.to_string()])
+        } else {
+            Err(messages)
         };
         let config = resolved.map_err(|messages| {
             for message in messages {

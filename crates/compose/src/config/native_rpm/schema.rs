@@ -189,6 +189,7 @@ pub(super) struct Variant {
     /// Options by arch: `[variants.Server.arch.x86_64]`, and `[variants.Server.arch.src]` for sources. Lists are added to those
     /// of all arches, other values stand in their place.
     #[expect(dead_code, reason = "options are read as they are written")]
+    #[expect(clippy::zero_sized_map_values, reason = "the type is there for the schema")]
     #[serde(default)]
     arch: BTreeMap<String, Options>,
 }

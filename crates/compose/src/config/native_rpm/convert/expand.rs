@@ -180,7 +180,9 @@ impl<'a> Expander<'a> {
             }
             _ => {
                 for (variant, value) in of_variants {
-                    value.into_iter().for_each(|value| self.push(&variant.uid, None, name, value));
+                    if let Some(value) = value {
+                        self.push(&variant.uid, None, name, value);
+                    }
                 }
             }
         }
@@ -194,9 +196,9 @@ impl<'a> Expander<'a> {
         }
         for variant in &self.variants.all {
             if grain == Grain::Value {
-                self.one_value(name, &option, variant)
+                self.one_value(name, &option, variant);
             } else {
-                self.lists(name, &option, value, variant)?
+                self.lists(name, &option, value, variant)?;
             }
         }
         Ok(())
@@ -212,7 +214,9 @@ impl<'a> Expander<'a> {
             }
             _ => {
                 for (arch, value) in variant.arches.iter().zip(of_arches) {
-                    value.into_iter().for_each(|value| self.push(&variant.uid, Some(arch), name, value));
+                    if let Some(value) = value {
+                        self.push(&variant.uid, Some(arch), name, value);
+                    }
                 }
             }
         }
@@ -231,7 +235,9 @@ impl<'a> Expander<'a> {
         let is_in_order = of_arches.iter().all(|(arch, own)| all(arch).iter().eq(of_star.iter().chain(own)));
         if is_in_order {
             self.push_list(&variant.uid, None, name, of_star);
-            of_arches.into_iter().for_each(|(arch, own)| self.push_list(&variant.uid, Some(arch), name, own));
+            for (arch, own) in of_arches {
+                self.push_list(&variant.uid, Some(arch), name, own);
+            }
         } else {
             variant.arches.iter().for_each(|arch| self.push_list(&variant.uid, Some(arch), name, all(arch)));
         }

@@ -1,0 +1,148 @@
+//! Whole composes of the recorded inputs by the real binary, compared with the recorded trees by the script beside them.
+#![expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::Ran;
+use super::harbour::composes;
+
+/// The recorded composes, or None (and a word why) where they are not at hand.
+#[expect(clippy::disallowed_methods, reason = "where the recorded answers lie is said by the environment")]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn recorded() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("CHARMER_SHARED").map_or_else(beside, Into::into).join("golden/compose");
+    let found = folder.is_dir().then_some(folder);
+    if found.is_none() {
+        eprintln!("skipped: there are no recorded composes; set CHARMER_SHARED to where they are");
+    }
+    found
+}
+
+fn compare(recorded: &Path, arguments: &[&str]) -> Ran {
+    Ran::of(Command::new("python3").arg(recorded.join("compare.py")).args(arguments).output().unwrap())
+}
+
+/// A recorded input, ready to be composed.
+struct Prepared {
+    recorded: PathBuf,
+    golden: PathBuf,
+    target: PathBuf,
+    work: tempfile::TempDir,
+    /// The command line that composes it.
+    line: String,
+}
+
+impl Prepared {
+    fn new(recorded: PathBuf, name: &str) -> Self {
+        let work = tempfile::tempdir().unwrap();
+        let folder = work.path().canonicalize().unwrap();
+        let golden = recorded.join(name);
+        let prepared = compare(&recorded, &["prepare", golden.to_str().unwrap(), folder.to_str().unwrap()]);
+        assert_eq!(prepared.code, 0, "{prepared}");
+        let programs = folder.join("programs");
+        fs_err::create_dir(&programs).unwrap();
+        fs_err::os::unix::fs::symlink(env!("CARGO_BIN_EXE_charmer"), programs.join("pungi-koji")).unwrap();
+        Self { target: folder.join(format!("target-{name}")), recorded, golden, work, line: prepared.stdout }
+    }
+
+    /// With the program under its other name.
+    fn command(&self) -> Command {
+        let folder = self.work.path().canonicalize().unwrap();
+        let mut command = Command::new("sh");
+        command
+            .args(["-e", "-c", &self.line.replace("&& env ", "&& exec env ")])
+            .env_clear()
+            .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder.join("programs").display()))
+            .env("XDG_CACHE_HOME", folder.join("cache"));
+        command
+    }
+
+    /// All that is shipped is what was recorded.
+    fn assert_as_recorded(&self, ran: &Ran) {
+        let made = composes(&self.target);
+        let [root] = made.as_slice() else { panic!("one compose is expected, not {made:?}: {ran}") };
+        let (golden, code) = (self.golden.to_str().unwrap(), ran.code.to_string());
+        let arguments = [golden, root.to_str().unwrap(), "--exit-code", &code, "--skip", "graft,gather,logs"];
+        let compared = compare(&self.recorded, &arguments);
+        assert!(compared.code == 0 && compared.stdout.is_empty(), "{compared}of {ran}");
+    }
+}
+
+/// Composes a recorded input and compares what is shipped.
+fn composes_as_recorded(name: &str) {
+    let Some(recorded) = recorded() else { return };
+    let prepared = Prepared::new(recorded, name);
+    let ran = Ran::of(prepared.command().output().unwrap());
+    prepared.assert_as_recorded(&ran);
+}
+
+/// Killed at any moment, a compose is resumed to the very tree that an undisturbed one has.
+#[test]
+fn killed_composes_resume_to_what_was_recorded() {
+    const POINTS: u32 = 20;
+    const STEP: Duration = Duration::from_millis(60);
+    let Some(recorded) = recorded() else { return };
+    let mut resumed = 0;
+    for point in 1..=POINTS {
+        let prepared = Prepared::new(recorded.clone(), "b-multi");
+        // The shell becomes the program, so that it is the program that is killed.
+        let mut command = prepared.command();
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut running = command.spawn().unwrap();
+        std::thread::sleep(STEP * point);
+        running.kill().unwrap();
+        running.wait().unwrap();
+        let folders = composes(&prepared.target);
+        let Some(root) = folders.first().filter(|root| root.join("work/global/request.json").is_file()) else { continue };
+        let ran = Ran::of(
+            Command::new(env!("CARGO_BIN_EXE_charmer"))
+                .args(["resume", root.to_str().unwrap()])
+                .env("SOURCE_DATE_EPOCH", "1767225600")
+                .env("XDG_CACHE_HOME", prepared.work.path().join("cache"))
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(ran.code, 0, "point {point}: {ran}");
+        prepared.assert_as_recorded(&ran);
+        resumed += 1;
+    }
+    assert!(resumed > POINTS / 2, "only {resumed} of {POINTS} composes had begun when they were killed");
+}
+
+macro_rules! as_recorded {
+    ($($test:ident: $name:literal),* $(,)?) => {
+        /// Each is a test of its own, so that they run side by side and fail by name.
+        const TESTED: &[&str] = &[$($name),*];
+        $(#[test]
+        fn $test() {
+            composes_as_recorded($name);
+        })*
+    };
+}
+
+as_recorded! {
+    a_single: "a-single",
+    b_multi: "b-multi",
+    c_json: "c-json",
+    d_full: "d-full",
+    e_lookaside: "e-lookaside",
+    f_layered: "f-layered",
+    g1_unresolved: "g1-unresolved",
+    g2_closure: "g2-closure",
+    g3_nothing: "g3-nothing",
+    g4_incomplete: "g4-incomplete",
+    h_options: "h-options",
+}
+
+#[test]
+fn every_recorded_compose_is_tested() {
+    let Some(recorded) = recorded() else { return };
+    let entries = fs_err::read_dir(recorded).unwrap().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.path().join("compose.json").is_file());
+    let mut names: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, TESTED);
+}
