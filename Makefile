@@ -38,8 +38,13 @@ check:
 generate:
 	$(CARGO) xtask generate
 
+# Pungi's commands, which charmer is too under these names.
+PUNGI_COMMANDS = comps_filter pungi-config-dump pungi-config-validate pungi-gather pungi-koji \
+	pungi-notification-report-progress pungi-patch-iso
+
 install: all
 	install -D -m 755 target/release/charmer $(DESTDIR)$(PREFIX)/bin/charmer
+	for name in $(PUNGI_COMMANDS); do ln -sf charmer $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -D -m 644 completions/charmer.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/charmer

@@ -40,6 +40,7 @@ pub enum Command {
     Why(WhyArguments),
     Verify(VerifyArguments),
     Config(ConfigArguments),
+    Convert(ConvertArguments),
     List(ListArguments),
     Status(StatusArguments),
 }
@@ -81,8 +82,8 @@ pub struct PhaseArguments {
     /// Do only these phases and what they need.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub only: Vec<Phase>,
-    /// Leave out these phases and what cannot be without them; one of: pkgset, gather, lock, fetch, createrepo, repoclosure, rootfs,
-    /// container, live, test, image-checksum, metadata.
+    /// Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall,
+    /// extra-files, repoclosure, rootfs, container, live, createiso, extra-isos, test, image-checksum, metadata.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub skip: Vec<Phase>,
 }
@@ -286,6 +287,24 @@ pub enum ConfigCommand {
         #[arg(value_name = "CONFIG")]
         config: PathBuf,
     },
+}
+
+/// Write one of Pungi's configurations as TOML, with its variants and without patterns.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  charmer convert fedora.conf -o fedora.toml
+  charmer convert pungi/fedora.json -o charmer/fedora.toml --force")]
+pub struct ConvertArguments {
+    /// Pungi's configuration: a .conf or .json file.
+    #[arg(value_name = "SOURCE")]
+    pub source: PathBuf,
+    /// The file to write. Its paths lead where those of the source led.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Overwrite the file if it is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// List the composes in a folder with their status.

@@ -1,5 +1,6 @@
 //! The process's environment, read once. No other code of charmer looks at it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub struct Environment {
     pub cache_dir: Option<PathBuf>,
     /// `PATH`, for the programs that charmer starts.
     pub path: OsString,
+    /// All of it, for programs that are the user's own.
+    pub variables: BTreeMap<OsString, OsString>,
     /// Where the program was started.
     pub current_dir: PathBuf,
     /// `http_proxy`, `https_proxy` and `no_proxy`, as curl and apt read them: the last two in either case.
@@ -36,6 +39,7 @@ impl Environment {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
         let mut environment = Self::from_variables(|name| std::env::var_os(name))?;
         environment.current_dir = std::env::current_dir()?;
+        environment.variables.extend(std::env::vars_os());
         environment.stdout_is_terminal = std::io::stdout().is_terminal();
         environment.stderr_is_terminal = std::io::stderr().is_terminal();
         Ok(environment)
@@ -66,6 +70,7 @@ impl Environment {
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             source_date_epoch: source_date_epoch.transpose()?,
+            variables: BTreeMap::new(),
             current_dir: PathBuf::new(),
             cache_dir: xdg.or_else(home).map(|cache| cache.join("charmer")),
             proxies,

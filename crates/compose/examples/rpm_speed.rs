@@ -110,12 +110,16 @@ fn measure(program: &str, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
 /// Of a process and all that it started, in KiB. What several of them share counts once.
 fn memory(process: u32) -> u64 {
     let folder = Path::new("/proc").join(process.to_string());
-    let own = fs_err::read_to_string(folder.join("smaps_rollup")).unwrap_or_default();
-    let own: u64 = own.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0);
+    let numbers = fs_err::read_to_string(folder.join("smaps_rollup")).unwrap_or_default();
+    let own = numbers.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let program = |process: u32| fs_err::read_link(format!("/proc/{process}/exe")).ok();
     let threads = fs_err::read_dir(folder.join("task")).into_iter().flatten().flatten();
     let children = threads.filter_map(|thread| fs_err::read_to_string(thread.path().join("children")).ok());
-    let of_children = children.map(|children| children.split_whitespace().filter_map(|child| child.parse().ok()).map(memory).sum::<u64>());
-    own + of_children.sum::<u64>()
+    let children: Vec<u32> =
+        children.flat_map(|line| line.split(' ').filter_map(|child| child.parse().ok()).collect::<Vec<_>>()).collect();
+    // Until it has started its program, a child has nothing but its parent's memory.
+    let started = children.into_iter().filter(|child| program(*child) != program(process));
+    own.unwrap_or(0) + started.map(memory).sum::<u64>()
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {

@@ -46,20 +46,23 @@ pub enum NoPlan {
 }
 
 /// The graph of a compose.
-pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Services>) -> Result<Graph, NoPlan> {
+pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services>) -> Result<Graph, NoPlan> {
     let mut graph = Graph::default();
     let config = &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.skip).copied().collect(), ..(**config).clone() });
     let RpmWanted { compose, source_date_epoch, .. } = wanted;
     let run = run_values(compose, (&config.release.short, &config.release.version));
 
     let comps = init::plan::plan(&mut graph, config, &compose.id);
-    let set = package_set::rpm_plan::plan(&mut graph, config, comps);
-    let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps)?;
-    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, *source_date_epoch);
+    let mirrored = package_set::rpm_plan::plan_mirrors(&mut graph, config, services, &compose.id);
+    let set = package_set::rpm_plan::plan(&mut graph, config, services, comps, mirrored);
+    let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps, mirrored)?;
+    let extras = repositories::rpm_extras::plan(&mut graph, config, &compose.id);
+    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, *source_date_epoch);
     metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares);
     let closures = checks::rpm_plan::plan(&mut graph, config, &compose.id, &trees, &gathered.lookasides);
     let extra_files = extra_files::plan::plan(&mut graph, config, set, &compose.id);
-    let descriptions = metadata::rpm_plan::plan_trees(&mut graph, config, &trees, *source_date_epoch, wanted.started);
+    let boot = images::lorax::plan::plan(&mut graph, config, set, comps, &run, wanted.supported);
+    let descriptions = metadata::rpm_plan::plan_trees(&mut graph, config, &trees, &boot, *source_date_epoch, wanted.started);
     let isos = images::rpm_plan::plan(
         &mut graph,
         &IsoInputs {
@@ -69,12 +72,15 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, _services: &Arc<Service
             trees: &trees,
             descriptions: &descriptions,
             extra_files: &extra_files,
+            boot: &boot,
         },
     );
-    let folders = metadata::rpm_plan::plan_images(&mut graph, config, compose, &run, &isos);
-    let verdict = checks::rpm_plan::plan_verdict(&mut graph, closures, folders.clone());
-    let described = Described { verdict, folders, extra_files: &extra_files, trees: &trees };
-    metadata::rpm_plan::plan_compose(&mut graph, config, compose, &described);
+    let folders = metadata::rpm_plan::plan_images(&mut graph, config, compose, &run, &isos, &boot);
+    let shipped: Vec<_> = folders.iter().map(|(_, shipped)| *shipped).collect();
+    let verdict = checks::rpm_plan::plan_verdict(&mut graph, closures, shipped.clone());
+    let described = Described { verdict, folders: shipped, extra_files: &extra_files, trees: &trees };
+    let described = metadata::rpm_plan::plan_compose(&mut graph, config, compose, &described);
+    checks::rpm_plan::plan_images(&mut graph, config, &folders, described);
 
     graph.select(&wanted.only, &wanted.skip)?;
     Ok(graph)
@@ -86,5 +92,8 @@ pub fn required_programs(config: &RpmConfig, graph: &Graph) -> BTreeSet<Required
     let of_trees = config.isos.iter().filter(|_| phases.contains(&Phase::Createiso)).map(|spec| Spec::Tree(spec.clone()));
     let of_several = config.extra_isos.iter().filter(|_| phases.contains(&Phase::ExtraIsos));
     let specs = of_trees.chain(of_several.map(|extra| Spec::Extra(extra.spec.clone())));
-    specs.flat_map(|spec| optical::required_programs(spec.volume(), spec.arch(), matches!(spec, Spec::Tree(_)))).collect()
+    let lorax = phases.contains(&Phase::Buildinstall).then_some(images::lorax::PROGRAMS).into_iter().flatten().copied();
+    lorax
+        .chain(specs.flat_map(|spec| optical::required_programs(spec.volume(), spec.arch(), matches!(spec, Spec::Tree(_)))))
+        .collect()
 }

@@ -69,6 +69,12 @@ printf 'default linux\nlabel linux\n  kernel vmlinuz\n  append initrd=initrd.img
     >"$output/isolinux/isolinux.cfg"
 printf "search --no-floppy --set=root -l '%s'\nlinuxefi /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=%s quiet\n" "$volume" "$label" \
     >"$output/EFI/BOOT/grub.cfg"
+# The real one takes it from the package syslinux; Debian's isolinux has it too, and isohybrid takes no other.
+if [ -f /usr/lib/ISOLINUX/isolinux.bin ]; then
+    cp /usr/lib/ISOLINUX/isolinux.bin "$output/isolinux/isolinux.bin"
+else
+    head -c 24576 /dev/zero >"$output/isolinux/isolinux.bin"
+fi
 echo "boot loader" >"$output/EFI/BOOT/BOOTX64.EFI"
 echo "kernel" >"$output/images/pxeboot/vmlinuz"
 echo "initial system" >"$output/images/pxeboot/initrd.img"
@@ -77,7 +83,8 @@ chmod 0600 "$output/images/pxeboot/initrd.img"
 mformat -C -i "$output/images/efiboot.img" -h 2 -t 80 -s 36 ::
 mmd -i "$output/images/efiboot.img" ::/EFI ::/EFI/BOOT
 mcopy -i "$output/images/efiboot.img" "$output/EFI/BOOT/grub.cfg" "$output/EFI/BOOT/BOOTX64.EFI" ::/EFI/BOOT/
-xorriso -as mkisofs -quiet -V "$volume" -o "$output/images/boot.iso" "$output/isolinux" >/dev/null 2>&1
+xorriso -as mkisofs -quiet -V "$volume" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table \
+    -o "$output/images/boot.iso" "$output/isolinux" >/dev/null 2>&1
 implantisomd5 --force "$output/images/boot.iso" >/dev/null
 digest() {
     set -- "$1" $(sha256sum "$output/$1")

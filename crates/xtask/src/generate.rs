@@ -109,8 +109,14 @@ fn generated_files() -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
 fn harbour_plan() -> io::Result<Vec<u8>> {
     let config = config::load(&root().join("examples/harbour.toml")).map_err(io::Error::other)?;
     // The plan looks at nothing of the machine; see the test of that name.
-    let nowhere =
-        Surroundings { path: "".into(), now: SystemTime::UNIX_EPOCH, apt_folder: PathBuf::new(), proxies: Proxies::default() };
+    let nowhere = Surroundings {
+        path: "".into(),
+        environment: BTreeMap::default(),
+        current_dir: PathBuf::new(),
+        now: SystemTime::UNIX_EPOCH,
+        apt_folder: PathBuf::new(),
+        proxies: Proxies::default(),
+    };
     let config = Configuration::Deb(config.into());
     let graph = preview(&config, &[], &[], &nowhere).map_err(io::Error::other)?;
     let plan = Plan::of_graph(config.title(), &graph);

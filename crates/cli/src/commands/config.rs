@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::Path;
 
-use charmer_compose::config::{Config, Configuration, pungi, schema};
+use charmer_compose::config::{Config, Configuration, RpmConfig, native_rpm, pungi, schema};
 use charmer_compose::finding::{Finding, Severity};
 
 use crate::arguments::{ConfigArguments, ConfigCommand};
@@ -12,11 +12,16 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::text::{count, harmless_lines};
 
-use super::run::{is_pungi, load, load_native};
+use super::run::{is_pungi, load, load_native, open_native_rpm};
 
 pub(super) fn config(arguments: &ConfigArguments, environment: &Environment) -> Result<Exit, Failure> {
     match &arguments.command {
         ConfigCommand::Check { config } if is_pungi(config) => return check_pungi(config),
+        ConfigCommand::Check { config } if native_rpm::is_rpm(config) => {
+            let opened = open_native_rpm(config, environment)?;
+            opened.warnings.iter().for_each(|warning| output::say(&format!("warning: {warning}")));
+            output::print(&format!("{} is in order: {}\n", config.display(), overview_rpm(&opened.config)))?;
+        }
         ConfigCommand::Check { config } => {
             let config_file = config.display();
             output::print(&format!("{config_file} is in order: {}\n", overview(&load_native(config)?)))?;
@@ -63,6 +68,16 @@ fn overview(config: &Config) -> String {
         count(config.variants.len(), "variant"),
         count(trees, "variant and arch pair"),
         count(config.images.len(), "image"),
+    ];
+    parts.join(", ")
+}
+
+fn overview_rpm(config: &RpmConfig) -> String {
+    let trees = config.variants.iter().map(|variant| variant.trees.len()).sum();
+    let parts = [
+        format!("{} {}", config.release.name, config.release.version),
+        count(config.variants.len(), "variant"),
+        count(trees, "variant and arch pair"),
     ];
     parts.join(", ")
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
 use charmer_compose::config::pungi::git::Remote;
-use charmer_compose::config::{self, Config, Configuration, LoadError, pungi};
+use charmer_compose::config::{self, Config, Configuration, LoadError, native_rpm, pungi};
 use charmer_compose::engine::event::Status;
 use charmer_compose::engine::job::JobId;
 use charmer_compose::engine::scheduler::Stop;
@@ -61,6 +61,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(crate) fn surroundings(environment: &Environment) -> Surroundings {
     Surroundings {
         path: environment.path.clone(),
+        environment: environment.variables.clone(),
+        current_dir: environment.current_dir.clone(),
         now: SystemTime::now(),
         apt_folder: "/etc/apt".into(),
         proxies: environment.proxies.clone(),
@@ -79,10 +81,13 @@ pub(crate) fn run_options(
 
 /// The configuration of either package world, or everything that is wrong with it.
 pub(super) fn load(path: &Path, environment: &Environment) -> Result<Configuration, Failure> {
-    if !is_pungi(path) {
+    let opened = if is_pungi(path) {
+        open_pungi(path, false, environment)?
+    } else if native_rpm::is_rpm(path) {
+        open_native_rpm(path, environment)?
+    } else {
         return load_native(path).map(|config| Configuration::Deb(Arc::new(config)));
-    }
-    let opened = open_pungi(path, false, environment)?;
+    };
     for warning in &opened.warnings {
         output::say(warning);
     }
@@ -91,10 +96,12 @@ pub(super) fn load(path: &Path, environment: &Environment) -> Result<Configurati
 
 /// A configuration of Debian packages.
 pub(super) fn load_native(path: &Path) -> Result<Config, Failure> {
-    config::load(path).map_err(|error| match error {
-        LoadError::Invalid(error) => Failure::configuration(error.to_string(), error.problems.len()),
-        error => Failure::usage(error.to_string()),
-    })
+    Ok(config::load(path)?)
+}
+
+/// A configuration of RPM packages in TOML, with references of git repositories resolved.
+pub(super) fn open_native_rpm(path: &Path, environment: &Environment) -> Result<pungi::Opened, Failure> {
+    with_references(environment, |references| Ok(native_rpm::open(path, false, Some(references))?))
 }
 
 /// Whether a file is one of Pungi's configurations.
@@ -104,13 +111,19 @@ pub(crate) fn is_pungi(config: &Path) -> bool {
 
 /// One of Pungi's configurations, with references of git repositories resolved.
 pub(crate) fn open_pungi(path: &Path, old_composes: bool, environment: &Environment) -> Result<pungi::Opened, Failure> {
+    with_references(environment, |references| {
+        let opened = pungi::open(path, &environment.current_dir, old_composes, Some(references));
+        opened.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    })
+}
+
+/// Calls with what asks git for commits.
+fn with_references<T>(environment: &Environment, call: impl FnOnce(&mut Remote) -> Result<T, Failure>) -> Result<T, Failure> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("git.log");
     let runner = Runner::new(log, folder.path().to_owned(), environment.path.clone(), CancellationToken::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut references = Remote::new(runner, runtime);
-    let opened = pungi::open(path, &environment.current_dir, old_composes, Some(&mut references));
-    opened.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    call(&mut Remote::new(runner, runtime))
 }
 
 /// Between a second signal and the end of the process, whatever it does.
@@ -205,6 +218,15 @@ fn report(summary: &session::Summary) -> Summary {
 
 fn is_move(finding: &Finding) -> bool {
     finding.check == "archive-moved"
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Invalid(error) => Self::configuration(error.to_string(), error.problems.len()),
+            error => Self::usage(error.to_string()),
+        }
+    }
 }
 
 impl From<RequestError> for Failure {

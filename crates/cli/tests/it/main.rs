@@ -10,6 +10,7 @@ mod gathering;
 mod harbour;
 mod lock;
 mod mirror;
+mod native_rpm;
 mod plan;
 mod pungi_comps_filter;
 mod pungi_config;

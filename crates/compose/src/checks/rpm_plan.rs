@@ -13,8 +13,11 @@ use crate::engine::journal::write_durably;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::gather::rpm_plan::Lookasides;
+use crate::layout::Layout;
+use crate::metadata::rpm_plan::{FolderKey, ShippedIsos, WrittenFiles};
 use crate::repositories::rpm_plan::{TreePackages, VariantTrees};
 
+use super::first_blocks::{FirstBlocks, ListedIso, sanity, size};
 use super::repoclosure::{ClosureRepository, RepoClosure, repoclosure};
 
 /// How the packages of one variant and arch are closed.
@@ -63,6 +66,48 @@ pub fn plan(
         }
     }
     closures
+}
+
+/// Adds a job for each folder of images that looks at them, once the compose is described: what fails here can be looked up there.
+pub fn plan_images(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    folders: &[(FolderKey, Handle<ShippedIsos>)],
+    described: Handle<WrittenFiles>,
+) {
+    if config.is_skipped(Phase::Test) {
+        return;
+    }
+    for ((variant, arch), shipped) in folders {
+        let limits = config.size_limits.get(variant).cloned().unwrap_or_default();
+        let arches = config.variant(variant).map(|variant| variant.identity.arches.clone()).unwrap_or_default();
+        let listed = if arch == "src" { arches } else { vec![arch.clone()] };
+        let job = Job::new(Phase::Test, format!("{variant}.{arch}")).spec(&limits).weight(Weight::NONE).estimate(0.1);
+        graph.add(job, (*shipped, described), move |context, (shipped, _)| {
+            let (limits, listed) = (limits.clone(), listed.clone());
+            async move {
+                let mut findings = Vec::new();
+                for image in &shipped.images {
+                    let blocks = FirstBlocks::read(&context.layout.path(&image.path))?;
+                    for arch in &listed {
+                        let scope = format!("{}.{arch}", image.variant);
+                        let iso = ListedIso {
+                            scope: &scope,
+                            path: Layout::shipped(&image.path),
+                            arch: &image.arch,
+                            size: image.iso.file.size,
+                            bootable: image.iso.bootable,
+                        };
+                        findings.extend(sanity(iso, &blocks));
+                        findings.extend(size(iso, limits.get(arch).copied().unwrap_or_default(), image.max_size));
+                    }
+                }
+                let count = findings.len() as u64;
+                context.report(findings)?;
+                Ok(super::plan::Passed { findings: count })
+            }
+        });
+    }
 }
 
 /// Adds the job that ends the compose if packages are not closed that must be. It waits for what is made meanwhile, so that there is

@@ -32,15 +32,21 @@ pub enum LoadError {
 
 /// Reads a configuration file. Its relative paths start at its own folder.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
+    let bytes = read(path)?;
+    let file = path.display().to_string();
+    let text = utf8(&file, &bytes)?;
+    let absolute = std::path::absolute(path)?;
+    Ok(parse(text, &file, absolute.parent().unwrap_or(&absolute))?)
+}
+
+/// The bytes of a configuration file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let mut bytes = Vec::new();
     fs_err::File::open(path)?.take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SIZE_LIMIT {
         return Err(LoadError::TooLarge(path.to_owned()));
     }
-    let file = path.display().to_string();
-    let text = utf8(&file, &bytes)?;
-    let absolute = std::path::absolute(path)?;
-    Ok(parse(text, &file, absolute.parent().unwrap_or(&absolute))?)
+    Ok(bytes)
 }
 
 /// Reads a configuration from its text. `file` is its name in errors, `folder` where its relative paths start.
@@ -69,7 +75,7 @@ fn parse_document(text: &Text<'_>) -> Result<(Document, SeedPlaces), ConfigError
     }
 }
 
-fn parse_toml<'text>(text: &Text<'text>) -> Result<Spanned<DeTable<'text>>, ConfigError> {
+pub(super) fn parse_toml<'text>(text: &Text<'text>) -> Result<Spanned<DeTable<'text>>, ConfigError> {
     let (root, errors) = DeTable::parse_recoverable(text.content);
     if errors.is_empty() {
         return Ok(root);
@@ -80,7 +86,7 @@ fn parse_toml<'text>(text: &Text<'text>) -> Result<Spanned<DeTable<'text>>, Conf
     Err(ConfigError { problems })
 }
 
-fn utf8<'bytes>(file: &str, bytes: &'bytes [u8]) -> Result<&'bytes str, ConfigError> {
+pub(super) fn utf8<'bytes>(file: &str, bytes: &'bytes [u8]) -> Result<&'bytes str, ConfigError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let text = String::from_utf8_lossy(bytes);
         let start = error.valid_up_to();

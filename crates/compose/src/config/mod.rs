@@ -27,6 +27,7 @@ mod places;
 mod resolve;
 pub mod resolved;
 
+pub mod native_rpm;
 pub mod rpm;
 
 pub mod host;

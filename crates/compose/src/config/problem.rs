@@ -176,6 +176,11 @@ impl<'a> Report<'a> {
         self.text.line(place.of_key(self.tree).start)
     }
 
+    /// `harbour.toml:52:5`, where a key stands.
+    pub(super) fn text_place(&self, place: &Place) -> String {
+        self.text.place(place.of_key(self.tree).start)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }

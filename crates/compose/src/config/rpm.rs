@@ -8,12 +8,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::pungi::resolve::repository_files::RepositoryFiles;
 use super::pungi::variants::{Kind, Variant};
 use super::schema::policy::Limits;
 use crate::checksum::Algorithm;
 use crate::engine::Phase;
 use crate::extra_files::ExtraFilesSpec;
 use crate::gather::rpm::{GatherRules, GatherSpec};
+use crate::images::lorax::plan::BootSpec;
 use crate::images::optical::{ExtraIsoSpec, IsoSpec, SizeLimit};
 use crate::metadata::checksums::ChecksumKind;
 use crate::metadata::names::ComposeType;
@@ -39,6 +41,8 @@ pub struct RpmConfig {
     pub package_set: PackageSetSpec,
     pub gather: GatherRules,
     pub repositories: RepositoryRules,
+    /// What goes into repositories besides packages and groups.
+    pub repository_files: RepositoryFiles,
     pub isos: Vec<IsoSpec>,
     pub extra_isos: Vec<RpmExtraIso>,
     /// How large images may be, by the UID of their variant and by arch.
@@ -89,6 +93,8 @@ pub struct RpmVariant {
     pub identity: Variant,
     /// What it is on each of its arches.
     pub trees: BTreeMap<String, RpmTree>,
+    /// How boot media are made, by arch; only of those that get any.
+    pub lorax: BTreeMap<String, BootSpec>,
     /// By arch, and `src`; only of those that have any.
     pub extra_files: BTreeMap<String, ExtraFilesSpec>,
 }

@@ -110,6 +110,10 @@ impl Place {
         found
     }
 
+    pub(super) fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this is the place itself, or in it.
     pub(super) fn is_in(&self, place: &Self) -> bool {
         self.0.starts_with(&place.0)

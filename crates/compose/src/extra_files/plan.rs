@@ -111,18 +111,24 @@ async fn add_files(
     arch: &str,
     set: Option<&RpmSet>,
 ) -> Result<AddedFiles, JobError> {
-    let fetched = context.layout.path(&place.fetched);
     let clones = context.work.join("unpacked");
     let composed: Vec<ComposedPackage<'_>> = set.map(|set| composed_packages(set, arch)).unwrap_or_default();
     let fetching = Fetching { runner: &context.runner, work: &clones, composed: &composed };
+    // An image takes them from a folder that holds the list of them too, as a tree does.
+    let folder = context.layout.path(&place.fetched);
+    let (fetched, target) = match &place.tree {
+        Some(tree) => (folder, context.layout.path(tree)),
+        None => (context.work.join("fetched"), folder),
+    };
     fetch_extra_files(spec, &fetching, &fetched).await?;
-    let target = place.tree.as_ref().map_or_else(|| context.work.join("tree"), |tree| context.layout.path(tree));
-    let records = add_to_tree(&fetched, &target, &config.media_checksums.kinds)?;
+    let kinds = config.media_checksums.kinds.clone();
+    let records = context.blocking(move || Ok(add_to_tree(&fetched, &target, &kinds)?)).await?;
+    let listed = records.iter().map(|record| record.file.as_str());
     let in_tree = place.tree.iter().flat_map(|tree| {
-        let listed = records.iter().map(|record| record.file.as_str()).chain([LIST_NAME]);
-        listed.map(move |file| format!("{tree}/{file}"))
+        let files = records.iter().map(|record| record.file.as_str()).chain([LIST_NAME]);
+        files.map(move |file| format!("{tree}/{file}"))
     });
-    let in_work = records.iter().map(|record| format!("{}/{}", place.fetched, record.file));
+    let in_work = listed.map(|file| format!("{}/{file}", place.fetched));
     let files = in_tree.chain(in_work).map(|path| {
         let (sha256, size) = Sha256::of_file(&context.layout.path(&path))?;
         Ok(OutputFile { path, size, sha256 })

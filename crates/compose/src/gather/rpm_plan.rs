@@ -1,6 +1,7 @@
 //! Jobs of the phase gather in composes of RPM packages: selections, and what of them each variant has in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use charmer_packages::rpm::comps::Comps;
@@ -15,7 +16,7 @@ use crate::engine::{Graph, Handle, Job, JobContext, JobError, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::init::CompsFiles;
 use crate::package_set::rpm_md::RpmRepository;
-use crate::package_set::rpm_plan::read_comps;
+use crate::package_set::rpm_plan::{Mirrored, read_comps};
 use crate::package_set::rpm_set::RpmSet;
 use crate::repositories::rpm_trees::TreeKind;
 
@@ -110,10 +111,12 @@ pub fn plan(
     config: &Arc<RpmConfig>,
     set: Handle<RpmSet>,
     comps: Handle<CompsFiles>,
+    mirrored: Option<Handle<Mirrored>>,
 ) -> Result<Gathered, LookasideCycle> {
     let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
     let uids: Vec<String> = with_packages.map(|variant| variant.uid().to_owned()).collect();
-    let mut gathered = GatherJobs { graph, config, set, comps, selections: BTreeMap::new(), lookasides: BTreeMap::new() };
+    let mut gathered =
+        GatherJobs { graph, config, set, comps, mirrored, selections: BTreeMap::new(), lookasides: BTreeMap::new() };
     for kind in [Kind::Variant, Kind::Addon, Kind::LayeredProduct, Kind::Optional] {
         for uid in gather_order(&uids, &config.variant_lookasides)? {
             if let Some(variant) = config.variant(&uid).filter(|variant| variant.identity.kind == kind) {
@@ -131,6 +134,7 @@ struct GatherJobs<'a> {
     config: &'a Arc<RpmConfig>,
     set: Handle<RpmSet>,
     comps: Handle<CompsFiles>,
+    mirrored: Option<Handle<Mirrored>>,
     selections: RpmSelections,
     lookasides: BTreeMap<(String, String), Handle<Lookasides>>,
 }
@@ -186,11 +190,15 @@ impl GatherJobs<'_> {
         let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0))
             .spec(&(&places, uids))
             .weight(Weight::new(1, 64));
-        let handle = self.graph.add_held(job, (self.set, handles), move |context, (set, selections)| {
+        let mirrored: Vec<_> = self.mirrored.into_iter().collect();
+        let handle = self.graph.add_held(job, (self.set, handles, mirrored), move |context, (set, selections, mirrored)| {
             let (places, is_of_arch) = (places.clone(), is_of_arch.clone());
             async move {
+                let layout = context.layout.clone();
                 let read = move || {
-                    let repositories = places.iter().map(|place| read_lookaside(place)).collect::<Result<_, JobError>>()?;
+                    let folder = |place: &str| mirrored.first().and_then(|mirrored| mirrored.folder(&layout, place));
+                    let read = |place: &String| read_lookaside(place, folder(place));
+                    let repositories = places.iter().map(read).collect::<Result<_, JobError>>()?;
                     let pairs = selections.iter().zip(&is_of_arch);
                     let variants = pairs.map(|(selections, here)| numbers_of(&set, selections, here)).collect();
                     Ok(Lookasides { repositories, set, variants })
@@ -203,14 +211,9 @@ impl GatherJobs<'_> {
     }
 }
 
-fn read_lookaside(place: &str) -> Result<RpmRepository, JobError> {
-    let folder = place.strip_prefix("file://").unwrap_or(place);
-    if folder.contains("://") {
-        return Err(
-            JobError::new(format!("the lookaside repository {place} cannot be read")).hint("give the folder of a copy of it")
-        );
-    }
-    let mut repository = RpmRepository::read(std::path::Path::new(folder)).map_err(|error| JobError::caused(&error))?;
+fn read_lookaside(place: &str, mirrored: Option<PathBuf>) -> Result<RpmRepository, JobError> {
+    let folder = mirrored.unwrap_or_else(|| place.strip_prefix("file://").unwrap_or(place).into());
+    let mut repository = RpmRepository::read(&folder).map_err(|error| JobError::caused(&error))?;
     if repository.repomd.data.contains_key("filelists") {
         repository.read_file_lists().map_err(|error| JobError::caused(&error))?;
     }

@@ -14,6 +14,7 @@ use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::extra_files::plan::{AddedFiles, ExtraFileJobs};
 use crate::finding::{Finding, Severity};
+use crate::images::lorax::plan::{BootJobs, BootMedia};
 use crate::layout::Layout;
 use crate::metadata::checksums::Checksums;
 use crate::metadata::python_format::Values;
@@ -21,16 +22,14 @@ use crate::metadata::rpm_plan::{DescribedTree, TreeJobs};
 use crate::repositories::rpm_plan::{TreePackages, VariantTrees, rpm_md_spec};
 
 use super::optical::{
-    Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoError, IsoSpec, MadeIso, Medium, Places, SizeLimit, TreeFiles, make,
-    prepare_discs, prepare_extra,
+    Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoError, IsoSpec, MadeIso, Medium, Places, TreeFiles, make, prepare_discs,
+    prepare_extra,
 };
 
 /// An image that is planned.
 #[derive(Debug, Clone)]
 pub struct PlannedIso {
     pub spec: Spec,
-    /// Of what it is counted as.
-    pub limit: SizeLimit,
     pub made: Handle<Option<Isos>>,
 }
 
@@ -124,25 +123,22 @@ pub struct IsoInputs<'a> {
     pub trees: &'a BTreeMap<String, VariantTrees>,
     pub descriptions: &'a TreeJobs,
     pub extra_files: &'a ExtraFileJobs,
+    pub boot: &'a BootJobs,
 }
 
 /// Adds the jobs of all images of trees and of several variants.
 pub fn plan(graph: &mut Graph, inputs: &IsoInputs<'_>) -> Vec<PlannedIso> {
     let config = inputs.config;
-    let limit_of = |uid: &str, arch: &str| config.size_limits.get(uid).and_then(|arches| arches.get(arch)).copied();
     let mut planned = Vec::new();
     if !config.is_skipped(Phase::Createiso) {
         for spec in config.isos.iter().filter(|spec| inputs.trees.contains_key(&spec.variant)) {
-            let limit = limit_of(&spec.variant, &spec.arch).unwrap_or_default();
-            planned.push(PlannedIso { made: plan_tree(graph, inputs, spec), spec: Spec::Tree(spec.clone()), limit });
+            planned.push(PlannedIso { made: plan_tree(graph, inputs, spec), spec: Spec::Tree(spec.clone()) });
         }
     }
     if !config.is_skipped(Phase::ExtraIsos) {
         for extra in &config.extra_isos {
             let spec = &extra.spec;
-            let of_variant = limit_of(&spec.variant, &spec.arch).unwrap_or_default();
-            let limit = spec.max_size.map_or(of_variant, |bytes| SizeLimit { bytes: Some(bytes), ..of_variant });
-            planned.push(PlannedIso { made: plan_extra(graph, inputs, spec), spec: Spec::Extra(spec.clone()), limit });
+            planned.push(PlannedIso { made: plan_extra(graph, inputs, spec), spec: Spec::Extra(spec.clone()) });
         }
     }
     planned
@@ -160,6 +156,10 @@ struct TreeInputs {
 }
 
 impl IsoInputs<'_> {
+    fn boot(&self, uid: &str, arch: &str) -> Option<Handle<Option<BootMedia>>> {
+        self.boot.get(&(uid.to_owned(), arch.to_owned())).copied()
+    }
+
     /// What lies in a variant's tree for an arch; nothing if the variant is not on the arch.
     fn tree(&self, uid: &str, arch: &str) -> Option<TreeInputs> {
         let of = |uid: &str| {
@@ -187,8 +187,11 @@ fn plan_tree(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &IsoSpec) -> Handl
     let job = iso_job(Phase::Createiso, format!("{}.{}", spec.variant, spec.arch), inputs, &Spec::Tree(spec.clone()));
     let making = Making::new(inputs, &spec.variant, &spec.arch);
     let (spec, config) = (spec.clone(), inputs.config.clone());
-    let handles = (tree.packages, tree.all_packages, tree.repositories, tree.description, tree.extra_files);
-    graph.add_deliverable(job, handles, move |context, (packages, all_packages, _, description, extra_files)| {
+    // Without its installer, an image that is to start machines is none.
+    let boot: Vec<_> = inputs.boot(&spec.variant, &spec.arch).filter(|_| spec.volume.bootable).into_iter().collect();
+    let boot: Vec<_> = boot.into_iter().map(Handle::required).collect();
+    let handles = (tree.packages, tree.all_packages, tree.repositories, tree.description, tree.extra_files, boot);
+    graph.add_deliverable(job, handles, move |context, (packages, all_packages, _, description, extra_files, _)| {
         let (making, spec, config) = (making.clone(), spec.clone(), config.clone());
         async move {
             if all_packages.iter().all(|packages| packages.packages.is_empty()) {
@@ -234,9 +237,10 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
         trees.iter().map(|tree| tree.description).collect::<Vec<_>>(),
         trees.iter().map(|tree| tree.extra_files.clone()).collect::<Vec<_>>(),
         own_files.into_iter().collect::<Vec<_>>(),
+        inputs.boot(&spec.variant, &spec.arch).into_iter().collect::<Vec<_>>(),
     );
     let (spec, config) = (spec.clone(), inputs.config.clone());
-    graph.add_deliverable(job, handles, move |context, (packages, _, descriptions, extra_files, own_files)| {
+    graph.add_deliverable(job, handles, move |context, (packages, _, descriptions, extra_files, own_files, boot)| {
         let (making, spec, config) = (making.clone(), spec.clone(), config.clone());
         async move {
             let volume = spec.volume.clone();
@@ -263,6 +267,7 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
                     })
                     .collect();
                 let first = described.first().ok_or_else(|| JobError::new("none of its variants has packages"))?;
+                let installer = boot.first().and_then(|boot| boot.as_ref().as_ref()).map(|boot| layout.path(&boot.output));
                 let own_files = own_files.first().map(|added| layout.path(&added.fetched));
                 let medium = ExtraMedium {
                     trees: &trees,
@@ -270,7 +275,7 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
                     timestamp: &first.timestamp.to_string(),
                     description: &first.description,
                     extra_files: own_files.as_deref(),
-                    installer: None,
+                    installer: installer.as_deref(),
                 };
                 let disc = prepare_extra(&spec, &medium, &making_of_job.run, &making_of_job.work(layout))?;
                 Ok((vec![disc], first.timestamp))

@@ -22,7 +22,9 @@ pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>, compose_id: &str) -> Han
             let file = fetch_file(&context, source).await?;
             let root = context.layout.root().to_owned();
             let (files, findings) = context.blocking(move || Ok(write_comps(&config, &file, &root)?)).await?;
-            findings.into_iter().for_each(|finding| context.finding(finding));
+            for finding in findings {
+                context.finding(finding);
+            }
             Ok(files)
         }
     })

@@ -17,6 +17,8 @@ use crate::extra_files::plan::{AddedFiles, ExtraFileJobs};
 use crate::files::{link_over, write_whole};
 use crate::finding::{Finding, Severity};
 use crate::gather::rpm_plan::Shares;
+use crate::images::lorax::plan::{BootJobs, BootMedia, SmallIso};
+use crate::images::optical::IsoNames;
 use crate::images::rpm_plan::{Iso, Isos, PlannedIso, Spec};
 use crate::layout::Layout;
 use crate::package_set::rpm_set::RpmSet;
@@ -33,6 +35,9 @@ use super::rpm_composeinfo::rpm_composeinfo_json;
 use super::rpm_trees::{TreeDescription, describe};
 use super::rpms::{RpmCategory, RpmPlace, RpmRecord, nevra, rpms_json};
 use super::treeinfo::BootFiles;
+
+/// A folder of images: the UID of a variant, and an arch or `src`.
+pub type FolderKey = (String, String);
 
 /// The jobs that describe trees, by variant and arch.
 pub type TreeJobs = BTreeMap<(String, String), Handle<DescribedTree>>;
@@ -94,6 +99,10 @@ pub struct ShippedIso {
     pub arch: String,
     /// Relative to the compose's folder.
     pub path: String,
+    /// `dvd` or `boot`.
+    pub kind: String,
+    /// Its own limit, in bytes.
+    pub max_size: Option<u64>,
     /// Other variants on it, if it is of several.
     pub others: Option<Vec<String>>,
     pub iso: Iso,
@@ -110,6 +119,7 @@ pub fn plan_trees(
     graph: &mut Graph,
     config: &Arc<RpmConfig>,
     trees: &BTreeMap<String, VariantTrees>,
+    boot: &BootJobs,
     source_date_epoch: Option<i64>,
     started: i64,
 ) -> TreeJobs {
@@ -134,12 +144,15 @@ pub fn plan_trees(
                 .estimate(0.1);
             let (of_job, key) = (config.clone(), (uid, arch));
             let named = key.clone();
-            let handle = graph.add(job, in_tree(&key.1), move |context, packages: Vec<Arc<TreePackages>>| {
+            let media: Vec<_> = boot.get(&key).copied().into_iter().collect();
+            let handle = graph.add(job, (in_tree(&key.1), media), move |context, (packages, media)| {
                 let (config, (uid, arch)) = (of_job.clone(), named.clone());
                 async move {
                     let newest = packages.iter().map(|packages| packages.newest()).max().filter(|newest| *newest > 0);
                     let timestamp = source_date_epoch.or(newest).unwrap_or(started);
-                    let tree = DescribedTree { variant: uid, arch, timestamp, boot: BootFiles::default(), files: Vec::new() };
+                    let boot = media.first().and_then(|media| media.as_ref().as_ref()).map(|media| media.boot.clone());
+                    let boot = boot.unwrap_or_default();
+                    let tree = DescribedTree { variant: uid, arch, timestamp, boot, files: Vec::new() };
                     describe_tree(&context, &config, tree, &packages[0].place.tree)
                 }
             });
@@ -175,10 +188,14 @@ pub fn plan_images(
     compose: &ComposeRecord,
     run: &Values<'static>,
     planned: &[PlannedIso],
-) -> Vec<Handle<ShippedIsos>> {
+    boot: &BootJobs,
+) -> Vec<(FolderKey, Handle<ShippedIsos>)> {
     let mut folders: BTreeMap<(&str, &str), Vec<&PlannedIso>> = BTreeMap::new();
     for image in planned {
         folders.entry((image.spec.variant(), image.spec.arch())).or_default().push(image);
+    }
+    for (variant, arch) in boot.keys() {
+        folders.entry((variant, arch)).or_default();
     }
     let add = |((variant, arch), planned): ((&str, &str), Vec<&PlannedIso>)| {
         let specs: Vec<Spec> = planned.iter().map(|planned| planned.spec.clone()).collect();
@@ -187,6 +204,7 @@ pub fn plan_images(
             arch: arch.to_owned(),
             arches: config.variant(variant).map(|variant| variant.trees.keys().cloned().collect()).unwrap_or_default(),
             run: run.clone(),
+            boot_names: config.variant(variant).and_then(|variant| Some(variant.lorax.get(arch)?.names.clone())),
             checksums: config.media_checksums.clone(),
             specs,
         };
@@ -196,10 +214,13 @@ pub fn plan_images(
             .weight(Weight::NONE)
             .estimate(0.5);
         let images: Vec<_> = planned.iter().map(|planned| planned.made).collect();
-        graph.add(job, images, move |context, images| {
+        let media: Vec<_> = boot.get(&(variant.to_owned(), arch.to_owned())).copied().into_iter().collect();
+        let key = (variant.to_owned(), arch.to_owned());
+        let shipped = graph.add(job, (images, media), move |context, (images, media)| {
             let shipping = shipping.clone();
-            async move { context.clone().blocking(move || shipping.ship(&context, &images)).await }
-        })
+            async move { context.clone().blocking(move || shipping.ship(&context, &images, &media)).await }
+        });
+        (key, shipped)
     };
     folders.into_iter().map(add).collect()
 }
@@ -212,12 +233,19 @@ struct Shipping {
     /// Of the variant.
     arches: Vec<String>,
     run: Values<'static>,
+    /// What boot media are called, if there are any.
+    boot_names: Option<IsoNames>,
     checksums: MediaChecksums,
     specs: Vec<Spec>,
 }
 
 impl Shipping {
-    fn ship(&self, context: &JobContext, images: &[Arc<Option<Isos>>]) -> Result<ShippedIsos, JobError> {
+    fn ship(
+        &self,
+        context: &JobContext,
+        images: &[Arc<Option<Isos>>],
+        media: &[Arc<Option<BootMedia>>],
+    ) -> Result<ShippedIsos, JobError> {
         let shown = if self.arch == "src" { "source" } else { &self.arch };
         let folder = format!("compose/{}/{shown}/iso", self.variant);
         let jigdo_folder = format!("compose/{}/{shown}/jigdo", self.variant);
@@ -232,18 +260,43 @@ impl Shipping {
                 for (file, ending) in iso.jigdo.iter().zip(["jigdo", "template"]) {
                     shipped.files.push(link(&context.layout, file, &format!("{jigdo_folder}/{name}.{ending}"))?);
                 }
-                let others = match spec {
-                    Spec::Tree(_) => None,
-                    Spec::Extra(spec) => Some(spec.included.clone()),
+                let (others, max_size) = match spec {
+                    Spec::Tree(_) => (None, None),
+                    Spec::Extra(spec) => (Some(spec.included.clone()), spec.max_size),
                 };
                 let (variant, arch) = (self.variant.clone(), self.arch.clone());
-                shipped.images.push(ShippedIso { variant, arch, path, others, iso: iso.clone() });
+                let kind = "dvd".to_owned();
+                shipped.images.push(ShippedIso { variant, arch, path, kind, max_size, others, iso: iso.clone() });
             }
+        }
+        let small = media.iter().filter_map(|media| media.as_ref().as_ref()?.boot_iso.as_ref());
+        for (small, names) in small.zip(&self.boot_names) {
+            let path = format!("{folder}/{}", names.boot_file_name(&self.arch, &self.run)?);
+            shipped.files.push(link(&context.layout, &small.file, &path)?);
+            shipped.files.push(link(&context.layout, &small.manifest, &format!("{path}.manifest"))?);
+            shipped.images.push(self.boot_medium(small, path));
         }
         for (name, text) in self.checksum_files(&shipped.images)? {
             shipped.files.push(write_file(&context.layout, &format!("{folder}/{name}"), &text)?);
         }
         Ok(shipped)
+    }
+
+    fn boot_medium(&self, small: &SmallIso, path: String) -> ShippedIso {
+        let iso = Iso {
+            file: small.file.clone(),
+            manifest: small.manifest.clone(),
+            jigdo: Vec::new(),
+            checksums: small.checksums.clone(),
+            mtime: small.mtime,
+            volume_id: small.volume_id.clone(),
+            implanted_md5: small.implanted_md5.clone(),
+            disc_number: 1,
+            disc_count: 1,
+            bootable: true,
+        };
+        let (variant, arch, kind) = (self.variant.clone(), self.arch.clone(), "boot".to_owned());
+        ShippedIso { variant, arch, path, kind, max_size: None, others: None, iso }
     }
 
     /// The folder of sources has files for each arch of the variant, where their names tell arches apart.
@@ -400,7 +453,12 @@ pub struct Described<'a> {
 }
 
 /// Adds the jobs that describe the compose as a whole.
-pub fn plan_compose(graph: &mut Graph, config: &Arc<RpmConfig>, compose: &ComposeRecord, described: &Described<'_>) {
+pub fn plan_compose(
+    graph: &mut Graph,
+    config: &Arc<RpmConfig>,
+    compose: &ComposeRecord,
+    described: &Described<'_>,
+) -> Handle<WrittenFiles> {
     plan_extra_files(graph, compose, described.extra_files);
     let job = Job::named("composeinfo", Phase::Metadata, "").of_compose(compose).spec(&(&config.release, &config.variants));
     let (of_job, record) = (config.clone(), compose.clone());
@@ -420,7 +478,7 @@ pub fn plan_compose(graph: &mut Graph, config: &Arc<RpmConfig>, compose: &Compos
             }
             Ok(WrittenFiles { files })
         }
-    });
+    })
 }
 
 fn plan_extra_files(graph: &mut Graph, compose: &ComposeRecord, jobs: &ExtraFileJobs) {
@@ -462,7 +520,7 @@ fn listed_images(config: &RpmConfig, folders: &[Arc<ShippedIsos>]) -> Vec<Listed
     listed
 }
 
-fn image_record(ShippedIso { variant, arch, path, others, iso }: &ShippedIso) -> ImageRecord {
+fn image_record(ShippedIso { variant, arch, path, kind, others, iso, .. }: &ShippedIso) -> ImageRecord {
     ImageRecord {
         additional_variants: others.clone(),
         arch: arch.clone(),
@@ -476,8 +534,8 @@ fn image_record(ShippedIso { variant, arch, path, others, iso }: &ShippedIso) ->
         path: Layout::shipped(path).to_owned(),
         size: iso.file.size,
         subvariant: variant.clone(),
-        image_type: "dvd".to_owned(),
-        unified: false,
+        image_type: kind.clone(),
+        unified: others.is_some(),
         volume_id: Some(iso.volume_id.clone()),
     }
 }

@@ -16,6 +16,7 @@ pub mod plan;
 mod pool;
 pub mod product_id;
 mod release;
+pub mod rpm_extras;
 pub mod rpm_md;
 pub mod rpm_plan;
 pub mod rpm_trees;

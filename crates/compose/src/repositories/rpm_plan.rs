@@ -1,13 +1,14 @@
 //! Jobs of the phase createrepo in composes of RPM packages: package files are put into trees, and repositories written over them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use charmer_packages::rpm::repodata::write::Tags;
 use serde::{Deserialize, Serialize};
 
 use crate::config::RpmConfig;
-use crate::config::rpm::{RepositoryRules, RpmVariant};
+use crate::config::rpm::{LinkKind, RepositoryRules, RpmVariant};
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
@@ -17,8 +18,9 @@ use crate::package_set::compression::Compression;
 use crate::package_set::rpm_set::RpmSet;
 use crate::parallel::processors;
 
-use super::rpm_md::{Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
-use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files};
+use super::rpm_extras::RepositoryExtras;
+use super::rpm_md::{ExtraFile, Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
+use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files, remove_others};
 
 /// What the jobs behind it know of a variant's trees.
 #[derive(Debug, Clone)]
@@ -95,11 +97,12 @@ pub fn plan(
     set: Handle<RpmSet>,
     shares: Handle<Shares>,
     comps: Handle<CompsFiles>,
+    extras: Handle<RepositoryExtras>,
     source_date_epoch: Option<i64>,
 ) -> BTreeMap<String, VariantTrees> {
     let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
     let trees = |variant: &RpmVariant| {
-        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, source_date_epoch };
+        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, extras, source_date_epoch };
         (variant.uid().to_owned(), trees.plan())
     };
     with_packages.map(trees).collect()
@@ -113,6 +116,7 @@ struct TreeJobs<'a> {
     set: Handle<RpmSet>,
     shares: Handle<Shares>,
     comps: Handle<CompsFiles>,
+    extras: Handle<RepositoryExtras>,
     source_date_epoch: Option<i64>,
 }
 
@@ -150,18 +154,19 @@ impl TreeJobs<'_> {
         })
     }
 
-    /// Writes the repositories of trees. Only those of binary packages have groups.
+    /// Writes the repositories of trees. Only the first one, of binary packages, has groups and what else clients find there.
     fn repositories(&mut self, arch: &str, trees: Vec<Handle<TreePackages>>) -> Handle<RpmRepositories> {
         let (uid, rules, epoch) = (self.variant.uid().to_owned(), self.config.repositories.clone(), self.source_date_epoch);
         // It uses all cores, but does not wait until all are free: images wait for it, and little else that runs then does.
         let job =
             Job::new(Phase::Createrepo, format!("{uid}.{arch}")).spec(&(&rules, epoch)).weight(Weight::new(1, 64)).estimate(2.0);
         let arch = arch.to_owned();
-        self.graph.add(job, (trees, self.comps), move |context, (trees, comps)| {
+        self.graph.add(job, (trees, self.comps, self.extras), move |context, (trees, comps, extras)| {
             let (uid, arch, rules) = (uid.clone(), arch.clone(), rules.clone());
             async move {
                 let groups = comps.of(&uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
-                let work = move |context: &JobContext| write_repositories(context, &trees, groups, &rules, epoch);
+                let extras = extras.of(&uid, &arch);
+                let work = move |context: &JobContext| write_repositories(context, &trees, groups, extras, &rules, epoch);
                 context.clone().blocking(move || work(&context)).await
             }
         })
@@ -177,13 +182,31 @@ fn put_in_place(
 ) -> Result<TreePackages, JobError> {
     let locate = |number: u32| (number, place.location(set.packages[number as usize].file_name(), rules.hashed_directories));
     let packages: Vec<(u32, String)> = packages.into_iter().map(locate).collect();
-    let file = |(number, location): &'_ (u32, String)| (set.packages[*number as usize].path.clone(), location.clone());
-    let files: Vec<_> = packages.iter().map(file).collect();
-    let files: Vec<_> = files.iter().map(|(original, location)| PlacedFile { original, location }).collect();
+    let original = |number: u32| set.packages[number as usize].path.as_path();
+    let files: Vec<_> = packages.iter().map(|(number, location)| PlacedFile { original: original(*number), location }).collect();
     let repository = context.layout.path(&place.repository);
     fs_err::create_dir_all(repository.join(&place.packages))?;
-    place_files(&repository, &files, rules.link)?;
+    match rules.link {
+        LinkKind::Symlink | LinkKind::AbspathSymlink => link_through_work(context, &repository, &files, rules.link)?,
+        LinkKind::Hardlink | LinkKind::Copy | LinkKind::HardlinkOrCopy => place_files(&repository, &files, rules.link)?,
+    }
+    let locations = packages.iter().map(|(_, location)| location.as_str()).collect();
+    remove_others(&repository, &place.packages, &locations)?;
     Ok(TreePackages { place, set, packages })
+}
+
+/// Symbolic links stay inside of the compose: they lead to its own work folder, where the files are.
+fn link_through_work(context: &JobContext, repository: &Path, files: &[PlacedFile<'_>], link: LinkKind) -> Result<(), JobError> {
+    let downloads = context.layout.path("work/global/download");
+    let name = |file: &PlacedFile<'_>| file.location.rsplit('/').next().unwrap_or(file.location).to_owned();
+    let names: Vec<String> = files.iter().map(name).collect();
+    let to_work: Vec<_> =
+        files.iter().zip(&names).map(|(file, name)| PlacedFile { original: file.original, location: name }).collect();
+    place_files(&downloads, &to_work, LinkKind::HardlinkOrCopy)?;
+    let in_work: Vec<_> = names.iter().map(|name| downloads.join(name)).collect();
+    let linked: Vec<_> =
+        files.iter().zip(&in_work).map(|(file, original)| PlacedFile { original, location: file.location }).collect();
+    Ok(place_files(repository, &linked, link)?)
 }
 
 fn groups(context: &JobContext, file: &OutputFile, rules: &RepositoryRules) -> Result<Groups, JobError> {
@@ -199,17 +222,21 @@ fn write_repositories(
     context: &JobContext,
     trees: &[Arc<TreePackages>],
     mut groups: Option<Groups>,
+    mut extras: Vec<ExtraFile>,
     rules: &RepositoryRules,
     source_date_epoch: Option<i64>,
 ) -> Result<RpmRepositories, JobError> {
     let mut files = Vec::new();
     for tree in trees {
         let date = source_date_epoch.unwrap_or_else(|| tree.newest());
-        let spec = RpmMdSpec { groups: groups.take(), ..rpm_md_spec(rules, date) };
+        let spec = RpmMdSpec { groups: groups.take(), extras: std::mem::take(&mut extras), ..rpm_md_spec(rules, date) };
         let repository = context.layout.path(&tree.place.repository);
         let written = write_rpm_md(&repository, &tree.listed(), &spec)?;
         let folder = format!("{}/repodata", tree.place.repository);
         files.push(output_file(context, &format!("{folder}/repomd.xml"))?);
+        for extra in spec.extras.iter().filter(|extra| extra.plain_copy) {
+            files.push(output_file(context, &format!("{folder}/{}", extra.name))?);
+        }
         for file in &written.files {
             files.push(output_file(context, &format!("{}/{}", tree.place.repository, file.location))?);
         }

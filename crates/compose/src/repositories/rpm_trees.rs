@@ -2,6 +2,7 @@
 //!
 //! Must not know: why a package is in a variant.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -90,6 +91,23 @@ pub fn place_files(repository: &Path, files: &[PlacedFile<'_>], link: LinkKind) 
         batch.iter().try_for_each(|file| place_file(file.original, &repository.join(file.location), link))
     };
     in_parallel(processors(), &batches, place)?;
+    Ok(())
+}
+
+/// Removes package files below a repository's folder of packages that are not of it: what an earlier run has put there from
+/// repositories that have changed since.
+pub fn remove_others(repository: &Path, packages: &str, locations: &BTreeSet<&str>) -> io::Result<()> {
+    let folder = repository.join(packages);
+    for entry in fs_err::read_dir(&folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let location = if packages.is_empty() { name } else { format!("{packages}/{name}") };
+        if entry.file_type()?.is_dir() {
+            remove_others(repository, &location, locations)?;
+        } else if location.ends_with(".rpm") && !locations.contains(location.as_str()) {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
@@ -192,6 +210,11 @@ mod tests {
                 assert_eq!(placed, fs_err::read_to_string(original).unwrap(), "{link:?}");
             }
         }
+        fs_err::write(repository.join("Packages/stale.rpm"), "").unwrap();
+        fs_err::write(repository.join("Packages/README"), "").unwrap();
+        remove_others(&repository, "Packages", &BTreeSet::from(["Packages/a.rpm"])).unwrap();
+        let left = fs_err::read_dir(repository.join("Packages")).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<BTreeSet<_>>(), ["README", "a.rpm"].map(Into::into).into());
         let relative = relative_path(Path::new("/a/b/c"), Path::new("/a/d/e/f"));
         assert_eq!(relative, Path::new("../../b/c"));
     }

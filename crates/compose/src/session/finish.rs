@@ -64,9 +64,9 @@ pub fn finish(layout: &Layout, request: &Request, outcome: &Outcome) -> std::io:
             write_durably(&layout.metadata().join("deliverables.json"), deliverables.as_bytes())?;
         }
         // What is shipped is what Pungi ships; what it says beside that stands in its logs.
-        Configuration::Rpm(_) => {
+        Configuration::Rpm(config) => {
             write_durably(&layout.path("logs/global/findings.json"), findings.as_bytes())?;
-            let deliverables = noted_deliverables_json(&finish_rpms::deliverables(layout, outcome));
+            let deliverables = noted_deliverables_json(&finish_rpms::deliverables(layout, config, outcome));
             write_durably(&layout.path("logs/global/deliverables.json"), deliverables.as_bytes())?;
         }
     }
@@ -80,7 +80,7 @@ pub fn finish(layout: &Layout, request: &Request, outcome: &Outcome) -> std::io:
 fn summary(layout: &Layout, request: &Request, outcome: &Outcome) -> Summary {
     let (artifacts, trusted) = match &request.config {
         Configuration::Deb(config) => (finish_debs::artifacts(layout, config, outcome), finish_debs::trusted(layout, config)),
-        Configuration::Rpm(config) => (finish_rpms::artifacts(layout, config, outcome), Vec::new()),
+        Configuration::Rpm(_) => (finish_rpms::artifacts(layout, outcome), Vec::new()),
     };
     Summary {
         compose_id: request.compose.id.clone(),

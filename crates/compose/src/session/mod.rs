@@ -7,10 +7,12 @@ mod finish_debs;
 mod finish_rpms;
 pub mod folder;
 pub mod locking;
+mod notify;
 pub mod preflight;
 pub mod request;
 pub mod verify;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
 use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
+use crate::gather::rpm::RpmSelection;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
@@ -51,6 +54,10 @@ pub use finish::{Artifact, Summary};
 pub struct Surroundings {
     /// `PATH`, for commands.
     pub path: OsString,
+    /// The environment of programs that are the user's own.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Where such programs run.
+    pub current_dir: PathBuf,
     /// When the session starts.
     pub now: SystemTime,
     /// Where apt keeps its sources: `/etc/apt`.
@@ -158,6 +165,9 @@ impl Session {
         let prefix = compose_id_prefix(&request.config, &request.compose);
         let (layout, lock) = folder::create(&place, &prefix, &mut request.compose)?;
         fs_err::create_dir_all(layout.path("compose"))?;
+        if let Configuration::Rpm(config) = &request.config {
+            keep_configuration(&layout, config)?;
+        }
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }
@@ -193,15 +203,37 @@ impl Session {
     }
 
     /// Runs all jobs. `reader` sees every event once it is in the journal.
-    pub async fn run(self, stop: Stop, reader: impl FnMut(&Entry) + Send + 'static) -> Result<Summary, StartError> {
+    pub async fn run(self, stop: Stop, mut reader: impl FnMut(&Entry) + Send + 'static) -> Result<Summary, StartError> {
         let graph = self.world.graph(&self.request, &self.services)?;
         let settings = self.settings(&graph, stop).await?;
         fs_err::create_dir_all(self.layout.path("logs/global"))?;
-        let (log, events) = EventLog::open(&self.layout.events(), reader)?;
+        let (mut teller, telling) = self.teller().unzip();
+        let tell_and_read = move |entry: &Entry| {
+            if let Some(teller) = &mut teller {
+                teller.hear(entry);
+            }
+            reader(entry);
+        };
+        let (log, events) = EventLog::open(&self.layout.events(), tell_and_read)?;
         let finish = |outcome: &Outcome| finish::finish(&self.layout, &self.request, outcome);
         let (_, summary) = scheduler::run(graph, settings, &events, finish).await?;
         log.close()?;
+        if let Some(telling) = telling {
+            // A script that fails is no reason to fail: its output is in its log.
+            let failures = telling.await.unwrap_or_default();
+            write_durably(&self.layout.path("logs/global/notifications/failures.log"), failures.join("\n").as_bytes())?;
+        }
         Ok(summary)
+    }
+
+    /// Who tells notification scripts what happens, if there are any.
+    fn teller(&self) -> Option<(notify::Teller, tokio::task::JoinHandle<Vec<String>>)> {
+        match &self.request.config {
+            Configuration::Rpm(config) if !self.request.notification_scripts.is_empty() => {
+                Some(notify::start(&self.layout, config, &self.request, &self.surroundings))
+            }
+            _ => None,
+        }
     }
 
     async fn settings(&self, graph: &Graph, stop: Stop) -> std::io::Result<Settings> {
@@ -273,6 +305,19 @@ pub fn recorded_selections(layout: &Layout) -> Result<Vec<Selection>, RequestErr
     let Configuration::Deb(config) = request.config else { return Ok(Vec::new()) };
     let scopes = config.variants.iter().flat_map(|variant| variant.arches.iter().map(move |arch| (&variant.name, &arch.arch)));
     Ok(scopes.filter_map(|(variant, arch)| recorded_output(layout, &format!("gather:{variant}.{arch}"))).collect())
+}
+
+/// The selections of a compose of RPM packages, as its records have them: by variant and arch.
+pub fn recorded_rpm_selections(layout: &Layout) -> Result<Vec<(String, String, RpmSelection)>, RequestError> {
+    let request = Request::read(layout)?;
+    let Configuration::Rpm(config) = request.config else { return Ok(Vec::new()) };
+    let trees =
+        config.variants.iter().flat_map(|variant| variant.trees.keys().map(|arch| (variant.uid().to_owned(), arch.clone())));
+    let recorded = |(uid, arch): (String, String)| {
+        let selection = recorded_output(layout, &format!("gather:{uid}.{arch}"))?;
+        Some((uid, arch, selection))
+    };
+    Ok(trees.filter_map(recorded).collect())
 }
 
 /// The graph of a compose that was never asked for, to be looked at.
@@ -371,6 +416,19 @@ fn limits(configured: &schema::policy::Limits, jobs: Option<NonZeroUsize>) -> Li
         command_timeout: configured.timeout.duration(),
         min_free: configured.min_free.bytes(),
     }
+}
+
+/// Keeps the files of a configuration as they were, and every option with its value, where Pungi's users look for them.
+fn keep_configuration(layout: &Layout, config: &RpmConfig) -> std::io::Result<()> {
+    let folder = layout.path("logs/global/config-copy");
+    fs_err::create_dir_all(&folder)?;
+    for file in &config.files {
+        if let Some(name) = file.file_name() {
+            fs_err::copy(file, folder.join(name))?;
+        }
+    }
+    let options = serde_json::to_string_pretty(&config.options).expect("JSON serialises to memory");
+    crate::files::write_whole(&layout.path("logs/global/config-dump.global.log"), options.as_bytes())
 }
 
 fn read_text(path: &Path) -> Result<String, StartError> {

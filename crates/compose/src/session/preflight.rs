@@ -110,10 +110,11 @@ fn missing_programs(programs: BTreeSet<RequiredProgram>, path: &OsStr) -> Vec<La
     };
     let missing: Vec<_> = programs.iter().filter(|program| !is_there(program)).collect();
     let describe = |program: &&RequiredProgram| {
-        lack(
-            format!("{} is not there", program.program),
-            format!("install the Debian package {}: apt-get install {}", program.package, program.package),
-        )
+        let mend = match program.package {
+            "" => "Debian has no package of it: run charmer where the program is, or leave out what needs it".to_owned(),
+            package => format!("install the Debian package {package}: apt-get install {package}"),
+        };
+        lack(format!("{} is not there", program.program), mend)
     };
     missing.iter().map(describe).collect()
 }

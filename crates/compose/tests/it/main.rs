@@ -9,6 +9,7 @@ mod golden;
 mod harbour_packages;
 mod lorax;
 mod metadata;
+mod native_rpm;
 mod notifications;
 mod openpgp;
 mod optical;

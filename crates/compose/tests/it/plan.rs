@@ -48,6 +48,8 @@ fn plan_touches_nothing_and_has_every_job_after_those_it_needs() {
     let config = config::parse(CONFIG, "small.toml", Path::new("/nonexistent")).unwrap();
     let nowhere = Surroundings {
         path: "".into(),
+        environment: std::collections::BTreeMap::new(),
+        current_dir: "/".into(),
         now: SystemTime::UNIX_EPOCH,
         apt_folder: "/nonexistent".into(),
         proxies: Proxies::default(),

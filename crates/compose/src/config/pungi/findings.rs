@@ -9,27 +9,10 @@ use serde_json::Value as Json;
 use super::dialect::{Loaded, Place, Trap, TrapKind};
 use super::load::load;
 use super::schema::schema;
+use super::va::BY_VARIANT;
 use super::validate::{Message, validate};
 use super::value::{Dict, Value};
 use crate::finding::{Finding, Severity};
-
-/// Options that are dicts with patterns of variants as keys.
-const BY_PATTERN: [&str; 14] = [
-    "extra_isos",
-    "gather_method",
-    "image_build",
-    "image_container",
-    "image_name_format",
-    "imagebuilder",
-    "kiwibuild",
-    "live_media",
-    "osbs",
-    "osbuild",
-    "ostree",
-    "ostree_container",
-    "pkgset_koji_module_builds",
-    "pkgset_scratch_modules",
-];
 
 /// One thing to say, before it is put in order.
 struct Remark {
@@ -142,7 +125,7 @@ fn open_patterns(loaded: &Loaded, places: &Places<'_>) -> Vec<Trap> {
 
 fn patterns<'a>(option: &str, value: &'a Value) -> Box<dyn Iterator<Item = &'a str> + 'a> {
     match value {
-        Value::Dict(dict) if BY_PATTERN.contains(&option) => Box::new(dict.keys().filter_map(|key| key.value().as_text())),
+        Value::Dict(dict) if BY_VARIANT.contains(&option) => Box::new(dict.keys().filter_map(|key| key.value().as_text())),
         _ => {
             let pairs = value.as_items().unwrap_or_default().iter().filter_map(Value::as_items);
             Box::new(pairs.filter_map(|pair| match pair {

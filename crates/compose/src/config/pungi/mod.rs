@@ -30,6 +30,7 @@ mod phases;
 pub use findings::{findings, options_only};
 pub use integer::Integer;
 pub use load::{load, load_json};
+pub(in crate::config) use open::read_variants;
 pub use open::{OpenError, Opened, open};
 pub use pattern::{Pattern, PatternError};
 pub use phases::messages as phase_messages;

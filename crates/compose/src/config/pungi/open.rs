@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::dialect::DialectError;
 use super::git::References;
-use super::resolve::{ResolveError, Surroundings, resolve};
+use super::resolve::{ResolveError, Surroundings, omissions, resolve};
 use super::schema::schema;
 use super::validate::{Message, validate};
 use super::value::{Dict, Value};
@@ -56,34 +56,48 @@ pub fn open(
         current: current.to_owned(),
         files: loaded.opened_files.iter().map(|opened| current.join(opened)).collect(),
     };
-    let variants = read_variants(&checked.values, &surroundings)?;
+    let filters = Filters::of(&checked.values);
+    let variants = read_variants(&checked.values, &surroundings.folder, current, &filters)?;
     let messages = phase_messages(&checked.values, Some(&variants), old_composes)?;
     if !messages.is_empty() {
         return Err(OpenError::Invalid(messages));
     }
     let config = resolve(&checked.values, &variants, &surroundings)?;
-    let warnings = checked.warnings.into_iter().map(|Message { text, .. }| text).collect();
+    let warnings = checked.warnings.into_iter().map(|Message { text, .. }| text).chain(omissions(&checked.values));
+    let warnings = warnings.collect();
     Ok(Opened { config, warnings })
 }
 
-fn read_variants(values: &Dict, surroundings: &Surroundings) -> Result<Variants, OpenError> {
-    let filters = Filters {
-        tree_arches: super::resolve::texts(values, "tree_arches"),
-        tree_variants: super::resolve::texts(values, "tree_variants"),
-    };
-    let file = variants_file(values, surroundings).ok_or_else(|| {
+/// The variants that the configuration in a folder has, read before a compose begins.
+pub(in crate::config) fn read_variants(
+    values: &Dict,
+    folder: &Path,
+    current: &Path,
+    filters: &Filters,
+) -> Result<Variants, OpenError> {
+    let file = variants_file(values, folder, current).ok_or_else(|| {
         OpenError::Invalid(vec!["variants_file: only a path and scm `file` can be read before a compose begins".to_owned()])
     })?;
-    Ok(variants::load(&file.to_string_lossy(), &filters)?)
+    Ok(variants::load(&file.to_string_lossy(), filters)?)
 }
 
 /// A path is relative to the configuration, the file of an scm dict to where the program was started.
-fn variants_file(values: &Dict, surroundings: &Surroundings) -> Option<PathBuf> {
+fn variants_file(values: &Dict, folder: &Path, current: &Path) -> Option<PathBuf> {
     match values.get("variants_file")? {
-        Value::Text(path) => Some(surroundings.folder.join(&**path)),
+        Value::Text(path) => Some(folder.join(&**path)),
         Value::Dict(dict) if dict.get("scm").and_then(Value::as_text) == Some("file") => {
-            Some(surroundings.current.join(dict.get("file")?.as_text()?))
+            Some(current.join(dict.get("file")?.as_text()?))
         }
         _ => None,
+    }
+}
+
+impl Filters {
+    /// What options say of arches and variants that are wanted.
+    pub(in crate::config) fn of(values: &Dict) -> Self {
+        Self {
+            tree_arches: super::resolve::texts(values, "tree_arches"),
+            tree_variants: super::resolve::texts(values, "tree_variants"),
+        }
     }
 }

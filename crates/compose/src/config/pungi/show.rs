@@ -84,7 +84,7 @@ pub(super) fn repr_text(text: &str) -> String {
 }
 
 /// A float with the fewest digits that name it, with an exponent where Python shows one.
-pub(super) fn float(number: f64) -> String {
+pub(in crate::config) fn float(number: f64) -> String {
     if !number.is_finite() {
         return if number.is_nan() {
             "nan"

@@ -6,6 +6,24 @@
 use super::pattern::{Pattern, PatternError};
 use super::value::{Dict, Value};
 
+/// Options that are dicts with patterns of variants as keys.
+pub(in crate::config) const BY_VARIANT: [&str; 14] = [
+    "extra_isos",
+    "gather_method",
+    "image_build",
+    "image_container",
+    "image_name_format",
+    "imagebuilder",
+    "kiwibuild",
+    "live_media",
+    "osbs",
+    "osbuild",
+    "ostree",
+    "ostree_container",
+    "pkgset_koji_module_builds",
+    "pkgset_scratch_modules",
+];
+
 /// `[(PATTERN, {ARCH or "*": value})]`
 #[derive(Debug, Clone, Default)]
 pub struct VariantArch {
@@ -65,7 +83,7 @@ pub fn for_variant(values: &Dict, uid: &str) -> Result<Vec<Value>, PatternError>
     Ok(found)
 }
 
-fn flattened(value: &Value) -> Vec<Value> {
+pub(in crate::config) fn flattened(value: &Value) -> Vec<Value> {
     value.as_items().map_or_else(|| vec![value.clone()], <[Value]>::to_vec)
 }
 

@@ -70,7 +70,7 @@ pub(super) fn select(set: &RpmSet, members: &[u32], wanted: &Wanted) -> RpmSelec
     for member in packages().filter(|member| is_debug_name(member.package.name()) && !member.package.is_source()) {
         let Some(arches) = taken.get(member.package.source_rpm()) else { continue };
         let helps = |arch: &&str| *arch != "noarch" && arches.contains(arch);
-        if arch::compatible(member.package.arch()).iter().any(helps) {
+        if arch::native(member.package.arch()).iter().any(helps) {
             selection.packages.push(selected(member.file_name(), RpmRole::Debug, "it helps to debug what was requested"));
         }
     }

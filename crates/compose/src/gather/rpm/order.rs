@@ -19,7 +19,7 @@ pub fn gather_order(uids: &[String], lookasides: &[(String, String)]) -> Result<
         let is_ready = |uid: &&String| {
             waits_for.get(uid.as_str()).is_none_or(|lookasides| lookasides.iter().all(|it| order.iter().any(|done| done == it)))
         };
-        let Some(next) = waiting.iter().position(|uid| is_ready(uid)) else {
+        let Some(next) = waiting.iter().position(is_ready) else {
             return Err(LookasideCycle(waiting.into_iter().cloned().collect()));
         };
         order.push(waiting.remove(next).clone());

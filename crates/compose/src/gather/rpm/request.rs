@@ -82,7 +82,9 @@ impl GatherInputs<'_> {
         match source {
             GatherSource::Json(names) => {
                 for (name, arches) in names {
-                    arches.iter().for_each(|arch| wanted.add(name, arch.as_deref()));
+                    for arch in arches {
+                        wanted.add(name, arch.as_deref());
+                    }
                 }
             }
             GatherSource::Comps => {

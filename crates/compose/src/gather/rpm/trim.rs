@@ -26,14 +26,19 @@ pub type Trimmed = BTreeMap<(String, String), Files>;
 /// Names of packages by their role.
 type Names = BTreeMap<RpmRole, BTreeSet<String>>;
 
+/// A package as one variant tells it from another's.
+type Key<'a> = (RpmRole, &'a str, &'a str);
+
 /// Shares packages between all variants: addons take nothing that their parents have; layered products nothing of addons besides;
-/// optional variants nothing of either. Names of any arch count.
+/// optional variants nothing of either. Names of any arch count, and so does what a variant only builds upon.
 pub fn trim(set: &RpmSet, trees: &[Tree<'_>]) -> Trimmed {
-    let mut trimmed: Trimmed = trees
-        .iter()
-        .filter(|tree| tree.parent.is_none())
-        .map(|tree| (key(tree.uid, tree.arch), files(set, tree.selection)))
-        .collect();
+    let mut trimmed = Trimmed::new();
+    let mut known: BTreeMap<(String, String), BTreeSet<Key<'_>>> = BTreeMap::new();
+    for tree in trees.iter().filter(|tree| tree.parent.is_none()) {
+        let keys = tree.selection.packages.iter().filter_map(|rpm| key_of(set, rpm));
+        known.insert(key(tree.uid, tree.arch), keys.collect());
+        trimmed.insert(key(tree.uid, tree.arch), files(set, tree.selection));
+    }
     let mut removed = Names::new();
     for kind in [Kind::Addon, Kind::LayeredProduct, Kind::Optional] {
         let mut of_kind: Vec<&Tree<'_>> = trees.iter().filter(|tree| tree.kind == kind).collect();
@@ -41,11 +46,18 @@ pub fn trim(set: &RpmSet, trees: &[Tree<'_>]) -> Trimmed {
         let mut taken = Names::new();
         for tree in of_kind {
             let parent = key(tree.parent.unwrap_or_default(), tree.arch);
-            let kept = keep(set, trimmed.entry(parent).or_default(), tree, &removed);
-            merge(&mut taken, &names(set, &kept));
-            trimmed.insert(key(tree.uid, tree.arch), kept);
+            let of_parent = known.entry(parent.clone()).or_default();
+            let kept = keep(set, of_parent, tree, &removed, &mut taken);
+            let parent = trimmed.entry(parent).or_default();
+            for rpm in kept.to_parent {
+                parent.entry(rpm.role).or_default().insert(rpm.file.clone());
+                of_parent.extend(key_of(set, rpm));
+            }
+            trimmed.insert(key(tree.uid, tree.arch), kept.files);
         }
-        merge(&mut removed, &taken);
+        for (role, names) in taken {
+            removed.entry(role).or_default().extend(names);
+        }
     }
     trimmed
 }
@@ -54,58 +66,57 @@ fn key(uid: &str, arch: &str) -> (String, String) {
     (uid.to_owned(), arch.to_owned())
 }
 
-/// What a variant keeps; what only completes its parent's source packages goes to the parent.
-fn keep(set: &RpmSet, parent: &mut Files, tree: &Tree<'_>, removed: &Names) -> Files {
-    let named = parent.iter().flat_map(|(role, files)| files.iter().filter_map(|file| Some((*role, name_and_arch(set, file)?))));
-    let in_parent: BTreeSet<(RpmRole, (&str, &str))> = named.collect();
-    let mut kept = Files::new();
-    let mut completing: Vec<(RpmRole, String)> = Vec::new();
-    for rpm in own(&tree.selection.packages) {
-        let SelectedRpm { file, role, .. } = rpm;
-        let Some(name_and_arch) = name_and_arch(set, file) else { continue };
-        let is_removed = removed.get(role).is_some_and(|names| names.contains(name_and_arch.0));
-        let stays_in_product = tree.kind == Kind::LayeredProduct && *role != RpmRole::Binary;
-        if (is_removed && !stays_in_product) || in_parent.contains(&(*role, name_and_arch)) {
+/// What becomes of a variant's packages.
+struct Kept<'a> {
+    files: Files,
+    /// What only completes the source packages of its parent.
+    to_parent: Vec<&'a SelectedRpm>,
+}
+
+fn keep<'a>(set: &RpmSet, of_parent: &BTreeSet<Key<'_>>, tree: &Tree<'a>, removed: &Names, taken: &mut Names) -> Kept<'a> {
+    let mut kept = Kept { files: Files::new(), to_parent: Vec::new() };
+    let mut keep = |rpm: &SelectedRpm| {
+        if !is_lookaside(rpm) {
+            kept.files.entry(rpm.role).or_default().insert(rpm.file.clone());
+        }
+    };
+    for rpm in &tree.selection.packages {
+        let Some(key) = key_of(set, rpm) else { continue };
+        let (role, name, _) = key;
+        if removed.get(&role).is_some_and(|names| names.contains(name)) {
+            // Whoever has the product may not have the addon: what its packages are built from must be there.
+            if tree.kind == Kind::LayeredProduct && role != RpmRole::Binary {
+                keep(rpm);
+            }
             continue;
         }
-        let completes_parent = rpm.has_flag("fulltree-exclude") && !rpm.has_flag("input");
-        if completes_parent && tree.kind != Kind::Optional {
-            completing.push((*role, file.clone()));
-        } else {
-            kept.entry(*role).or_default().insert(file.clone());
+        if of_parent.contains(&key) {
+            continue;
         }
-    }
-    for (role, file) in completing {
-        parent.entry(role).or_default().insert(file);
+        if tree.kind != Kind::Optional && rpm.has_flag("fulltree-exclude") && !rpm.has_flag("input") && !is_lookaside(rpm) {
+            kept.to_parent.push(rpm);
+            continue;
+        }
+        keep(rpm);
+        taken.entry(role).or_default().insert(name.to_owned());
     }
     kept
 }
 
+fn key_of<'a>(set: &'a RpmSet, rpm: &SelectedRpm) -> Option<Key<'a>> {
+    let package = set.package(set.find(&rpm.file)?);
+    Some((rpm.role, package.name(), package.arch()))
+}
+
 /// Packages of lookaside repositories are nobody's.
-fn own(packages: &[SelectedRpm]) -> impl Iterator<Item = &SelectedRpm> {
-    packages.iter().filter(|rpm| !rpm.has_flag("lookaside"))
+fn is_lookaside(rpm: &SelectedRpm) -> bool {
+    rpm.has_flag("lookaside")
 }
 
 fn files(set: &RpmSet, selection: &RpmSelection) -> Files {
     let mut files = Files::new();
-    for rpm in own(&selection.packages).filter(|rpm| set.find(&rpm.file).is_some()) {
+    for rpm in selection.packages.iter().filter(|rpm| !is_lookaside(rpm) && set.find(&rpm.file).is_some()) {
         files.entry(rpm.role).or_default().insert(rpm.file.clone());
     }
     files
-}
-
-fn names(set: &RpmSet, files: &Files) -> Names {
-    let name = |file: &String| name_and_arch(set, file).map(|(name, _)| name.to_owned());
-    files.iter().map(|(role, files)| (*role, files.iter().filter_map(name).collect())).collect()
-}
-
-fn merge(names: &mut Names, more: &Names) {
-    for (role, more) in more {
-        names.entry(*role).or_default().extend(more.iter().cloned());
-    }
-}
-
-fn name_and_arch<'a>(set: &'a RpmSet, file: &str) -> Option<(&'a str, &'a str)> {
-    let package = set.package(set.find(file)?);
-    Some((package.name(), package.arch()))
 }

@@ -4,6 +4,7 @@
 //! the repositories are from, and which ISOs are made of the tree.
 
 mod configs;
+pub mod plan;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
@@ -21,10 +22,8 @@ use crate::tools::{Command, Runner, ToolError};
 use configs::fit_configs;
 
 /// The programs that [`run`] and [`add_to_tree`] need.
-pub const PROGRAMS: &[super::RequiredProgram] = &[
-    super::RequiredProgram { program: "lorax", package: "lorax" },
-    super::RequiredProgram { program: "mcopy", package: "mtools" },
-];
+pub const PROGRAMS: &[super::RequiredProgram] =
+    &[super::RequiredProgram { program: "lorax", package: "" }, super::RequiredProgram { program: "mcopy", package: "mtools" }];
 /// Lines of lorax's log that an error repeats.
 const LOG_LINES: usize = 100;
 /// What lorax writes before the packages that it cannot install.

@@ -21,6 +21,14 @@ mod spec;
 mod split;
 mod tree;
 
+/// The paths on an image, as its manifest has them.
+pub async fn listing(runner: &crate::tools::Runner, image: &std::path::Path) -> Result<String, IsoError> {
+    let volume =
+        VolumeSpec { xorriso: true, iso_level: None, bootable: false, hfs: false, breaks_hardlinks: false, jigdo: false };
+    let listed = runner.run(&mkisofs::listing_command(&volume, &image.to_string_lossy())).await?;
+    Ok(mkisofs::manifest(&volume, &listed.text()))
+}
+
 pub use discs::{Disc, Medium, Prepared, prepare_discs};
 pub use error::IsoError;
 pub use extra::{ExtraMedium, IncludedTree, prepare_extra};

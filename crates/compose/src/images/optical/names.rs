@@ -101,6 +101,10 @@ impl ExtraIsoSpec {
 
 impl IsoNames {
     fn image_name(&self, arch: &str, disc: u32, run: &Values<'_>) -> Result<String, NameError> {
+        self.numbered_image_name(arch, &disc.to_string(), run)
+    }
+
+    fn numbered_image_name(&self, arch: &str, disc: &str, run: &Values<'_>) -> Result<String, NameError> {
         let mut values = run.clone();
         if let Some(LayeredProduct { short, version }) = &self.layered_product {
             let value = |key: &str| run.get(key).map_or("", String::as_str);
@@ -112,14 +116,19 @@ impl IsoNames {
             ("variant", self.shown_variant.clone()),
             ("arch", arch.to_owned()),
             ("disc_type", self.disc_type.clone()),
-            ("disc_num", disc.to_string()),
+            ("disc_num", disc.to_owned()),
             ("suffix", ".iso".to_owned()),
         ]);
         image_name(&self.image_name, &values)
     }
 
+    /// The name of a boot medium, which has no number.
+    pub fn boot_file_name(&self, arch: &str, run: &Values<'_>) -> Result<String, IsoError> {
+        sound(self.numbered_image_name(arch, "", run)?)
+    }
+
     /// Own formats take the place of the configuration's.
-    fn volume_id(&self, arch: &str, own_formats: &[String], run: &Values<'_>) -> Result<String, NameError> {
+    pub(in crate::images) fn volume_id(&self, arch: &str, own_formats: &[String], run: &Values<'_>) -> Result<String, NameError> {
         let mut values = run.clone();
         values.extend([
             ("variant", self.shown_variant.clone()),

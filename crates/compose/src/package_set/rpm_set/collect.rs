@@ -28,7 +28,7 @@ pub enum RpmSetError {
     Repository { place: String, source: Box<RpmMetadataError> },
     #[error("the repository {0} has neither metadata nor packages")]
     NoRepository(String),
-    #[error("the repository {0} cannot be read: give the folder of a copy of it")]
+    #[error("the repository {0} cannot be read: only file, http and https are known")]
     Remote(String),
     #[error("the repository {repository} names the package '{location}', which would not lie inside it")]
     Location { repository: String, location: String },
@@ -52,21 +52,30 @@ pub struct WantedOfArch<'a> {
 }
 
 /// A package file that was asked for.
-struct Asked {
-    folder: PathBuf,
-    location: String,
-    checksum: Checksum,
+#[derive(Debug)]
+pub struct Asked {
+    /// Where its repository was read.
+    pub folder: PathBuf,
+    /// Relative to it.
+    pub location: String,
+    pub checksum: Checksum,
+    pub size: u64,
 }
 
-/// Reads the repositories of all arches, and the headers of all packages that variants could take of them.
-pub fn collect(
+/// The package files that variants could take, by their names.
+pub type Chosen = BTreeMap<String, Asked>;
+
+/// Reads the repositories of all arches, and finds what variants could take of them. `folders` says where repositories of servers lie.
+pub fn choose(
     spec: &PackageSetSpec,
     wanted: &BTreeMap<String, WantedOfArch<'_>>,
-    algorithm: Algorithm,
-) -> Result<RpmSet, RpmSetError> {
+    folders: &BTreeMap<String, PathBuf>,
+) -> Result<Chosen, RpmSetError> {
     let places: BTreeSet<&String> = spec.arches.values().flat_map(|arch| &arch.repositories).collect();
     let places: Vec<&String> = places.into_iter().collect();
-    let read = crate::parallel::in_parallel(processors(), &places, |place| read_repository(place))?;
+    let read = crate::parallel::in_parallel(processors(), &places, |place| {
+        read_repository(place, folders.get(*place).map(PathBuf::as_path))
+    })?;
     let mut repositories: HashMap<&String, RpmRepository> = places.into_iter().zip(read).collect();
     read_file_lists(&mut repositories, wanted)?;
     let mut asked = BTreeMap::new();
@@ -75,14 +84,20 @@ pub fn collect(
         ask(arch, wanted, &of_arch, &mut asked)?;
     }
     drop_in_background(repositories.into_values().collect::<Vec<_>>());
-    Ok(sort_into_arches(read_packages(asked, algorithm)?, spec))
+    Ok(asked)
 }
 
-fn read_repository(place: &str) -> Result<RpmRepository, RpmSetError> {
-    let folder = match place.split_once("://") {
-        None => Path::new(place),
-        Some(("file", path)) => Path::new(path),
-        Some(_) => return Err(RpmSetError::Remote(place.to_owned())),
+/// Reads the headers of what was chosen.
+pub fn collect(spec: &PackageSetSpec, chosen: Chosen, algorithm: Algorithm) -> Result<RpmSet, RpmSetError> {
+    Ok(sort_into_arches(read_packages(chosen, algorithm)?, spec))
+}
+
+fn read_repository(place: &str, mirrored: Option<&Path>) -> Result<RpmRepository, RpmSetError> {
+    let folder = match (mirrored, place.split_once("://")) {
+        (Some(folder), _) => folder,
+        (None, None) => Path::new(place),
+        (None, Some(("file", path))) => Path::new(path),
+        (None, Some(_)) => return Err(RpmSetError::Remote(place.to_owned())),
     };
     let repository = if folder.join("repodata/repomd.xml").is_file() {
         let failed = |source| RpmSetError::Repository { place: place.to_owned(), source: Box::new(source) };
@@ -147,12 +162,7 @@ fn options(tree: &str) -> Options {
 }
 
 /// Adds what all variants together need on an arch.
-fn ask(
-    tree: &str,
-    wanted: &WantedOfArch<'_>,
-    repositories: &[&RpmRepository],
-    asked: &mut BTreeMap<String, Asked>,
-) -> Result<(), RpmSetError> {
+fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], asked: &mut Chosen) -> Result<(), RpmSetError> {
     let mut views: Vec<Repository<'_>> = repositories.iter().map(|repository| view(repository)).collect();
     views.push(Repository { lookaside: false, packages: Vec::new(), comps: wanted.comps.as_ref() });
     let group = |id: &String| GroupLine { id: id.clone(), default: true, optional: true };
@@ -168,7 +178,8 @@ fn ask(
         let package = &repository.packages[selected.place.package];
         let location = package.file.location.to_string();
         let name = location.rsplit('/').next().unwrap_or(&location).to_owned();
-        let new = Asked { folder: repository.folder.clone(), location, checksum: package.file.checksum.clone() };
+        let (checksum, size) = (package.file.checksum.clone(), package.file.size);
+        let new = Asked { folder: repository.folder.clone(), location, checksum, size };
         match asked.get(&name) {
             Some(known) if known.checksum.algorithm == new.checksum.algorithm && known.checksum != new.checksum => {
                 let path = |asked: &Asked| asked.folder.join(&asked.location);
@@ -182,9 +193,9 @@ fn ask(
 }
 
 /// Reads the headers of all packages, and proves each file to be the one that was asked for.
-fn read_packages(asked: BTreeMap<String, Asked>, algorithm: Algorithm) -> Result<Vec<SetPackage>, RpmSetError> {
+fn read_packages(asked: Chosen, algorithm: Algorithm) -> Result<Vec<SetPackage>, RpmSetError> {
     let mut by_folder: BTreeMap<PathBuf, (Vec<String>, Vec<Checksum>)> = BTreeMap::new();
-    for Asked { folder, location, checksum } in asked.into_values() {
+    for Asked { folder, location, checksum, .. } in asked.into_values() {
         let (locations, checksums) = by_folder.entry(folder).or_default();
         locations.push(location);
         checksums.push(checksum);
@@ -208,7 +219,9 @@ fn check_digest(header: &Header, path: &Path, expected: &Checksum) -> Result<(),
     let is_right = if found.algorithm == expected.algorithm {
         found.digest == expected.digest
     } else {
-        match expected.algorithm.parse::<Algorithm>() {
+        // Repositories of old call SHA-1 just so.
+        let name = if &*expected.algorithm == "sha" { "sha1" } else { &*expected.algorithm };
+        match name.parse::<Algorithm>() {
             Ok(algorithm) => algorithm.of_file(path)?.as_str() == &*expected.digest,
             // What nobody can compute any more proves nothing.
             Err(_) => true,
@@ -219,10 +232,15 @@ fn check_digest(header: &Header, path: &Path, expected: &Checksum) -> Result<(),
 
 fn set_package(header: Header, path: PathBuf) -> SetPackage {
     SetPackage {
-        sigkey: None,
+        sigkey: header.signing_keys.first().map(|key| short_id(&key.to_string())),
         exclude_arch: header.exclude_arch,
         exclusive_arch: header.exclusive_arch,
         package: header.package,
         path,
     }
+}
+
+/// A key as metadata names it: by its last eight digits.
+fn short_id(key: &str) -> String {
+    key.get(key.len().saturating_sub(8)..).unwrap_or(key).to_owned()
 }

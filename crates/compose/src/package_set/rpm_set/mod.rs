@@ -9,6 +9,7 @@
 
 mod arches;
 mod collect;
+pub mod mirror;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
 
-pub use collect::{RpmSetError, WantedOfArch, collect};
+pub use collect::{Asked, Chosen, RpmSetError, WantedOfArch, choose, collect};
 
 /// Where packages come from, and what of them is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -125,7 +125,7 @@ impl<'a> GatherOptions<'a> {
         let variants = self.prepopulate.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten();
         let builds =
             variants.filter(|(own, _)| uid.is_none_or(|uid| uid == own.as_str())).filter_map(|(_, arches)| arches.get(arch));
-        let names = builds.flat_map(|builds| builds.as_object().into_iter().flatten()).flat_map(|(_, names)| names.as_array());
+        let names = builds.flat_map(|builds| builds.as_object().into_iter().flatten()).filter_map(|(_, names)| names.as_array());
         let names: BTreeSet<String> = names.flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
         names.into_iter().collect()
     }

@@ -71,6 +71,12 @@ pub fn extra_isos(values: &Dict, variants: &Variants) -> Result<Vec<ExtraIso>, I
     Ok(isos)
 }
 
+/// What boot media of a variant are called.
+pub fn boot_names(values: &Dict, variant: &Variant) -> Result<IsoNames, PatternError> {
+    let disc_type = entry(values.get("disc_types"), "boot").unwrap_or("boot").to_owned();
+    Ok(IsoNames { disc_type, ..Options::new(values)?.names(variant)? })
+}
+
 /// How large the images that are listed under a variant and an arch may be.
 pub fn size_limit(values: &Dict, uid: &str, arch: &str) -> Result<SizeLimit, PatternError> {
     let limits = VariantArch::new(values.get("createiso_max_size"))?.get(Some(uid), arch);

@@ -9,6 +9,9 @@ pub mod lorax;
 mod release;
 pub mod repository_files;
 pub mod scm;
+mod unsupported;
+
+pub use unsupported::omissions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +23,7 @@ use super::variants::Variants;
 use crate::checksum::Algorithm;
 use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmExtraIso, RpmTree, RpmVariant, Strictness};
 use crate::engine::Phase;
+use crate::images::lorax::plan::BootSpec;
 use crate::metadata::checksums::ChecksumKind;
 
 /// Where a configuration is read.
@@ -43,6 +47,8 @@ pub enum ResolveError {
     #[error(transparent)]
     ExtraFiles(#[from] extra_files::ExtraFilesConfigError),
     #[error(transparent)]
+    Lorax(#[from] lorax::LoraxConfigError),
+    #[error(transparent)]
     Scm(#[from] scm::ScmSpecError),
     #[error("{0}")]
     Option(String),
@@ -52,6 +58,9 @@ pub enum ResolveError {
 pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
     let comps = values.get("comps_file").filter(|value| value.is_truthy());
+    if let Some(reason) = unsupported::refusal(values) {
+        return Err(ResolveError::Option(reason));
+    }
     let gathering = gather::GatherOptions::new(values, surroundings)?;
     let mut resolved = Vec::new();
     let mut size_limits = BTreeMap::new();
@@ -65,6 +74,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         size_limits.insert(variant.uid.clone(), limits.collect::<Result<_, PatternError>>()?);
         resolved.push(RpmVariant {
             trees: variant.arches.iter().map(tree).collect::<Result<_, ResolveError>>()?,
+            lorax: boot_specs(values, variant, surroundings)?,
             extra_files: extra_files::of_variant(values, variant, &surroundings.current)?.into_iter().collect(),
             identity: variant.clone(),
         });
@@ -80,6 +90,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         package_set: gathering.package_set(variants),
         gather: gather::rules(values),
         repositories: repository_rules(values)?,
+        repository_files: repository_files::repository_files(values, surroundings)?,
         isos: isos::isos(values, variants)?,
         extra_isos: extra_isos(values, variants, surroundings)?,
         size_limits,
@@ -90,6 +101,15 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         files: surroundings.files.clone(),
         options: serde_json::from_str(&super::show::json(&Value::Dict(values.clone().into()))).unwrap_or_default(),
     })
+}
+
+fn boot_specs(
+    values: &Dict,
+    variant: &super::variants::Variant,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<String, BootSpec>, ResolveError> {
+    let (lorax, names) = (lorax::of_variant(values, variant, surroundings)?, isos::boot_names(values, variant)?);
+    Ok(lorax.into_iter().map(|(arch, lorax)| (arch, BootSpec { lorax, names: names.clone() })).collect())
 }
 
 fn extra_isos(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<Vec<RpmExtraIso>, ResolveError> {
@@ -150,7 +170,7 @@ fn is_on(values: &Dict, option: &str) -> bool {
 }
 
 /// A list of texts; a text alone is a list of one.
-pub(super) fn texts(values: &Dict, option: &str) -> Vec<String> {
+pub(in crate::config) fn texts(values: &Dict, option: &str) -> Vec<String> {
     match values.get(option) {
         Some(Value::Text(text)) => vec![text.to_string()],
         Some(value) => value.as_items().unwrap_or_default().iter().filter_map(Value::as_text).map(str::to_owned).collect(),

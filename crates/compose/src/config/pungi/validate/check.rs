@@ -353,7 +353,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
 }
 
 /// A value of a schema, or of a configuration in JSON, as Python reads it.
-pub(in super::super) fn from_json(json: &Json) -> Value {
+pub(in crate::config) fn from_json(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
         Json::Bool(value) => Value::Bool(*value),

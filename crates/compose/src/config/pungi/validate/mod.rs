@@ -12,7 +12,7 @@ use super::show::plain;
 use super::value::{Dict, Value};
 use check::{Checker, Fault, FaultKind};
 
-pub(super) use check::from_json;
+pub(in crate::config) use check::from_json;
 
 /// For how many unknown options a known one is sought, and how long their names may be: a comparison costs time.
 const SUGGESTIONS: usize = 1000;

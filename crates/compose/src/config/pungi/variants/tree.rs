@@ -107,6 +107,36 @@ pub struct Variants {
 }
 
 impl Variants {
+    /// Variants that were not read from `variants.xml`: filtered and put in order as those are. Each one's parent is among them.
+    pub fn of_list(list: Vec<Variant>, filters: &Filters) -> Self {
+        let (children, parents): (Vec<Variant>, Vec<Variant>) = list.into_iter().partition(|variant| variant.parent.is_some());
+        let mut variants = Self::default();
+        for mut variant in parents {
+            variants.add(filters.exclude(&mut variant), variant);
+        }
+        for mut variant in children {
+            // Of one that is left out the children are not even mentioned.
+            let Some(parent) = variant.parent.as_deref().and_then(|parent| variants.get(parent)) else { continue };
+            variant.arches.retain(|arch| parent.arches.contains(arch));
+            variants.add(filters.exclude(&mut variant), variant);
+        }
+        variants.sort();
+        variants
+    }
+
+    fn add(&mut self, is_excluded: bool, variant: Variant) {
+        if is_excluded {
+            self.excluded.push(variant.uid);
+        } else {
+            self.all.push(variant);
+        }
+    }
+
+    fn sort(&mut self) {
+        self.all.sort_by(|one, other| (one.kind.rank(), &one.uid).cmp(&(other.kind.rank(), &other.uid)));
+        self.excluded.sort();
+    }
+
     pub fn get(&self, uid: &str) -> Option<&Variant> {
         self.all.iter().find(|variant| variant.uid == uid)
     }
@@ -142,10 +172,9 @@ pub(super) fn build(root: &Element, filters: &Filters) -> Result<Variants, Varia
     for element in top().filter(|element| element.attribute("type") == Some("variant")) {
         builder.add(element, None)?;
     }
-    let mut all: Vec<Variant> = builder.found.into_values().collect();
-    all.sort_by(|one, other| (one.kind.rank(), &one.uid).cmp(&(other.kind.rank(), &other.uid)));
-    builder.excluded.sort();
-    Ok(Variants { all, excluded: builder.excluded })
+    let mut variants = Variants { all: builder.found.into_values().collect(), excluded: builder.excluded };
+    variants.sort();
+    Ok(variants)
 }
 
 impl<'a> Builder<'a> {
@@ -161,7 +190,7 @@ impl<'a> Builder<'a> {
                 return contradiction(format!("Child variant '{}' has no arch in common with its parent", variant.uid));
             }
         }
-        if self.is_excluded(&mut variant) {
+        if self.filters.exclude(&mut variant) {
             self.excluded.push(variant.uid);
             return Ok(());
         }
@@ -170,15 +199,6 @@ impl<'a> Builder<'a> {
             return contradiction(format!("Variant '{}' is there twice", twin.uid));
         }
         Ok(())
-    }
-
-    /// Applies the configuration's filters.
-    fn is_excluded(&self, variant: &mut Variant) -> bool {
-        let Filters { tree_arches, tree_variants } = self.filters;
-        if !tree_arches.is_empty() {
-            variant.arches.retain(|arch| tree_arches.contains(arch));
-        }
-        variant.arches.is_empty() || (!tree_variants.is_empty() && !tree_variants.contains(&variant.uid))
     }
 
     fn add_children(&mut self, element: &'a Element, variant: &Variant) -> Result<(), VariantsError> {
@@ -223,11 +243,22 @@ impl<'a> Builder<'a> {
             release: None,
             parent: Some(parent.uid.clone()),
         };
-        if self.is_excluded(&mut variant) {
+        if self.filters.exclude(&mut variant) {
             self.excluded.push(variant.uid);
         } else {
             self.found.insert(variant.uid.clone(), variant);
         }
+    }
+}
+
+impl Filters {
+    /// Takes away arches that are not wanted, and says whether the variant is left out altogether.
+    fn exclude(&self, variant: &mut Variant) -> bool {
+        let Self { tree_arches, tree_variants } = self;
+        if !tree_arches.is_empty() {
+            variant.arches.retain(|arch| tree_arches.contains(arch));
+        }
+        variant.arches.is_empty() || (!tree_variants.is_empty() && !tree_variants.contains(&variant.uid))
     }
 }
 

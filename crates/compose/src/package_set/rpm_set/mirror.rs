@@ -1,0 +1,94 @@
+//! Repositories of servers, brought into folders: first their metadata, later the packages that were chosen.
+//!
+//! Must not know: which packages are chosen.
+
+use std::path::Path;
+
+use charmer_packages::rpm::package::Checksum;
+use charmer_packages::rpm::repodata::read::{Data, Repomd, read_repomd};
+use charmer_packages::rpm::xml::XmlError;
+
+use super::collect::Asked;
+use crate::digest::Sha256;
+use crate::files::write_whole;
+use crate::package_set::cache::Cache;
+use crate::package_set::download::{Downloader, FetchError, Request};
+use crate::package_set::rpm_file::stays_inside;
+
+const REPOMD: &str = "repodata/repomd.xml";
+const REPOMD_LIMIT: u64 = 4 << 20;
+/// The parts that are read.
+const PARTS: [&str; 6] = ["primary", "filelists", "group", "group_gz", "group_xz", "group_zst"];
+
+/// Why a repository could not be brought here.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Fetch(Vec<FetchError>),
+    #[error("{url}: {source}")]
+    Xml { url: String, source: XmlError },
+    #[error("{url}: it cannot be verified: its size and its SHA-256 digest must be known, and there is {found}")]
+    NotVerifiable { url: String, found: String },
+    #[error("{url}: it names '{location}', which would not lie inside it")]
+    Outside { url: String, location: String },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Brings the metadata of a repository into a folder, where it can be read as any other repository.
+pub async fn mirror_metadata(url: &str, folder: &Path, cache: &Cache, downloader: &Downloader) -> Result<(), MirrorError> {
+    let repomd_url = Request::url(url, REPOMD);
+    let fresh =
+        downloader.fetch_fresh(&repomd_url, REPOMD_LIMIT, cache).await.map_err(|error| MirrorError::Fetch(vec![error]))?;
+    let read = read_repomd(&mut &*fresh.bytes);
+    let Repomd { data, .. } = read.map_err(|source| MirrorError::Xml { url: repomd_url, source })?;
+    let parts = PARTS.iter().filter_map(|part| data.get(*part));
+    let files = parts.map(|Data { location, checksum, size, .. }| (location.as_str(), checksum, size.unwrap_or(0)));
+    fetch(url, folder, files, cache, downloader).await?;
+    // Last, so that what it names is there.
+    write_whole(&folder.join(REPOMD), &fresh.bytes)?;
+    fresh.remember(cache)?;
+    Ok(())
+}
+
+/// Brings packages of a repository into its folder.
+pub async fn mirror_packages(
+    url: &str,
+    folder: &Path,
+    packages: &[&Asked],
+    cache: &Cache,
+    downloader: &Downloader,
+) -> Result<(), MirrorError> {
+    let files = packages.iter().map(|file| (file.location.as_str(), &file.checksum, file.size));
+    fetch(url, folder, files, cache, downloader).await
+}
+
+/// Brings files into the cache, by size and digest, and links them into the folder.
+async fn fetch(
+    url: &str,
+    folder: &Path,
+    files: impl Iterator<Item = (&str, &Checksum, u64)>,
+    cache: &Cache,
+    downloader: &Downloader,
+) -> Result<(), MirrorError> {
+    let (mut locations, mut requests) = (Vec::new(), Vec::new());
+    for (location, checksum, size) in files {
+        if !stays_inside(location) {
+            return Err(MirrorError::Outside { url: url.to_owned(), location: location.to_owned() });
+        }
+        let url = Request::url(url, location);
+        let sha256 = (&*checksum.algorithm == "sha256").then(|| checksum.digest.parse::<Sha256>().ok()).flatten();
+        let (Some(sha256), 1..) = (sha256, size) else {
+            return Err(MirrorError::NotVerifiable { url, found: format!("{size} bytes, {}", checksum.algorithm) });
+        };
+        locations.push(location);
+        requests.push(Request { urls: vec![url], size, sha256 });
+    }
+    downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
+    for (location, request) in locations.into_iter().zip(requests) {
+        let file = folder.join(location);
+        fs_err::create_dir_all(file.parent().unwrap_or(folder))?;
+        cache.link_to(request.sha256, &file)?;
+    }
+    Ok(())
+}
