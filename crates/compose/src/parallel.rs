@@ -38,6 +38,11 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
+/// Frees a value of very many parts while others go on; nobody waits for it, not even the end of the program.
+pub(crate) fn drop_in_background(value: impl Send + 'static) {
+    std::thread::spawn(move || drop(value));
+}
+
 /// How many threads there are processors for.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

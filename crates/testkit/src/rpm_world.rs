@@ -15,14 +15,14 @@ pub struct Written {
     pub sources: usize,
 }
 
-/// Writes RPMs for the first `limit` packages of an index into a folder.
-pub fn from_packages_index(index: &str, limit: usize, folder: &Path) -> Written {
+/// Writes RPMs for the first `limit` packages of an index into a folder; `arch` is that of packages that are not for all arches.
+pub fn from_packages_index(index: &str, limit: usize, arch: &str, folder: &Path) -> Written {
     let mut names = HashSet::new();
     let stanzas = index.split("\n\n").map(fields).filter(|fields| names.insert(fields.get("Package").copied())).take(limit);
     let mut sources: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut binaries = 0;
     for fields in stanzas.filter(|fields| fields.contains_key("Package")) {
-        let rpm = binary(&fields);
+        let rpm = binary(&fields, arch);
         sources.entry(rpm.source_rpm.clone().unwrap_or_default()).or_default().insert(rpm.name.clone());
         rpm.write_to(folder);
         binaries += 1;
@@ -59,9 +59,9 @@ fn fields(stanza: &str) -> BTreeMap<&str, &str> {
     stanza.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_once(": ")).collect()
 }
 
-fn binary(fields: &BTreeMap<&str, &str>) -> Rpm {
+fn binary(fields: &BTreeMap<&str, &str>, native: &str) -> Rpm {
     let get = |name: &str| fields.get(name).copied().unwrap_or_default();
-    let (name, arch) = (get("Package"), if get("Architecture") == "all" { "noarch" } else { "x86_64" });
+    let (name, arch) = (get("Package"), if get("Architecture") == "all" { "noarch" } else { native });
     let (epoch, version, release) = split_version(get("Version"));
     let mut rpm = Rpm::new(name, &version, &release, arch);
     rpm.epoch = epoch;

@@ -14,6 +14,7 @@ use crate::digest::Sha256;
 use crate::files::free_space;
 use crate::finding::Finding;
 use crate::layout::Layout;
+use crate::parallel::drop_in_background;
 use crate::tools::Runner;
 
 use super::context::JobContext;
@@ -392,9 +393,11 @@ impl Scheduler {
 
     fn outcome(self, status: Status, duration: Duration) -> Outcome {
         let unstarted = self.graph.nodes.iter().zip(&self.started).filter(|(_, started)| !**started);
+        let not_started = unstarted.map(|(node, _)| node.job.id.clone()).collect();
+        drop_in_background(self.values);
         Outcome {
             status,
-            not_started: unstarted.map(|(node, _)| node.job.id.clone()).collect(),
+            not_started,
             failures: self.failures,
             skipped: self.skipped,
             findings: self.findings,

@@ -5,7 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Read as _};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use md5::Md5;
 use serde::{Deserialize, Serialize};
@@ -54,21 +57,45 @@ impl ChecksumKind {
 /// Hexadecimal digests of one file.
 pub type Checksums = BTreeMap<ChecksumKind, String>;
 
-/// All wanted checksums of a file, which is read once.
+/// Read at once.
+const PIECE: usize = 1 << 20;
+/// Pieces that were read before the slowest checksum got to them.
+const AHEAD: usize = 4;
+
+/// All wanted checksums of a file, which is read once; each is computed on a thread of its own.
 pub fn checksums_of_file(path: &Path, kinds: &BTreeSet<ChecksumKind>) -> io::Result<Checksums> {
-    let mut hashers: Vec<(ChecksumKind, Hasher)> = kinds.iter().map(|kind| (*kind, Hasher::new(*kind))).collect();
     let mut file = fs_err::File::open(path)?;
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        for (_, hasher) in &mut hashers {
-            hasher.update(&buffer[..count]);
-        }
+    let mut piece = read_piece(&mut file)?;
+    if piece.len() < PIECE {
+        return Ok(kinds.iter().map(|kind| (*kind, checksum(*kind, [Arc::new(piece.clone())]))).collect());
     }
-    Ok(hashers.into_iter().map(|(kind, hasher)| (kind, hasher.finish())).collect())
+    std::thread::scope(|scope| {
+        let start = |kind: &ChecksumKind| {
+            let (kind, (sender, pieces)) = (*kind, sync_channel(AHEAD));
+            (sender, scope.spawn(move || (kind, checksum(kind, pieces))))
+        };
+        let (senders, threads): (Vec<_>, Vec<_>) = kinds.iter().map(start).unzip();
+        while !piece.is_empty() {
+            let shared = Arc::new(piece);
+            // A thread ends before its last piece only when it panics, which is seen below.
+            senders.iter().for_each(|sender| drop(sender.send(shared.clone())));
+            piece = read_piece(&mut file)?;
+        }
+        drop(senders);
+        Ok(threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect())
+    })
+}
+
+fn read_piece(file: &mut fs_err::File) -> io::Result<Vec<u8>> {
+    let mut piece = Vec::with_capacity(PIECE);
+    file.take(PIECE as u64).read_to_end(&mut piece)?;
+    Ok(piece)
+}
+
+fn checksum(kind: ChecksumKind, pieces: impl IntoIterator<Item = Arc<Vec<u8>>>) -> String {
+    let mut hasher = Hasher::new(kind);
+    pieces.into_iter().for_each(|piece| hasher.update(&piece));
+    hasher.finish()
 }
 
 enum Hasher {

@@ -157,8 +157,9 @@ impl TreeJobs<'_> {
     /// Writes the repositories of trees. Only the first one, of binary packages, has groups and what else clients find there.
     fn repositories(&mut self, arch: &str, trees: Vec<Handle<TreePackages>>) -> Handle<RpmRepositories> {
         let (uid, rules, epoch) = (self.variant.uid().to_owned(), self.config.repositories.clone(), self.source_date_epoch);
+        // It uses all cores, but does not wait until all are free: images wait for it, and little else that runs then does.
         let job =
-            Job::new(Phase::Createrepo, format!("{uid}.{arch}")).spec(&(&rules, epoch)).weight(Weight::new(2, 64)).estimate(2.0);
+            Job::new(Phase::Createrepo, format!("{uid}.{arch}")).spec(&(&rules, epoch)).weight(Weight::new(1, 64)).estimate(2.0);
         let arch = arch.to_owned();
         self.graph.add(job, (trees, self.comps, self.extras), move |context, (trees, comps, extras)| {
             let (uid, arch, rules) = (uid.clone(), arch.clone(), rules.clone());

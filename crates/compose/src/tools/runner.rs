@@ -5,7 +5,7 @@
 //! up, and when charmer itself is killed, the whole group is gone.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -156,10 +156,12 @@ impl Runner {
 
     fn spawn(&self, command: &Command) -> Result<tokio::process::Child, ToolFailure> {
         let program = command.program.to_string_lossy().into_owned();
-        if !self.finds(command) {
-            return Err(ToolFailure::NotFound(program));
-        }
-        let mut words: Vec<OsString> = GUARD.map(OsString::from).into();
+        // The launcher's own message would hide that the program does not exist.
+        self.find(command, &command.program)?;
+        // By its path: a program that is looked up in an environment of its own can only be started from a copy of this process.
+        let guard = self.find(command, GUARD[0].as_ref())?;
+        let mut words = vec![guard.into_os_string()];
+        words.extend(GUARD[1..].iter().map(OsString::from));
         if command.contained {
             words
                 .extend(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"].map(OsString::from));
@@ -182,10 +184,11 @@ impl Runner {
         process.spawn().map_err(|error| ToolFailure::NotStarted { program, reason: error.to_string() })
     }
 
-    /// Whether the program exists, since the launcher's own message would hide that it does not.
-    fn finds(&self, command: &Command) -> bool {
-        let path = command.environment.get(&OsString::from("PATH")).or_else(|| self.environment.get(&OsString::from("PATH")));
-        find_program(&command.program, path.map_or("".as_ref(), |path| path.as_os_str())).is_some()
+    /// Where a program lies that a command needs.
+    fn find(&self, command: &Command, program: &OsStr) -> Result<PathBuf, ToolFailure> {
+        let path = command.environment.get(OsStr::new("PATH")).or_else(|| self.environment.get(OsStr::new("PATH")));
+        let found = find_program(program, path.map_or("".as_ref(), |path| path.as_os_str()));
+        found.ok_or_else(|| ToolFailure::NotFound(program.to_string_lossy().into_owned()))
     }
 
     async fn wait(&self, child: &mut tokio::process::Child, limit: Duration, group: Option<Pid>) -> Ending {

@@ -148,7 +148,7 @@ fn sorted_blocks(text: &str) -> Vec<Vec<String>> {
 #[test]
 fn dnf_finds_the_same() {
     let folder = TempDir::new().unwrap();
-    rpm_world::from_packages_index(&rpm_world::synthetic_index(300), 300, folder.path());
+    rpm_world::from_packages_index(&rpm_world::synthetic_index(300), 300, "x86_64", folder.path());
     let mut rpm = Rpm::new("asking", "1", "1", "x86_64");
     rpm.epoch = Some(2);
     for text in [

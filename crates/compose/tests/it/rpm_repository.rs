@@ -157,7 +157,7 @@ fn every_index_is_what_createrepo_c_writes() {
         fs_err::create_dir_all(packages.join(subfolder)).unwrap();
     }
     odd_packages(&packages.join("b"));
-    rpm_world::from_packages_index(&rpm_world::synthetic_index(700), 700, &packages.join("a/deep"));
+    rpm_world::from_packages_index(&rpm_world::synthetic_index(700), 700, "x86_64", &packages.join("a/deep"));
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
         assert_equals_createrepo(folder.path(), algorithm);
     }
@@ -167,7 +167,7 @@ fn every_index_is_what_createrepo_c_writes() {
 fn generated_packages_are_read_by_rpm() {
     let folder = TempDir::new().unwrap();
     odd_packages(folder.path());
-    rpm_world::from_packages_index(&rpm_world::synthetic_index(20), 20, folder.path());
+    rpm_world::from_packages_index(&rpm_world::synthetic_index(20), 20, "x86_64", folder.path());
     let query = |name: &str, format: &str| {
         output("rpm", &["-qp", "--nosignature", "--qf", format, folder.path().join(name).to_str().unwrap()])
     };
@@ -242,7 +242,7 @@ const COMPS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 #[test]
 fn dnf_reads_every_compression_and_every_extra_file() {
     let folder = TempDir::new().unwrap();
-    rpm_world::from_packages_index(&rpm_world::synthetic_index(600), 600, folder.path());
+    rpm_world::from_packages_index(&rpm_world::synthetic_index(600), 600, "x86_64", folder.path());
     let headers = read(folder.path(), Algorithm::Sha256);
     for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd, Compression::None] {
         let mut spec = spec(Algorithm::Sha256, compression);
@@ -273,7 +273,7 @@ fn dnf_reads_every_compression_and_every_extra_file() {
 #[test]
 fn the_same_records_give_the_same_bytes_on_any_number_of_threads() {
     let folder = TempDir::new().unwrap();
-    rpm_world::from_packages_index(&rpm_world::synthetic_index(900), 900, folder.path());
+    rpm_world::from_packages_index(&rpm_world::synthetic_index(900), 900, "x86_64", folder.path());
     let headers = read(folder.path(), Algorithm::Sha256);
     for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
         let digests: Vec<_> = [1, 3]

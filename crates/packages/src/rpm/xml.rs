@@ -135,9 +135,14 @@ impl<'r> XmlReader<'r> {
 
     /// A number that an attribute has; 0 without it.
     pub(crate) fn number(&self, attribute: &'static str) -> Result<u64, XmlError> {
-        let Some(value) = self.attribute(attribute)? else { return Ok(0) };
-        let wrong = || XmlProblem::NotANumber { element: self.name().to_owned(), attribute, value: value.clone() };
-        value.trim().parse().map_err(|_| self.error(wrong()))
+        let mut number = Ok(0);
+        self.attributes(|key, value| {
+            if key == attribute {
+                number = value.trim().parse().map_err(|_| value.into_owned());
+            }
+        })?;
+        let wrong = |value| XmlProblem::NotANumber { element: self.name().to_owned(), attribute, value };
+        number.map_err(|value| self.error(wrong(value)))
     }
 
     /// Reads the current element to its end, and gives the text in it.

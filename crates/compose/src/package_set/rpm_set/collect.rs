@@ -12,11 +12,11 @@ use charmer_packages::rpm::header::Header;
 use charmer_packages::rpm::package::Checksum;
 
 use super::arches::sort_into_arches;
-use super::{ArchSpec, PackageSetSpec, RpmSet, SetPackage, file_name};
+use super::{ArchSpec, PackageSetSpec, RpmSet, SetPackage};
 use crate::checksum::Algorithm;
 use crate::package_set::rpm_file::{RpmFileError, find_rpms, read_rpms, stays_inside};
 use crate::package_set::rpm_md::{RpmMetadataError, RpmRepository};
-use crate::parallel::processors;
+use crate::parallel::{drop_in_background, processors};
 
 /// What all variants ask for is a package of this name too.
 const SYSTEM_RELEASE: &str = "system-release";
@@ -83,6 +83,7 @@ pub fn choose(
         let of_arch: Vec<&RpmRepository> = wanted.spec.repositories.iter().map(|place| &repositories[place]).collect();
         ask(arch, wanted, &of_arch, &mut asked)?;
     }
+    drop_in_background(repositories.into_values().collect::<Vec<_>>());
     Ok(asked)
 }
 
@@ -208,7 +209,7 @@ fn read_packages(asked: Chosen, algorithm: Algorithm) -> Result<Vec<SetPackage>,
             packages.push(set_package(header, path));
         }
     }
-    packages.sort_by(|one, other| file_name(&one.path).cmp(file_name(&other.path)));
+    packages.sort_unstable_by(|one, other| one.file_name().cmp(other.file_name()));
     Ok(packages)
 }
 

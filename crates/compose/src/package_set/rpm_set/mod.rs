@@ -12,7 +12,7 @@ mod collect;
 pub mod mirror;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use charmer_packages::rpm::package::Package;
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,8 @@ pub struct SetPackage {
 
 impl SetPackage {
     pub fn file_name(&self) -> &str {
-        file_name(&self.path)
+        let location = &*self.package.file.location;
+        location.rsplit_once('/').map_or(location, |(_, name)| name)
     }
 }
 
@@ -96,8 +97,4 @@ impl RpmSet {
     pub fn of_arch(&self, arch: &str) -> &[u32] {
         self.arches.get(arch).map(Vec::as_slice).unwrap_or_default()
     }
-}
-
-fn file_name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }

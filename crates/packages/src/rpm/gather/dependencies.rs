@@ -66,7 +66,7 @@ impl Selection<'_, '_> {
         for requirement in entry.package.requires() {
             let text = requirement.dependency.to_string();
             if let Some(packages) = self.solve(requirement.dependency, &text, among) {
-                found.extend(packages.into_iter().map(|id| (id, text.clone())));
+                found.extend(packages.into_iter().filter(|id| !self.is_selected(*id)).map(|id| (id, text.clone())));
             } else {
                 let requirement = printed(requirement.dependency, text);
                 self.unresolved.insert(Unresolved { requirement, of: entry.place });

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::FixedState;
+
 use super::companions::Companions;
 use super::conditional::Conditions;
 use super::fulltree::Siblings;
@@ -25,7 +27,7 @@ pub(super) struct Selection<'u, 'a> {
     /// Of those that are selected.
     reasons: Vec<Option<Reason>>,
     /// What was taken for each requirement that could be met, by its text: the first answer holds for all.
-    pub(super) solved: HashMap<String, Vec<Id>>,
+    pub(super) solved: HashMap<String, Vec<Id>, FixedState>,
     pub(super) unresolved: BTreeSet<Unresolved>,
     pub(super) missing: BTreeSet<String>,
     pub(super) missing_prepopulate: BTreeSet<String>,
@@ -62,7 +64,7 @@ impl<'u, 'a> Selection<'u, 'a> {
             source: Vec::new(),
             flags: vec![Flags::default(); packages],
             reasons: vec![None; packages],
-            solved: HashMap::new(),
+            solved: HashMap::default(),
             unresolved: BTreeSet::new(),
             missing: BTreeSet::new(),
             missing_prepopulate: BTreeSet::new(),
