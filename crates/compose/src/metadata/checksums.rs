@@ -78,7 +78,9 @@ pub fn checksums_of_file(path: &Path, kinds: &BTreeSet<ChecksumKind>) -> io::Res
         while !piece.is_empty() {
             let shared = Arc::new(piece);
             // A thread ends before its last piece only when it panics, which is seen below.
-            senders.iter().for_each(|sender| drop(sender.send(shared.clone())));
+            for sender in &senders {
+                drop(sender.send(shared.clone()));
+            }
             piece = read_piece(&mut file)?;
         }
         drop(senders);
