@@ -2,7 +2,7 @@
 //!
 //! There are two views of such a file. [`xml`] is the file as it stands: [`filter`] takes elements out of it and leaves all
 //! else alone. [`Comps`] is what it means, as libcomps reads it: [`read`] makes it, [`select`] keeps what one variant asks for,
-//! [`write`] gives it a form that does not depend on the order of the input.
+//! [`mod@write`] gives it a form that does not depend on the order of the input.
 //!
 //! Must not know: configurations, variants and files.
 
