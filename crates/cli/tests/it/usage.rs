@@ -16,6 +16,7 @@ fn help_of_every_command() {
         "config check",
         "config schema",
         "config show",
+        "convert",
         "list",
         "status",
     ];
