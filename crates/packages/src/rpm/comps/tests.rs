@@ -172,6 +172,7 @@ fn hostile_files_are_refused() {
     let deep = "<a>".repeat(100_000);
     for (text, expected) in [
         (bomb, "declarations"),
+        ("<></>", "has no name"),
         ("<comps>&b;</comps>", "entity '&b;'"),
         (deep.as_str(), "deeper"),
         ("<comps>", "ends before"),

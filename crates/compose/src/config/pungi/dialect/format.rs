@@ -12,6 +12,9 @@ use super::error::{Class, DialectError};
 /// The longest text that formatting may give.
 const LENGTH_LIMIT: usize = 16 << 20;
 
+/// Behind so many digits after the point every float has only zeros. Rust's own formatting panics when asked for more than 65535.
+const FLOAT_DIGITS: usize = 1100;
+
 type Result<T> = std::result::Result<T, DialectError>;
 
 fn wrong<T>(class: Class, message: impl Into<String>) -> Result<T> {
@@ -273,7 +276,7 @@ impl Conversion {
         let mut digits = match kind.to_ascii_lowercase() {
             _ if !number.is_finite() => show::float(size),
             'e' => exponential(size, precision),
-            'f' => format!("{size:.precision$}"),
+            'f' => fixed(size, precision),
             _ => self.general(size, precision.max(1)),
         };
         if self.alternate && precision == 0 && number.is_finite() && !digits.contains('.') {
@@ -293,7 +296,7 @@ impl Conversion {
         let places = i64::try_from(precision).unwrap_or(i64::MAX);
         let (digits, exponent) = if (-4..places).contains(&exponent) {
             let decimals = usize::try_from(places - 1 - exponent).unwrap_or_default();
-            (format!("{size:.decimals$}"), String::new())
+            (fixed(size, decimals), String::new())
         } else {
             let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, ""));
             (digits.to_owned(), format!("e{exponent}"))
@@ -317,12 +320,19 @@ impl Conversion {
     }
 }
 
+fn fixed(size: f64, precision: usize) -> String {
+    let exact = precision.min(FLOAT_DIGITS);
+    format!("{size:.exact$}") + &"0".repeat(precision - exact)
+}
+
 fn exponential(size: f64, precision: usize) -> String {
-    let text = format!("{size:.precision$e}");
+    let exact = precision.min(FLOAT_DIGITS);
+    let text = format!("{size:.exact$e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let zeros = "0".repeat(precision - exact);
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
+    format!("{digits}{zeros}e{sign}{:02}", exponent.abs())
 }
 
 fn character(value: &Value) -> Result<String> {
@@ -381,6 +391,19 @@ mod tests {
         for (pattern, value, expected) in cases {
             assert_eq!(format(pattern, &value.unwrap()).unwrap(), expected, "{pattern}");
         }
+    }
+
+    #[test]
+    fn more_digits_than_a_float_has_are_zeros() {
+        let number = Value::Float(1.5);
+        let zeros = "0".repeat(69_999);
+        assert_eq!(format("%.70000f", &number).unwrap(), format!("1.5{zeros}"));
+        assert_eq!(format("%.70000e", &number).unwrap(), format!("1.5{zeros}e+00"));
+        assert_eq!(format("%.70000g", &number).unwrap(), "1.5");
+        assert_eq!(format("%#.70001g", &number).unwrap(), format!("1.5{zeros}"));
+        // The smallest float has the most digits of all: 1074, the last of which is a five.
+        let smallest = format("%.1075f", &Value::Float(f64::from_bits(1))).unwrap();
+        assert!(smallest.ends_with("50"), "{smallest}");
     }
 
     #[test]

@@ -55,6 +55,15 @@ fn what_contradicts_itself_is_refused() {
 }
 
 #[test]
+fn has_optional_replaces_no_variant_of_that_name() {
+    let addon = r#"<variant id="optional" name="o" type="addon"><arches><arch>x86_64</arch></arches></variant>"#;
+    let taken = TEXT.replace("<ref id=\"Cluster\"/>", addon);
+    assert_eq!(error(&taken), "Variant 'Server-optional' is there twice");
+    let declared = taken.replace(addon, &addon.replace("\"addon\"", "\"optional\""));
+    assert_eq!(read(&declared, &[], &[]).unwrap().get("Server-optional").unwrap().name, "o");
+}
+
+#[test]
 fn hostile_documents_are_refused() {
     let bomb = "<!DOCTYPE v [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><variants>&b;</variants>";
     assert!(error(bomb).contains("entities"));

@@ -195,10 +195,14 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         self.add_children(element, &variant)?;
-        if let Some(twin) = self.found.insert(variant.uid.clone(), variant) {
-            return contradiction(format!("Variant '{}' is there twice", twin.uid));
+        self.keep(variant)
+    }
+
+    fn keep(&mut self, variant: Variant) -> Result<(), VariantsError> {
+        match self.found.insert(variant.uid.clone(), variant) {
+            Some(twin) => contradiction(format!("Variant '{}' is there twice", twin.uid)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn add_children(&mut self, element: &'a Element, variant: &Variant) -> Result<(), VariantsError> {
@@ -221,13 +225,10 @@ impl<'a> Builder<'a> {
             self.add(definition, Some(variant))?;
         }
         let has_optional = children.iter().any(|child| child.attribute("type") == Some("optional"));
-        if wants_optional && !has_optional {
-            self.add_optional(variant);
-        }
-        Ok(())
+        if wants_optional && !has_optional { self.add_optional(variant) } else { Ok(()) }
     }
 
-    fn add_optional(&mut self, parent: &Variant) {
+    fn add_optional(&mut self, parent: &Variant) -> Result<(), VariantsError> {
         let mut variant = Variant {
             id: "optional".to_owned(),
             uid: format!("{}-optional", parent.uid),
@@ -245,9 +246,9 @@ impl<'a> Builder<'a> {
         };
         if self.filters.exclude(&mut variant) {
             self.excluded.push(variant.uid);
-        } else {
-            self.found.insert(variant.uid.clone(), variant);
+            return Ok(());
         }
+        self.keep(variant)
     }
 }
 

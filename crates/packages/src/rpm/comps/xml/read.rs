@@ -136,6 +136,9 @@ impl Builder {
 }
 
 fn element(start: &BytesStart<'_>, position: u64) -> Result<Element, XmlError> {
+    if start.name().as_ref().is_empty() {
+        return Err(malformed(position, "an element has no name"));
+    }
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|error| malformed(position, error))?;
