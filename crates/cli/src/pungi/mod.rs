@@ -5,6 +5,7 @@
 mod comps_filter;
 mod config_dump;
 mod config_validate;
+mod create_unified_isos;
 mod gather;
 mod kickstart;
 mod koji;
@@ -25,10 +26,11 @@ use crate::output;
 /// A command of Pungi, with the words that follow its name.
 type Run = fn(Vec<OsString>) -> ExitCode;
 
-const COMMANDS: [(&str, Run); 7] = [
+const COMMANDS: [(&str, Run); 8] = [
     ("comps_filter", comps_filter::main),
     ("pungi-config-dump", run::<config_dump::Arguments>),
     ("pungi-config-validate", run::<config_validate::Arguments>),
+    ("pungi-create-unified-isos", run::<create_unified_isos::Arguments>),
     ("pungi-gather", gather::main),
     ("pungi-koji", run::<koji::Arguments>),
     ("pungi-notification-report-progress", run::<notification_report_progress::Arguments>),

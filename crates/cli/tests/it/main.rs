@@ -14,6 +14,7 @@ mod native_rpm;
 mod plan;
 mod pungi_comps_filter;
 mod pungi_config;
+mod pungi_create_unified_isos;
 mod pungi_gather;
 mod pungi_koji_golden;
 mod pungi_patch_iso;

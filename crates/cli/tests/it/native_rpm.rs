@@ -9,10 +9,10 @@ use super::{Charmer, Ran};
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
 /// A folder with the example as users have it, and the repository that it names.
-struct Harbour(tempfile::TempDir);
+pub(super) struct Harbour(tempfile::TempDir);
 
 impl Harbour {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let harbour = Self(tempfile::tempdir().unwrap());
         fs_err::create_dir_all(harbour.path("examples/harbour-rpm")).unwrap();
         for file in ["harbour-rpm.toml", "harbour-rpm/comps.xml"] {
@@ -22,7 +22,7 @@ impl Harbour {
     }
 
     #[expect(clippy::disallowed_types, reason = "createrepo_c makes the repository that is composed from")]
-    fn with_packages(self) -> Self {
+    pub(super) fn with_packages(self) -> Self {
         let repository = self.path("target/demo/rpms");
         fs_err::create_dir_all(&repository).unwrap();
         for name in ["bash", "coreutils", "nginx", "htop", "harbour-release", "harbour-firmware"] {
@@ -42,18 +42,18 @@ impl Harbour {
         self
     }
 
-    fn path(&self, inner: &str) -> PathBuf {
+    pub(super) fn path(&self, inner: &str) -> PathBuf {
         self.0.path().join(inner)
     }
 
-    fn charmer(&self, words: &str) -> Ran {
+    pub(super) fn charmer(&self, words: &str) -> Ran {
         let home = self.0.path().to_str().unwrap();
         let variables = [("HOME", home), ("SOURCE_DATE_EPOCH", "1767225600")];
         Charmer { folder: Some(self.0.path()), variables: &variables }.run(&words.split(' ').collect::<Vec<_>>())
     }
 
     /// Names of files below a folder, without those of other endings.
-    fn files(&self, folder: &str, ending: &str) -> Vec<String> {
+    pub(super) fn files(&self, folder: &str, ending: &str) -> Vec<String> {
         let mut open = vec![self.path(folder)];
         let mut found = Vec::new();
         while let Some(folder) = open.pop() {

@@ -11,7 +11,7 @@ use super::harbour::composes;
 /// The recorded composes, or None (and a word why) where they are not at hand.
 #[expect(clippy::disallowed_methods, reason = "where the recorded answers lie is said by the environment")]
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn recorded() -> Option<PathBuf> {
+pub(super) fn recorded() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("CHARMER_SHARED").map_or_else(beside, Into::into).join("golden/compose");
     let found = folder.is_dir().then_some(folder);
@@ -26,17 +26,17 @@ fn compare(recorded: &Path, arguments: &[&str]) -> Ran {
 }
 
 /// A recorded input, ready to be composed.
-struct Prepared {
+pub(super) struct Prepared {
     recorded: PathBuf,
     golden: PathBuf,
-    target: PathBuf,
+    pub(super) target: PathBuf,
     work: tempfile::TempDir,
     /// The command line that composes it.
     line: String,
 }
 
 impl Prepared {
-    fn new(recorded: PathBuf, name: &str) -> Self {
+    pub(super) fn new(recorded: PathBuf, name: &str) -> Self {
         let work = tempfile::tempdir().unwrap();
         let folder = work.path().canonicalize().unwrap();
         let golden = recorded.join(name);
@@ -49,7 +49,7 @@ impl Prepared {
     }
 
     /// With the program under its other name.
-    fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         let folder = self.work.path().canonicalize().unwrap();
         let mut command = Command::new("sh");
         command

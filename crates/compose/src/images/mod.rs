@@ -18,6 +18,7 @@ pub mod optical;
 pub mod plan;
 pub mod rootfs;
 pub mod rpm_plan;
+pub mod unified;
 
 use std::path::{Path, PathBuf};
 

@@ -80,7 +80,7 @@ fn document<T: Serialize>(kind: &'static str, version: &'static str, payload: &T
 }
 
 /// JSON as productmd lays it out.
-fn json<T: Serialize>(value: &T) -> String {
+pub(crate) fn json<T: Serialize>(value: &T) -> String {
     let mut bytes = Vec::new();
     let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, layout);

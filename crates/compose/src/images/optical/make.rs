@@ -161,6 +161,7 @@ fn with_own_files(mut disc: Disc, volume: &VolumeSpec, date: i64) -> Result<Disc
     }
     let own = TreeFiles::read(&disc.work)?;
     own.files.iter().try_for_each(|file| set_modified(&own.source(file), date))?;
+    own.folders().try_for_each(|folder| set_modified(&disc.work.join(folder), date))?;
     disc.graft.add_tree(&own, "");
     if volume.breaks_hardlinks {
         let copies = beside(&disc.work, "copies");
@@ -284,9 +285,9 @@ pub(super) fn remove_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Runs work that copies and digests off the threads that drive the compose.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, IsoError> + Send + 'static,
-) -> Result<T, IsoError> {
+pub(in crate::images) async fn blocking<T: Send + 'static, E: Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

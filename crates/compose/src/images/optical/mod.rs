@@ -4,6 +4,7 @@
 //! ```text
 //! IsoSpec ──► prepare_discs (tree, metadata) ──► Disc ──► make ──► MadeIso
 //! ExtraIsoSpec ──► prepare_extra (several trees) ──^
+//! UnifiedMedium ──► prepare_unified (all of an arch) ──^
 //! ```
 //!
 //! Must not know: configurations, how trees came to be, images.json.
@@ -20,6 +21,7 @@ pub mod patch;
 mod spec;
 mod split;
 mod tree;
+mod unified;
 
 /// The paths on an image, as its manifest has them.
 pub async fn listing(runner: &crate::tools::Runner, image: &std::path::Path) -> Result<String, IsoError> {
@@ -32,7 +34,9 @@ pub async fn listing(runner: &crate::tools::Runner, image: &std::path::Path) -> 
 pub use discs::{Disc, Medium, Prepared, prepare_discs};
 pub use error::IsoError;
 pub use extra::{ExtraMedium, IncludedTree, prepare_extra};
+pub(super) use make::blocking;
 pub use make::{MadeIso, Places, make, required_programs};
 pub use names::{IsoNames, LayeredProduct, run_values};
 pub use spec::{ExtraIsoSpec, IsoSpec, SizeLimit, VolumeSpec};
 pub use tree::TreeFiles;
+pub use unified::{UnifiedMedium, UnifiedTree, prepare_unified};

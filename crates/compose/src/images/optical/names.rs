@@ -145,7 +145,7 @@ impl IsoNames {
 }
 
 /// Formats are free text; what they give must be the name of a file in its folder.
-fn sound(name: String) -> Result<String, IsoError> {
+pub(super) fn sound(name: String) -> Result<String, IsoError> {
     let is_sound = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0', '\n']);
     if is_sound { Ok(name) } else { Err(IsoError::FileName(name)) }
 }

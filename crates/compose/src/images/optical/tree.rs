@@ -1,5 +1,6 @@
 //! The files of a tree as they can lie on a disc.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::IsoError;
@@ -51,6 +52,12 @@ impl TreeFiles {
     /// Without one there is nothing to make a disc of.
     pub fn has_packages(&self) -> bool {
         self.files.iter().any(TreeFile::is_package)
+    }
+
+    /// The folders that have files, relative to the tree: volumes have their times too.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        let above = self.files.iter().flat_map(|file| Path::new(&file.path).ancestors().skip(1));
+        above.collect::<BTreeSet<&Path>>().into_iter()
     }
 
     pub(super) fn source(&self, file: &TreeFile) -> PathBuf {

@@ -268,7 +268,7 @@ fn entry<'a>(dict: Option<&'a Value>, key: &str) -> Option<&'a str> {
     dict.and_then(Value::as_dict)?.get(key)?.as_text()
 }
 
-fn substitutions(dict: Option<&Value>) -> Vec<(String, String)> {
+pub(super) fn substitutions(dict: Option<&Value>) -> Vec<(String, String)> {
     let pairs = dict.and_then(Value::as_dict).into_iter().flatten();
     pairs.filter_map(|(key, value)| Some((key.value().as_text()?.to_owned(), value.as_text()?.to_owned()))).collect()
 }

@@ -5,6 +5,7 @@
 pub mod extra_files;
 mod gather;
 pub mod isos;
+pub mod kept;
 pub mod lorax;
 mod release;
 pub mod repository_files;

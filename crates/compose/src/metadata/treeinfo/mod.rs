@@ -1,11 +1,15 @@
 //! `.treeinfo`: what a tree holds, for installers. An INI file in productmd's form, version 1.2, with a section for older readers.
 
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
 use super::PRODUCTMD_VERSION;
+
+pub use read::TreeInfoError;
 
 /// Everything that a `.treeinfo` says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,17 +74,6 @@ pub struct BootFiles {
     /// The system that the installer runs in.
     pub main_image: Option<String>,
     pub install_image: Option<String>,
-}
-
-/// Why a `.treeinfo` cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TreeInfoError {
-    #[error("line {0}: neither a section nor 'key = value'")]
-    UnknownLine(usize),
-    #[error("line {0}: a value outside of any section")]
-    NoSection(usize),
-    #[error("[{section}] {key}: the path '{path}' leaves the tree")]
-    PathOutside { section: String, key: String, path: String },
 }
 
 /// Keys and values by section.
@@ -206,30 +199,6 @@ fn sorted_list<'a>(names: impl Iterator<Item = &'a String>) -> String {
 }
 
 impl BootFiles {
-    /// What the `.treeinfo` of an installer's builder says. Sections that are of no interest here are passed over.
-    pub fn read(text: &str) -> Result<BootFiles, TreeInfoError> {
-        let mut files = BootFiles::default();
-        for (section, values) in read_sections(text)? {
-            let is_checksums = section == "checksums";
-            for (key, value) in &values {
-                let path = if is_checksums { key } else { value };
-                let names_file = is_checksums || section == "stage2" || section.starts_with("images-");
-                if names_file && !stays_inside(path) {
-                    return Err(TreeInfoError::PathOutside { section, key: key.clone(), path: path.clone() });
-                }
-            }
-            if is_checksums {
-                files.checksums = values;
-            } else if section == "stage2" {
-                files.main_image = values.get("mainimage").cloned();
-                files.install_image = values.get("instimage").cloned();
-            } else if let Some(platform) = section.strip_prefix("images-") {
-                files.images.insert(platform.to_owned(), values);
-            }
-        }
-        Ok(files)
-    }
-
     fn add_to(&self, sections: &mut Sections) {
         if !self.checksums.is_empty() {
             sections.insert("checksums".to_owned(), self.checksums.clone());
@@ -243,58 +212,5 @@ impl BootFiles {
         if !stage2.is_empty() {
             sections.insert("stage2".to_owned(), stage2);
         }
-    }
-}
-
-fn stays_inside(path: &str) -> bool {
-    !path.starts_with('/') && !path.contains(['\0', '\n']) && path.split('/').all(|part| !part.is_empty() && part != "..")
-}
-
-/// Comments and empty lines are passed over.
-fn read_sections(text: &str) -> Result<Sections, TreeInfoError> {
-    let mut sections = Sections::new();
-    let mut section: Option<String> = None;
-    for (line, number) in text.lines().zip(1..) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with([';', '#']) {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            sections.entry(name.to_owned()).or_default();
-            section = Some(name.to_owned());
-            continue;
-        }
-        let (key, value) = line.split_once(['=', ':']).ok_or(TreeInfoError::UnknownLine(number))?;
-        let section = section.as_ref().ok_or(TreeInfoError::NoSection(number))?;
-        sections.entry(section.clone()).or_default().insert(key.trim().to_owned(), value.trim().to_owned());
-    }
-    Ok(sections)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn boot_files_of_an_installer_are_taken_over() {
-        let text = "[general]\nname: x\n; comment\n\n[images-x86_64]\nkernel = images/pxeboot/vmlinuz\n\n[images-xen]\nkernel = xen/vmlinuz\n\n\
-                    [stage2]\nmainimage = images/install.img\n\n[checksums]\nimages/install.img = sha256:00\n";
-        let boot = BootFiles::read(text).unwrap();
-        assert_eq!(boot.main_image.as_deref(), Some("images/install.img"));
-        let tree = TreeInfo { arch: "x86_64".to_owned(), boot: boot.clone(), ..TreeInfo::default() };
-        let written = tree.text();
-        assert!(written.contains("platforms = x86_64,xen\n"), "{written}");
-        assert_eq!(BootFiles::read(&written).unwrap(), boot);
-    }
-
-    #[test]
-    fn hostile_treeinfos_are_refused() {
-        for text in
-            ["[stage2]\nmainimage = ../../etc/passwd\n", "[checksums]\n/etc/passwd = sha256:0\n", "[images-x]\nkernel = a//b\n"]
-        {
-            assert!(matches!(BootFiles::read(text), Err(TreeInfoError::PathOutside { .. })), "{text}");
-        }
-        assert_eq!(BootFiles::read("a = b"), Err(TreeInfoError::NoSection(1)));
-        assert_eq!(BootFiles::read("[a]\nword"), Err(TreeInfoError::UnknownLine(2)));
     }
 }
