@@ -13,8 +13,10 @@ BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
 TEST_PACKAGES = apt-utils arch-test buildah cpio createrepo-c debootstrap dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
 	jigdo-file ovmf python3-venv qemu-system-x86 rpm skopeo syslinux-utils xz-utils
+# What the fuzzer itself is built with.
+FUZZ_PACKAGES = g++
 
-.PHONY: all demo test check generate install clean
+.PHONY: all demo test check fuzz bench-rpm generate install clean
 
 all:
 	$(CARGO) build --release
@@ -35,12 +37,24 @@ check:
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) xtask generate --check
 
+# Hostile input, made up for so many minutes for each kind; needs rustup's nightly toolchain. TARGETS names some of the kinds.
+MINUTES ?= 10
+fuzz:
+	@./scripts/install-packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
+	@./scripts/fuzz $(MINUTES) $(TARGETS)
+
+# Whole composes of 20,000 and 80,000 RPM packages, beside createrepo_c and dnf; RUNS of each.
+RUNS ?= 5
+bench-rpm:
+	@./scripts/install-packages $(BUILD_PACKAGES)
+	@./scripts/bench-rpm $(RUNS)
+
 generate:
 	$(CARGO) xtask generate
 
 # Pungi's commands, which charmer is too under these names.
-PUNGI_COMMANDS = comps_filter pungi-config-dump pungi-config-validate pungi-gather pungi-koji \
-	pungi-notification-report-progress pungi-patch-iso
+PUNGI_COMMANDS = comps_filter pungi-config-dump pungi-config-validate pungi-create-unified-isos pungi-gather \
+	pungi-koji pungi-notification-report-progress pungi-patch-iso
 
 install: all
 	install -D -m 755 target/release/charmer $(DESTDIR)$(PREFIX)/bin/charmer

@@ -10,22 +10,48 @@ use super::{Compose, PATH, Workshop, live, run};
 /// Jobs that ask the archives, and those whose outputs name the compose.
 const DONE_EACH_TIME: [&str; 6] = ["index:", "date", "pkgset", "image-checksum:", "metadata", "recheck"];
 
+/// How often the mirror may publish between two composes before the test gives up.
+const PUBLICATIONS: usize = 3;
+
 pub(super) fn reused(workshop: &Workshop, first: &Compose) {
-    let started = Instant::now();
-    let target = workshop.text_path("first");
-    let second = workshop.compose("harbour.toml", "first", &["--old-composes", &target], 0);
-    let seconds = started.elapsed().as_secs_f64();
-    eprintln!("composed again in {seconds:.1} s");
-    assert_ne!(second.root, first.root);
-    let journal = fs_err::read_to_string(second.root.join("logs/events.jsonl")).unwrap();
+    let mut older = first.root.clone();
+    for _ in 0..PUBLICATIONS {
+        let started = Instant::now();
+        let target = workshop.text_path("first");
+        let newer = workshop.compose("harbour.toml", "first", &["--old-composes", &target], 0);
+        let seconds = started.elapsed().as_secs_f64();
+        assert_ne!(newer.root, older);
+        if indexes(&newer.root) != indexes(&older) {
+            eprintln!("the mirror published between the composes; once more");
+            older = newer.root;
+            continue;
+        }
+        eprintln!("composed again in {seconds:.1} s");
+        let done_again = done_again(&newer);
+        assert!(done_again.is_empty(), "done again: {done_again:?}");
+        assert!(seconds < 60.0, "{seconds} s");
+        return;
+    }
+    panic!("the mirror published {PUBLICATIONS} times within minutes");
+}
+
+/// The indexes that a compose saw in its archives, by the digests of their signed heads.
+fn indexes(compose: &Path) -> Vec<String> {
+    let lock = fs_err::read_to_string(compose.join("compose/metadata/charmer.lock")).unwrap();
+    let digests: Vec<_> = lock.lines().filter(|line| line.starts_with("Release-Sha256:")).map(str::to_owned).collect();
+    assert!(!digests.is_empty(), "{lock}");
+    digests
+}
+
+/// The jobs that a compose did not take from an older one, without those that each compose does.
+fn done_again(compose: &Compose) -> Vec<String> {
+    let journal = fs_err::read_to_string(compose.root.join("logs/events.jsonl")).unwrap();
     let events = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let started: Vec<String> = events
+    events
         .filter(|event| event["event"] == "job-started")
         .map(|event| event["job"].as_str().unwrap().to_owned())
         .filter(|job| !DONE_EACH_TIME.iter().any(|name| job.starts_with(name)))
-        .collect();
-    assert!(started.is_empty(), "done again: {started:?}");
-    assert!(seconds < 60.0, "{seconds} s");
+        .collect()
 }
 
 pub(super) fn same_bytes(workshop: &Workshop, first: &Compose) {
