@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::RpmConfig;
@@ -18,6 +19,7 @@ use crate::images::rpm_plan::{IsoInputs, Spec};
 use crate::images::{RequiredProgram, optical};
 use crate::metadata::ComposeRecord;
 use crate::metadata::rpm_plan::Described;
+use crate::repositories::rpm_plan::RepositorySettings;
 use crate::services::Services;
 use crate::{checks, extra_files, gather, images, init, metadata, package_set, repositories};
 
@@ -31,6 +33,8 @@ pub struct RpmWanted {
     pub source_date_epoch: Option<i64>,
     /// When the compose was started, in seconds since 1970.
     pub started: i64,
+    /// The folder of the finished compose that deltas of packages are made against.
+    pub delta_base: Option<PathBuf>,
     /// Only these phases and what they need; all of them when empty.
     pub only: Vec<Phase>,
     pub skip: Vec<Phase>,
@@ -57,7 +61,8 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services
     let set = package_set::rpm_plan::plan(&mut graph, config, services, comps, mirrored);
     let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps, mirrored)?;
     let extras = repositories::rpm_extras::plan(&mut graph, config, &compose.id);
-    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, *source_date_epoch);
+    let settings = RepositorySettings { source_date_epoch: *source_date_epoch, delta_base: wanted.delta_base.clone() };
+    let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, &settings);
     metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares);
     let closures = checks::rpm_plan::plan(&mut graph, config, &compose.id, &trees, &gathered.lookasides);
     let extra_files = extra_files::plan::plan(&mut graph, config, set, &compose.id);
@@ -93,7 +98,10 @@ pub fn required_programs(config: &RpmConfig, graph: &Graph) -> BTreeSet<Required
     let of_several = config.extra_isos.iter().filter(|_| phases.contains(&Phase::ExtraIsos));
     let specs = of_trees.chain(of_several.map(|extra| Spec::Extra(extra.spec.clone())));
     let lorax = phases.contains(&Phase::Buildinstall).then_some(images::lorax::PROGRAMS).into_iter().flatten().copied();
+    let createrepo = repositories::createrepo_c::PROGRAM;
+    let createrepo = Some(createrepo).filter(|it| graph.tools().contains(it.program));
     lorax
+        .chain(createrepo)
         .chain(specs.flat_map(|spec| optical::required_programs(spec.volume(), spec.arch(), matches!(spec, Spec::Tree(_)))))
         .collect()
 }

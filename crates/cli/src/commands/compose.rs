@@ -13,7 +13,7 @@ use super::lock::lock_beside;
 use super::run::{load, run, run_options, surroundings};
 
 pub(super) fn compose(arguments: ComposeArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load(&arguments.config, environment)?;
+    let config = load(&arguments.config, !arguments.old_composes.is_empty(), environment)?;
     let compose_type = compose_type(arguments.compose_type);
     if compose_type == ComposeType::Production && arguments.label.is_none() {
         return Err(Failure::usage("a production compose has a label").hint("say which milestone it is for: --label RC-1.0"));

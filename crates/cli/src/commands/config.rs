@@ -18,7 +18,7 @@ pub(super) fn config(arguments: &ConfigArguments, environment: &Environment) -> 
     match &arguments.command {
         ConfigCommand::Check { config } if is_pungi(config) => return check_pungi(config),
         ConfigCommand::Check { config } if native_rpm::is_rpm(config) => {
-            let opened = open_native_rpm(config, environment)?;
+            let opened = open_native_rpm(config, true, environment)?;
             opened.warnings.iter().for_each(|warning| output::say(&format!("warning: {warning}")));
             output::print(&format!("{} is in order: {}\n", config.display(), overview_rpm(&opened.config)))?;
         }
@@ -30,7 +30,7 @@ pub(super) fn config(arguments: &ConfigArguments, environment: &Environment) -> 
             config.as_deref().map(load_native).transpose()?;
             output::print(&json(schema()))?;
         }
-        ConfigCommand::Show { config } => match load(config, environment)? {
+        ConfigCommand::Show { config } => match load(config, true, environment)? {
             Configuration::Deb(config) => output::print(&json(&*config))?,
             Configuration::Rpm(config) => output::print(&json(&*config))?,
         },

@@ -12,7 +12,7 @@ use crate::plan_view::Plan;
 use super::run::{load, surroundings};
 
 pub(super) fn plan(arguments: &PlanArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load(&arguments.config, environment)?;
+    let config = load(&arguments.config, true, environment)?;
     let graph = preview(&config, &arguments.phases.only, &arguments.phases.skip, &surroundings(environment))
         .map_err(|error| Failure::usage(error.to_string()))?;
     let plan = Plan::of_graph(config.title(), &graph);

@@ -79,12 +79,13 @@ pub(crate) fn run_options(
     Ok(RunOptions { cache: environment.cache_dir(cache_dir)?, offline, jobs })
 }
 
-/// The configuration of either package world, or everything that is wrong with it.
-pub(super) fn load(path: &Path, environment: &Environment) -> Result<Configuration, Failure> {
+/// The configuration of either package world, or everything that is wrong with it. `old_composes` says whether there are older
+/// composes to compare with, as some options demand; nobody knows before a compose is asked for.
+pub(super) fn load(path: &Path, old_composes: bool, environment: &Environment) -> Result<Configuration, Failure> {
     let opened = if is_pungi(path) {
-        open_pungi(path, false, environment)?
+        open_pungi(path, old_composes, environment)?
     } else if native_rpm::is_rpm(path) {
-        open_native_rpm(path, environment)?
+        open_native_rpm(path, old_composes, environment)?
     } else {
         return load_native(path).map(|config| Configuration::Deb(Arc::new(config)));
     };
@@ -100,8 +101,8 @@ pub(super) fn load_native(path: &Path) -> Result<Config, Failure> {
 }
 
 /// A configuration of RPM packages in TOML, with references of git repositories resolved.
-pub(super) fn open_native_rpm(path: &Path, environment: &Environment) -> Result<pungi::Opened, Failure> {
-    with_references(environment, |references| Ok(native_rpm::open(path, false, Some(references))?))
+pub(super) fn open_native_rpm(path: &Path, old_composes: bool, environment: &Environment) -> Result<pungi::Opened, Failure> {
+    with_references(environment, |references| Ok(native_rpm::open(path, old_composes, Some(references))?))
 }
 
 /// Whether a file is one of Pungi's configurations.

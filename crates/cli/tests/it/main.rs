@@ -4,6 +4,7 @@ mod checks;
 mod compose;
 mod composes;
 mod configuration;
+mod createrepo_c;
 mod existing;
 mod failures;
 mod gathering;

@@ -136,6 +136,10 @@ pub struct RepositoryRules {
     pub xz: bool,
     /// More arguments of createrepo_c.
     pub extra_arguments: Vec<String>,
+    /// Databases (sqlite) beside the indexes.
+    pub databases: bool,
+    /// Trees, by the UID of their variant and by arch, whose packages clients may patch up from those of the last compose.
+    pub deltas: BTreeSet<(String, String)>,
     /// Packages lie in folders named by their first letter.
     pub hashed_directories: bool,
     pub link: LinkKind,

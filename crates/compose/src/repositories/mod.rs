@@ -9,6 +9,7 @@
 mod apt;
 mod by_hash;
 mod contents;
+pub mod createrepo_c;
 mod details;
 mod index;
 pub mod modulemd;

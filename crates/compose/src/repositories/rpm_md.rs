@@ -110,11 +110,7 @@ pub fn write_rpm_md(repository: &Path, packages: &[ListedPackage<'_>], spec: &Rp
         written.push(write_packed(&folder, &kind, name, &groups.content, groups.compression, checksum, spec)?);
     }
     for extra in &spec.extras {
-        let ExtraFile { kind, name, content, compression, checksum, plain_copy } = extra;
-        written.push(write_packed(&folder, kind, name, content, *compression, *checksum, spec)?);
-        if *plain_copy {
-            write_dated(&folder.join(name), content, spec.date)?;
-        }
+        written.push(write_extra(&folder, extra, spec)?);
     }
     let repomd = write::repomd(&spec.date.to_string(), &spec.tags, &written);
     write_dated(&folder.join("repomd.xml"), &repomd, spec.date)?;
@@ -171,6 +167,16 @@ fn write_indexes(folder: &Path, entries: &[Entry<'_>], spec: &RpmMdSpec) -> Resu
         })
     };
     files.into_iter().zip(Index::ALL).map(finish).collect()
+}
+
+/// Writes a file that is in no index into a folder of metadata.
+pub(super) fn write_extra(folder: &Path, extra: &ExtraFile, spec: &RpmMdSpec) -> Result<MetadataFile, RpmMdError> {
+    let ExtraFile { kind, name, content, compression, checksum, plain_copy } = extra;
+    let written = write_packed(folder, kind, name, content, *compression, *checksum, spec)?;
+    if *plain_copy {
+        write_dated(&folder.join(name), content, spec.date)?;
+    }
+    Ok(written)
 }
 
 /// Writes a file that is in memory already.

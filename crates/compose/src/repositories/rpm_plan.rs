@@ -1,10 +1,9 @@
 //! Jobs of the phase createrepo in composes of RPM packages: package files are put into trees, and repositories written over them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use charmer_packages::rpm::repodata::write::Tags;
 use serde::{Deserialize, Serialize};
 
 use crate::config::RpmConfig;
@@ -14,12 +13,12 @@ use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::gather::rpm_plan::Shares;
 use crate::init::CompsFiles;
-use crate::package_set::compression::Compression;
 use crate::package_set::rpm_set::RpmSet;
 use crate::parallel::processors;
 
+use super::createrepo_c::{self, Additions, Arguments, CreaterepoError, Writing};
 use super::rpm_extras::RepositoryExtras;
-use super::rpm_md::{ExtraFile, Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
+use super::rpm_md::{Groups, ListedPackage, RpmMdError, RpmMdSpec, write_rpm_md};
 use super::rpm_trees::{PlacedFile, RepositoryPlace, TreeKind, place_files, remove_others};
 
 /// What the jobs behind it know of a variant's trees.
@@ -90,6 +89,14 @@ impl Output for RpmRepositories {
     }
 }
 
+/// What holds for all repositories of one run, beside the configuration.
+#[derive(Debug, Clone)]
+pub struct RepositorySettings {
+    pub source_date_epoch: Option<i64>,
+    /// The folder of the finished compose that deltas are made against.
+    pub delta_base: Option<PathBuf>,
+}
+
 /// Adds the jobs of all variants' trees.
 pub fn plan(
     graph: &mut Graph,
@@ -98,11 +105,11 @@ pub fn plan(
     shares: Handle<Shares>,
     comps: Handle<CompsFiles>,
     extras: Handle<RepositoryExtras>,
-    source_date_epoch: Option<i64>,
+    settings: &RepositorySettings,
 ) -> BTreeMap<String, VariantTrees> {
     let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
     let trees = |variant: &RpmVariant| {
-        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, extras, source_date_epoch };
+        let mut trees = TreeJobs { graph, config, variant, set, shares, comps, extras, settings };
         (variant.uid().to_owned(), trees.plan())
     };
     with_packages.map(trees).collect()
@@ -117,7 +124,7 @@ struct TreeJobs<'a> {
     shares: Handle<Shares>,
     comps: Handle<CompsFiles>,
     extras: Handle<RepositoryExtras>,
-    source_date_epoch: Option<i64>,
+    settings: &'a RepositorySettings,
 }
 
 impl TreeJobs<'_> {
@@ -156,18 +163,30 @@ impl TreeJobs<'_> {
 
     /// Writes the repositories of trees. Only the first one, of binary packages, has groups and what else clients find there.
     fn repositories(&mut self, arch: &str, trees: Vec<Handle<TreePackages>>) -> Handle<RpmRepositories> {
-        let (uid, rules, epoch) = (self.variant.uid().to_owned(), self.config.repositories.clone(), self.source_date_epoch);
+        let (uid, rules) = (self.variant.uid().to_owned(), self.config.repositories.clone());
+        let with_deltas = rules.deltas.contains(&(uid.clone(), arch.to_owned()));
+        let delta_base = self.settings.delta_base.clone().filter(|_| with_deltas);
+        let writer = Writer { arguments: Arguments::of(&rules), epoch: self.settings.source_date_epoch, delta_base };
         // It uses all cores, but does not wait until all are free: images wait for it, and little else that runs then does.
-        let job =
-            Job::new(Phase::Createrepo, format!("{uid}.{arch}")).spec(&(&rules, epoch)).weight(Weight::new(1, 64)).estimate(2.0);
+        let job = Job::new(Phase::Createrepo, format!("{uid}.{arch}"))
+            .spec(&(&rules, writer.epoch, &writer.delta_base))
+            .weight(Weight::new(1, 64))
+            .tools(if with_deltas || writer.runs_createrepo_c() { &[createrepo_c::PROGRAM.program] } else { &[] })
+            .estimate(2.0);
         let arch = arch.to_owned();
         self.graph.add(job, (trees, self.comps, self.extras), move |context, (trees, comps, extras)| {
-            let (uid, arch, rules) = (uid.clone(), arch.clone(), rules.clone());
+            let (uid, arch, rules, writer) = (uid.clone(), arch.clone(), rules.clone(), writer.clone());
             async move {
-                let groups = comps.of(&uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
-                let extras = extras.of(&uid, &arch);
-                let work = move |context: &JobContext| write_repositories(context, &trees, groups, extras, &rules, epoch);
-                context.clone().blocking(move || work(&context)).await
+                let mut groups = comps.of(&uid, &arch).map(|file| groups(&context, file, &rules)).transpose()?;
+                let mut extras = extras.of(&uid, &arch);
+                let mut files = Vec::new();
+                for (number, tree) in trees.into_iter().enumerate() {
+                    let date = writer.epoch.unwrap_or_else(|| tree.newest());
+                    let spec =
+                        RpmMdSpec { groups: groups.take(), extras: std::mem::take(&mut extras), ..rpm_md_spec(&rules, date) };
+                    files.extend(writer.write(&context, tree, spec, number == 0).await?);
+                }
+                Ok(RpmRepositories { files })
             }
         })
     }
@@ -214,44 +233,76 @@ fn groups(context: &JobContext, file: &OutputFile, rules: &RepositoryRules) -> R
     Ok(Groups {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         content: fs_err::read(path)?,
-        compression: if rules.xz { Compression::Xz } else { Compression::Gzip },
+        compression: Arguments::of(rules).group_compression,
     })
 }
 
-fn write_repositories(
-    context: &JobContext,
-    trees: &[Arc<TreePackages>],
-    mut groups: Option<Groups>,
-    mut extras: Vec<ExtraFile>,
-    rules: &RepositoryRules,
-    source_date_epoch: Option<i64>,
-) -> Result<RpmRepositories, JobError> {
-    let mut files = Vec::new();
-    for tree in trees {
-        let date = source_date_epoch.unwrap_or_else(|| tree.newest());
-        let spec = RpmMdSpec { groups: groups.take(), extras: std::mem::take(&mut extras), ..rpm_md_spec(rules, date) };
-        let repository = context.layout.path(&tree.place.repository);
-        let written = write_rpm_md(&repository, &tree.listed(), &spec)?;
-        let folder = format!("{}/repodata", tree.place.repository);
-        files.push(output_file(context, &format!("{folder}/repomd.xml"))?);
-        for extra in spec.extras.iter().filter(|extra| extra.plain_copy) {
-            files.push(output_file(context, &format!("{folder}/{}", extra.name))?);
-        }
-        for file in &written.files {
-            files.push(output_file(context, &format!("{}/{}", tree.place.repository, file.location))?);
+/// Writes the repositories of trees, itself as far as it can.
+#[derive(Debug, Clone)]
+struct Writer {
+    arguments: Arguments,
+    epoch: Option<i64>,
+    delta_base: Option<PathBuf>,
+}
+
+impl Writer {
+    fn runs_createrepo_c(&self) -> bool {
+        self.arguments.databases || !self.arguments.others.is_empty()
+    }
+
+    async fn write(
+        &self,
+        context: &JobContext,
+        tree: Arc<TreePackages>,
+        spec: RpmMdSpec,
+        is_first: bool,
+    ) -> Result<Vec<OutputFile>, JobError> {
+        let additions = self.additions(&tree.place, is_first);
+        let (repository, folder) = (context.layout.path(&tree.place.repository), tree.place.repository.clone());
+        let paths = if additions.is_empty() {
+            context.blocking(move || Ok(write_itself(&repository, &tree.listed(), &spec)?)).await?
+        } else {
+            let work = context.work.join(folder.replace('/', "_"));
+            let writing = Arc::new(Writing { repository, spec, additions, work });
+            let (preparing, finishing) = (writing.clone(), writing.clone());
+            context.blocking(move || Ok(preparing.prepare(&tree.listed())?)).await?;
+            writing.run(&context.runner).await?;
+            context.blocking(move || Ok(finishing.finish()?)).await?
+        };
+        paths.iter().map(|path| output_file(context, &format!("{folder}/{path}"))).collect()
+    }
+
+    /// Clients patch up binary packages only, and of a repository that is new they have none.
+    fn additions(&self, place: &RepositoryPlace, is_first: bool) -> Additions {
+        let older = self.delta_base.as_ref().filter(|_| is_first);
+        let older = older.map(|base| base.join(&place.repository).join(&place.packages));
+        Additions {
+            deltas: older.filter(|folder| folder.is_dir()),
+            databases: self.arguments.databases,
+            arguments: self.arguments.others.clone(),
         }
     }
-    Ok(RpmRepositories { files })
+}
+
+/// The paths of the written files, relative to the repository.
+fn write_itself(repository: &Path, packages: &[ListedPackage<'_>], spec: &RpmMdSpec) -> Result<Vec<String>, RpmMdError> {
+    let written = write_rpm_md(repository, packages, spec)?;
+    let plain = spec.extras.iter().filter(|extra| extra.plain_copy).map(|extra| format!("repodata/{}", extra.name));
+    Ok(std::iter::once("repodata/repomd.xml".to_owned())
+        .chain(plain)
+        .chain(written.files.iter().map(|file| file.location.clone()))
+        .collect())
 }
 
 /// How repositories of a compose are written, apart from groups and what else clients find in them.
 pub fn rpm_md_spec(rules: &RepositoryRules, date: i64) -> RpmMdSpec {
+    let arguments = Arguments::of(rules);
     RpmMdSpec {
         checksum: rules.checksum,
-        compression: Compression::Gzip,
-        unique_names: true,
+        compression: arguments.compression,
+        unique_names: arguments.unique_names,
         date: u64::try_from(date).unwrap_or(0),
-        tags: tags(&rules.extra_arguments),
+        tags: arguments.tags,
         groups: None,
         extras: Vec::new(),
         threads: processors(),
@@ -263,17 +314,12 @@ fn output_file(context: &JobContext, path: &str) -> Result<OutputFile, JobError>
     Ok(OutputFile { path: path.to_owned(), size, sha256 })
 }
 
-/// What `--distro`, `--content` and `--repo` say.
-fn tags(arguments: &[String]) -> Tags {
-    let values = |option: &'static str| arguments.iter().filter_map(move |argument| argument.strip_prefix(option));
-    let distro = |value: &str| match value.split_once(',') {
-        Some((cpe, name)) => (Some(cpe.to_owned()), name.to_owned()),
-        None => (None, value.to_owned()),
-    };
-    Tags {
-        content: values("--content=").map(str::to_owned).collect(),
-        repo: values("--repo=").map(str::to_owned).collect(),
-        distro: values("--distro=").map(distro).collect(),
+impl From<CreaterepoError> for JobError {
+    fn from(error: CreaterepoError) -> Self {
+        match error {
+            CreaterepoError::Tool(error) => error.into(),
+            error => Self::caused(&error),
+        }
     }
 }
 

@@ -167,6 +167,10 @@ impl Session {
         fs_err::create_dir_all(layout.path("compose"))?;
         if let Configuration::Rpm(config) = &request.config {
             keep_configuration(&layout, config)?;
+            if !config.repositories.deltas.is_empty() {
+                let older = folder::older_composes(&request.old_composes, &config.release.short, layout.root());
+                request.delta_base = folder::newest_finished(&older, &request.compose.id);
+            }
         }
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
@@ -283,6 +287,7 @@ impl World {
                     supported: request.supported,
                     source_date_epoch: request.source_date_epoch,
                     started: request.started,
+                    delta_base: request.delta_base.clone(),
                     only: request.only.clone(),
                     skip: request.skip.clone(),
                 };
@@ -372,6 +377,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
         skip: options.skip.clone(),
         source_date_epoch: options.source_date_epoch,
         old_composes: options.old_composes.clone(),
+        delta_base: None,
         latest_link,
         notification_scripts: options.notification_scripts.clone(),
     }

@@ -27,6 +27,9 @@ pub struct Request {
     pub source_date_epoch: Option<i64>,
     /// Folders in which older composes lie.
     pub old_composes: Vec<PathBuf>,
+    /// The finished compose among them that deltas of packages are made against: the same one after a resume.
+    #[serde(default)]
+    pub delta_base: Option<PathBuf>,
     pub latest_link: LatestLink,
     /// Programs that are told what happens.
     pub notification_scripts: Vec<String>,

@@ -13,6 +13,7 @@ use crate::images::optical::UnifiedTree;
 use crate::package_set::compression::{Compression, decompress};
 use crate::package_set::rpm_file::read_rpms;
 use crate::parallel::processors;
+use crate::repositories::createrepo_c::Arguments;
 use crate::repositories::rpm_md::{ExtraFile, Groups, ListedPackage, write_rpm_md};
 use crate::repositories::rpm_plan::rpm_md_spec;
 use crate::repositories::{modulemd, product_id};
@@ -65,7 +66,7 @@ impl<'a> TreeMetadata<'a> {
         Ok(Some(Groups {
             name: plain_name(data).to_owned(),
             content: self.content(data)?,
-            compression: if rules.xz { Compression::Xz } else { Compression::Gzip },
+            compression: Arguments::of(rules).group_compression,
         }))
     }
 

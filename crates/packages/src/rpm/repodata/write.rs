@@ -275,6 +275,13 @@ pub fn repomd(revision: &str, tags: &Tags, files: &[MetadataFile]) -> Vec<u8> {
     xml
 }
 
+/// What `repomd.xml` says of one file.
+pub fn listed_in_repomd(file: &MetadataFile) -> Vec<u8> {
+    let mut xml = Vec::new();
+    repomd_file(&mut xml, file);
+    xml
+}
+
 fn repomd_tags(xml: &mut Vec<u8>, tags: &Tags) {
     if *tags == Tags::default() {
         return;

@@ -14,7 +14,7 @@ mod unsupported;
 
 pub use unsupported::omissions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::pattern::PatternError;
@@ -90,7 +90,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         variant_lookasides: pairs(values, "variant_as_lookaside"),
         package_set: gathering.package_set(variants),
         gather: gather::rules(values),
-        repositories: repository_rules(values)?,
+        repositories: RepositoryRules { deltas: trees_with_deltas(values, variants)?, ..repository_rules(values)? },
         repository_files: repository_files::repository_files(values, surroundings)?,
         isos: isos::isos(values, variants)?,
         extra_isos: extra_isos(values, variants, surroundings)?,
@@ -135,12 +135,15 @@ fn last_strictness(option: &VariantArch, uid: &str, arch: &str) -> Strictness {
     }
 }
 
+/// Those that hold for any tree.
 fn repository_rules(values: &Dict) -> Result<RepositoryRules, ResolveError> {
     let checksum = text(values, "createrepo_checksum").unwrap_or("sha256");
     Ok(RepositoryRules {
         checksum: checksum.parse::<Algorithm>().map_err(|error| ResolveError::Option(format!("createrepo_checksum: {error}")))?,
         xz: is_on(values, "createrepo_use_xz"),
         extra_arguments: texts(values, "createrepo_extra_args"),
+        databases: is_on(values, "createrepo_database"),
+        deltas: BTreeSet::new(),
         hashed_directories: is_on(values, "hashed_directories"),
         link: match text(values, "link_type") {
             Some("hardlink") => LinkKind::Hardlink,
@@ -150,6 +153,19 @@ fn repository_rules(values: &Dict) -> Result<RepositoryRules, ResolveError> {
             _ => LinkKind::HardlinkOrCopy,
         },
     })
+}
+
+/// `createrepo_deltas`: for all trees, or for those that a list names.
+fn trees_with_deltas(values: &Dict, variants: &Variants) -> Result<BTreeSet<(String, String)>, PatternError> {
+    let option = values.get("createrepo_deltas");
+    let by_tree = VariantArch::new(option)?;
+    let has_deltas = |uid: &str, arch: &str| match option {
+        Some(Value::Bool(on)) => *on,
+        _ => by_tree.get(Some(uid), arch).iter().any(Value::is_truthy),
+    };
+    let trees = variants.all.iter().flat_map(|variant| variant.arches.iter().map(|arch| (variant.uid.as_str(), arch.as_str())));
+    let with_deltas = trees.filter(|(uid, arch)| has_deltas(uid, arch));
+    Ok(with_deltas.map(|(uid, arch)| (uid.to_owned(), arch.to_owned())).collect())
 }
 
 fn media_checksums(values: &Dict) -> MediaChecksums {

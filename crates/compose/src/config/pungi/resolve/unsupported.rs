@@ -1,7 +1,7 @@
 //! Options that mean something to Pungi and nothing to charmer yet: what would make another compose is refused, what only leaves
 //! something out is said.
 
-use super::{is_on, text, texts};
+use super::{is_on, text};
 use crate::config::pungi::value::Dict;
 
 /// Phases that are not there yet, by the option that asks for them.
@@ -19,29 +19,20 @@ const PHASES: [&str; 12] = [
     "ostree_installer",
     "cts_url",
 ];
-/// The arguments of createrepo_c that charmer knows the meaning of.
-const CREATEREPO_ARGUMENTS: [&str; 3] = ["--distro=", "--content=", "--repo="];
 
 /// Why no compose can be made that would be what the options ask for.
 pub(super) fn refusal(values: &Dict) -> Option<String> {
     if text(values, "pkgset_source") == Some("koji") {
         return Some("pkgset_source: charmer does not take packages from Koji yet; it takes them from repositories".to_owned());
     }
-    let option = ["createrepo_deltas", "symlink_isos_to", "createrepo_database", "paths_module"]
-        .into_iter()
-        .find(|option| is_on(values, option))?;
+    let option = ["symlink_isos_to", "paths_module"].into_iter().find(|option| is_on(values, option))?;
     Some(format!("{option}: charmer does not do this yet; take it out to compose without it"))
 }
 
 /// What a compose will not have, in one sentence each.
 pub fn omissions(values: &Dict) -> Vec<String> {
     let phases = PHASES.into_iter().filter(|option| is_on(values, option));
-    let phases = phases.map(|option| format!("{option}: charmer does not have this yet; the compose is made without it"));
-    let known = |argument: &String| CREATEREPO_ARGUMENTS.iter().any(|known| argument.starts_with(known));
-    let arguments = texts(values, "createrepo_extra_args").into_iter().filter(|argument| !known(argument));
-    let arguments =
-        arguments.map(|argument| format!("createrepo_extra_args: {argument} means nothing to charmer and is left out"));
-    phases.chain(arguments).collect()
+    phases.map(|option| format!("{option}: charmer does not have this yet; the compose is made without it")).collect()
 }
 
 #[cfg(test)]
@@ -53,11 +44,10 @@ mod tests {
     fn what_would_be_another_compose_is_refused_and_the_rest_is_said() {
         let values = |json: serde_json::Value| from_json(&json).as_dict().unwrap().clone();
         assert!(refusal(&values(serde_json::json!({"pkgset_source": "koji"}))).unwrap().contains("Koji"));
-        assert!(refusal(&values(serde_json::json!({"createrepo_deltas": true}))).unwrap().starts_with("createrepo_deltas"));
-        let fine = values(serde_json::json!({"pkgset_source": "repos", "createrepo_deltas": false,
-            "osbuild": {"^S$": [{}]}, "createrepo_extra_args": ["--content=a", "--zck"]}));
+        assert!(refusal(&values(serde_json::json!({"symlink_isos_to": "/isos"}))).unwrap().starts_with("symlink_isos_to"));
+        let fine = values(serde_json::json!({"pkgset_source": "repos", "symlink_isos_to": "", "osbuild": {"^S$": [{}]}}));
         assert_eq!(refusal(&fine), None);
         let said = omissions(&fine);
-        assert!(said[0].starts_with("osbuild: ") && said[1].contains("--zck") && said.len() == 2, "{said:?}");
+        assert!(said[0].starts_with("osbuild: ") && said.len() == 1, "{said:?}");
     }
 }
