@@ -1,6 +1,6 @@
 //! An RPM repository in a folder: its packages and groups, read from its metadata.
 //!
-//! What `repomd.xml` names is checked against the size and SHA-256 digest that it gives, and unpacked as it is read.
+//! What `repomd.xml` names is checked against the size and checksum that it gives, and unpacked as it is read.
 //! Must not know: what the packages are for.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use charmer_packages::rpm::repodata::read::{Data, Repomd, read_filelists, read_p
 use charmer_packages::rpm::xml::XmlError;
 
 use super::compression::{Compression, unpacking};
-use crate::digest::Sha256;
+use crate::checksum::{Algorithm, UnknownAlgorithm};
 
 /// The most that one unpacked file of the metadata may have.
 const LIMIT: u64 = 16 << 30;
@@ -38,6 +38,10 @@ pub enum RpmMetadataError {
     Comps { path: PathBuf, source: ReadError },
     #[error("{}: there is no {kind} metadata", path.display())]
     Absent { path: PathBuf, kind: &'static str },
+    #[error("{}: there is {kind} metadata as zchunk only, which is not read: let createrepo_c write the usual files beside it", path.display())]
+    OnlyZchunk { path: PathBuf, kind: &'static str },
+    #[error("{}: {source}", path.display())]
+    Algorithm { path: PathBuf, source: UnknownAlgorithm },
     #[error("{}: it is not the file that repomd.xml names: {what} differs", path.display())]
     Other { path: PathBuf, what: &'static str },
 }
@@ -78,7 +82,13 @@ impl RpmRepository {
         kind: &'static str,
         read: impl FnOnce(&mut dyn BufRead) -> Result<T, XmlError>,
     ) -> Result<T, RpmMetadataError> {
-        let absent = || RpmMetadataError::Absent { path: self.folder.join("repodata/repomd.xml"), kind };
+        let absent = || {
+            let path = self.folder.join("repodata/repomd.xml");
+            match self.repomd.data.contains_key(&format!("{kind}_zck")) {
+                true => RpmMetadataError::OnlyZchunk { path, kind },
+                false => RpmMetadataError::Absent { path, kind },
+            }
+        };
         let data = self.repomd.data.get(kind).ok_or_else(absent)?;
         let (path, mut input) = self.open(data)?;
         read(&mut input).map_err(|source| RpmMetadataError::Xml { path, source })
@@ -96,15 +106,17 @@ impl RpmRepository {
     /// Opens a file of the metadata after a look at its digest.
     fn open(&self, data: &Data) -> Result<(PathBuf, impl BufRead), RpmMetadataError> {
         let path = self.folder.join(&data.location);
-        if &*data.checksum.algorithm == "sha256" {
-            let (digest, size) = Sha256::of_file(&path)?;
-            let differs = |what| RpmMetadataError::Other { path: path.clone(), what };
-            if data.size.is_some_and(|expected| expected != size) {
-                return Err(differs("its size"));
-            }
-            if digest.to_string() != *data.checksum.digest {
-                return Err(differs("its SHA-256 digest"));
-            }
+        let differs = |what| RpmMetadataError::Other { path: path.clone(), what };
+        if data.size.is_some_and(|expected| fs_err::metadata(&path).is_ok_and(|found| found.len() != expected)) {
+            return Err(differs("its size"));
+        }
+        let algorithm: Algorithm = match &*data.checksum.algorithm {
+            // As the first createrepo called it.
+            "sha" => Algorithm::Sha1,
+            name => name.parse().map_err(|source| RpmMetadataError::Algorithm { path: path.clone(), source })?,
+        };
+        if algorithm.of_file(&path)? != *data.checksum.digest {
+            return Err(differs("its checksum"));
         }
         let file = BufReader::with_capacity(128 * 1024, fs_err::File::open(&path)?);
         let input = unpacking(Compression::of_name(&data.location), file)?.take(LIMIT);
@@ -117,6 +129,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::digest::Sha256;
     use crate::package_set::compression::{compress_gz, compress_xz};
 
     const PRIMARY: &str = r#"<metadata><package type="rpm"><name>a</name><arch>noarch</arch><version epoch="0" ver="1" rel="1"/>
@@ -170,14 +183,24 @@ mod tests {
         assert!(message(empty.path()).contains("repodata/repomd.xml"));
         assert!(message(repository(&[]).path()).ends_with("there is no primary metadata"));
 
+        let zchunk = repository(&[("primary_zck", "primary.xml.zck", Vec::new())]);
+        assert!(message(zchunk.path()).contains("there is primary metadata as zchunk only"));
+
+        for (algorithm, problem) in [("sha512", "its checksum differs"), ("md5", "'md5' is no checksum algorithm")] {
+            let folder = packed(PRIMARY);
+            let repomd = folder.path().join("repodata/repomd.xml");
+            let text = fs_err::read_to_string(&repomd).unwrap();
+            fs_err::write(&repomd, text.replace("sha256", algorithm)).unwrap();
+            assert!(message(folder.path()).contains(problem), "{algorithm}");
+        }
+
         let changed = packed(PRIMARY);
         let path = changed.path().join("repodata/primary.xml.gz");
         let mut bytes = fs_err::read(&path).unwrap();
         bytes[20] ^= 1;
         fs_err::write(&path, &bytes).unwrap();
         assert!(
-            message(changed.path())
-                .ends_with("primary.xml.gz: it is not the file that repomd.xml names: its SHA-256 digest differs")
+            message(changed.path()).ends_with("primary.xml.gz: it is not the file that repomd.xml names: its checksum differs")
         );
         bytes.pop();
         fs_err::write(&path, &bytes).unwrap();
