@@ -101,7 +101,7 @@ pub fn plan(
             let (of_job, to_choose, places) = (context.clone(), config.clone(), folders.clone());
             let chosen = context.blocking(move || choose_packages(&of_job, &to_choose, &comps, &places)).await?;
             for (url, folder) in &folders {
-                let packages: Vec<&Asked> = chosen.values().filter(|asked| asked.folder == *folder).collect();
+                let packages: Vec<&Asked> = chosen.values().flatten().filter(|asked| asked.folder == *folder).collect();
                 let cache = services.open_cache()?;
                 let url = url.trim_end_matches('/');
                 services
