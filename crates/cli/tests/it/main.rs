@@ -16,6 +16,7 @@ mod pungi_comps_filter;
 mod pungi_config;
 mod pungi_create_unified_isos;
 mod pungi_distribution;
+mod pungi_files;
 mod pungi_gather;
 mod pungi_koji_golden;
 mod pungi_package_sets;

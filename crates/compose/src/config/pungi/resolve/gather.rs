@@ -6,6 +6,8 @@ use std::path::Path;
 use charmer_packages::rpm::arch;
 
 use super::{ResolveError, Surroundings, is_on, text};
+use crate::config::pungi::early::early_file;
+use crate::config::pungi::git::References;
 use crate::config::pungi::va::{VariantArch, for_arch, for_variant};
 use crate::config::pungi::value::{Dict, Value};
 use crate::config::pungi::variants::{Variant, Variants};
@@ -40,7 +42,11 @@ pub(super) fn rules(values: &Dict) -> GatherRules {
 }
 
 impl<'a> GatherOptions<'a> {
-    pub(super) fn new(values: &'a Dict, surroundings: &'a Surroundings) -> Result<Self, ResolveError> {
+    pub(super) fn new(
+        values: &'a Dict,
+        surroundings: &'a Surroundings,
+        references: Option<&mut (dyn References + '_)>,
+    ) -> Result<Self, ResolveError> {
         let by_variant = |option: &str| VariantArch::new(values.get(option));
         Ok(Self {
             values,
@@ -49,7 +55,7 @@ impl<'a> GatherOptions<'a> {
             multilib: by_variant("multilib")?,
             lookasides: by_variant("gather_lookaside_repos")?,
             mapping: json_file("gather_source_mapping", values.get("gather_source_mapping"), &surroundings.folder)?,
-            prepopulate: prepopulate_file(values, surroundings)?,
+            prepopulate: prepopulate_file(values, surroundings, references)?,
             folder: &surroundings.folder,
         })
     }
@@ -219,17 +225,15 @@ fn json_file(option: &str, value: Option<&Value>, folder: &Path) -> Result<Optio
     read_json(option, &folder.join(path)).map(Some)
 }
 
-/// A path is relative to the configuration, the file of an scm dict to where the program was started.
-fn prepopulate_file(values: &Dict, surroundings: &Surroundings) -> Result<Option<serde_json::Value>, ResolveError> {
+fn prepopulate_file(
+    values: &Dict,
+    surroundings: &Surroundings,
+    references: Option<&mut (dyn References + '_)>,
+) -> Result<Option<serde_json::Value>, ResolveError> {
     let option = "gather_prepopulate";
-    match values.get(option) {
-        Some(Value::Dict(dict)) if dict.get("scm").and_then(Value::as_text) == Some("file") => {
-            let file = dict.get("file").and_then(Value::as_text).unwrap_or_default();
-            read_json(option, &surroundings.current.join(file)).map(Some)
-        }
-        Some(Value::Dict(_)) => Err(ResolveError::Option(format!("{option}: only a path and scm `file` can be read here"))),
-        value => json_file(option, value, &surroundings.folder),
-    }
+    let Some(value) = values.get(option).filter(|value| value.is_truthy()) else { return Ok(None) };
+    let file = early_file(option, value, surroundings, references)?;
+    read_json(option, &file.path).map(Some)
 }
 
 fn read_json(option: &str, path: &Path) -> Result<serde_json::Value, ResolveError> {

@@ -17,6 +17,8 @@ pub use unsupported::omissions;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::early::EarlyFileError;
+use super::git::References;
 use super::pattern::PatternError;
 use super::va::VariantArch;
 use super::value::{Dict, Value};
@@ -51,18 +53,25 @@ pub enum ResolveError {
     Lorax(#[from] lorax::LoraxConfigError),
     #[error(transparent)]
     Scm(#[from] scm::ScmSpecError),
+    #[error(transparent)]
+    File(#[from] EarlyFileError),
     #[error("{0}")]
     Option(String),
 }
 
-/// The configuration of a compose.
-pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
+/// The configuration of a compose. Without references, files that it depends on can only be on disk.
+pub fn resolve(
+    values: &Dict,
+    variants: &Variants,
+    surroundings: &Surroundings,
+    references: Option<&mut (dyn References + '_)>,
+) -> Result<RpmConfig, ResolveError> {
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
     let comps = values.get("comps_file").filter(|value| value.is_truthy());
     if let Some(reason) = unsupported::refusal(values) {
         return Err(ResolveError::Option(reason));
     }
-    let gathering = gather::GatherOptions::new(values, surroundings)?;
+    let gathering = gather::GatherOptions::new(values, surroundings, references)?;
     let mut resolved = Vec::new();
     let mut size_limits = BTreeMap::new();
     for variant in &variants.all {
