@@ -18,6 +18,7 @@ mod pungi_create_unified_isos;
 mod pungi_distribution;
 mod pungi_files;
 mod pungi_gather;
+mod pungi_images;
 mod pungi_koji_golden;
 mod pungi_package_sets;
 mod pungi_patch_iso;

@@ -15,8 +15,10 @@ variants_file = "variants.xml"
 comps_file = "comps.xml"
 pkgset_source = "repos"
 gather_method = "deps"
-createiso_skip = [("^.*$", {"*": True, "src": True})]
 "#;
+
+/// Added where a configuration says nothing of ISO images.
+const NO_ISOS: &str = "createiso_skip = [('^.*$', {'*': True, 'src': True})]\n";
 
 pub(super) const VARIANTS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE variants PUBLIC "-//Red Hat, Inc.//DTD Variants info//EN" "variants.dtd">
@@ -46,7 +48,8 @@ impl Distribution {
     }
 
     pub(super) fn configure(&self, options: &str) {
-        fs_err::write(self.path("meadow.conf"), format!("{OPTIONS}{options}\n")).unwrap();
+        let isos = if options.contains("createiso_skip") { "" } else { NO_ISOS };
+        fs_err::write(self.path("meadow.conf"), format!("{OPTIONS}{isos}{options}\n")).unwrap();
     }
 
     pub(super) fn path(&self, inner: &str) -> PathBuf {
@@ -67,8 +70,8 @@ impl Distribution {
 
     pub(super) fn charmer(&self, arguments: &[&str]) -> Ran {
         let home = self.path("home");
-        let variables =
-            [("HOME", home.to_str().unwrap()), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("SOURCE_DATE_EPOCH", "1767225600")];
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.path("tools").display());
+        let variables = [("HOME", home.to_str().unwrap()), ("PATH", path.as_str()), ("SOURCE_DATE_EPOCH", "1767225600")];
         let folder = self.path("");
         Charmer { folder: Some(&folder), variables: &variables }.run(arguments)
     }

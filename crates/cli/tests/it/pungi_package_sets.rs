@@ -125,3 +125,20 @@ fn packages_of_foreign_arches_cannot_be_asked_for() {
     let ran = distribution.compose(&[]);
     assert_eq!(ran.code, 0, "a dot need not be before an arch: {ran}");
 }
+#[test]
+fn packages_for_any_arch_are_restricted_as_their_source_is_unless_told_otherwise() {
+    let distribution = Distribution::new(&["pond"], "");
+    let source = Rpm { exclusive_arch: vec!["aarch64".to_owned()], ..Rpm::new("pond", "1", "1", "src") };
+    distribution.add("one", &source);
+    distribution.add("one", &Rpm::new("pond", "1", "1", "noarch"));
+    for (inherits, expected) in [("True", &[][..]), ("False", &["pond-1-1.noarch.rpm"])] {
+        let option = format!("pkgset_inherit_exclusive_arch_to_noarch = {inherits}");
+        distribution.configure(&format!("pkgset_repos = {{'*': ['one']}}\n{option}"));
+        let ran = distribution.compose(&[]);
+        assert_eq!(ran.code, 0, "{ran}");
+        let packages = distribution.newest().join(TREE);
+        let found = if packages.is_dir() { names(&packages, ".rpm") } else { Vec::new() };
+        assert_eq!(found, expected, "{option}");
+    }
+}
+

@@ -33,6 +33,7 @@ use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
 use crate::gather::rpm::RpmSelection;
 use crate::layout::Layout;
+use crate::images::iso_folders::IsoFolderError;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
 use crate::metadata::pungi_names;
@@ -118,6 +119,8 @@ pub enum StartError {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Request(#[from] RequestError),
+    #[error("symlink_isos_to: {0}")]
+    IsoFolder(#[from] IsoFolderError),
     #[error(transparent)]
     Plan(#[from] NoPlan),
     #[error(transparent)]
@@ -169,6 +172,7 @@ impl Session {
             keep_configuration(&layout, config)?;
         }
         if let Some(text) = lock_text {
+            config.iso_folders.make_work(&layout, &request.compose.id)?;
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }
         write_durably(&layout.request(), &serde_json::to_vec_pretty(&request).expect("requests serialise to JSON"))?;

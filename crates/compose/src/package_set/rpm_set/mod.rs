@@ -33,6 +33,8 @@ pub struct PackageSetSpec {
     /// `noarch` among the arches that a package says it is only for counts.
     pub exclusive_arch_considers_noarch: bool,
     pub signing_keys: SigningKeys,
+    /// A package for any arch is only for those that its source is for.
+    pub noarch_inherits_exclusive_arch: bool,
 }
 
 /// Where the packages of one arch come from, and what all variants together ask for.

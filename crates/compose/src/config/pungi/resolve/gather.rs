@@ -189,6 +189,10 @@ impl<'a> GatherOptions<'a> {
         Ok(PackageSetSpec {
             arches: variants.arches().into_iter().map(|arch| (arch.to_owned(), spec(arch))).collect(),
             exclusive_arch_considers_noarch: is_on(self.values, "pkgset_exclusive_arch_considers_noarch"),
+            noarch_inherits_exclusive_arch: self
+                .values
+                .get("pkgset_inherit_exclusive_arch_to_noarch")
+                .is_none_or(Value::is_truthy),
             signing_keys: SigningKeys::new(keys.iter().map(Value::as_text)),
         })
     }

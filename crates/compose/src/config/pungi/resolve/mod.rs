@@ -14,7 +14,7 @@ mod unsupported;
 
 pub use unsupported::omissions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::early::EarlyFileError;
@@ -26,6 +26,7 @@ use super::variants::Variants;
 use crate::checksum::Algorithm;
 use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmExtraIso, RpmTree, RpmVariant, Strictness};
 use crate::engine::Phase;
+use crate::images::iso_folders::IsoFolders;
 use crate::images::lorax::plan::BootSpec;
 use crate::metadata::checksums::ChecksumKind;
 
@@ -103,6 +104,10 @@ pub fn resolve(
         repository_files: repository_files::repository_files(values, surroundings)?,
         isos: isos::isos(values, variants)?,
         extra_isos: extra_isos(values, variants, surroundings)?,
+        iso_folders: IsoFolders {
+            elsewhere: text(values, "symlink_isos_to").filter(|path| !path.is_empty()).map(|path| surroundings.folder.join(path)),
+        },
+        always_anew: always_anew(values),
         size_limits,
         media_checksums: media_checksums(values),
         skip: texts(values, "skip_phases").iter().filter_map(|name| phase(name)).collect(),
@@ -129,6 +134,14 @@ fn extra_isos(values: &Dict, variants: &Variants, surroundings: &Surroundings) -
         Ok(RpmExtraIso { spec: extra.spec, files })
     };
     isos::extra_isos(values, variants)?.into_iter().map(with_files).collect()
+}
+
+/// Phases for which a configuration forbids what others merely do not need, as outputs are used again only if all that they depend on
+/// is the same.
+fn always_anew(values: &Dict) -> BTreeSet<Phase> {
+    let phases = [("createiso_allow_reuse", Phase::Createiso), ("extraiso_allow_reuse", Phase::ExtraIsos)];
+    let is_off = |option: &str| values.get(option).is_some_and(|value| !value.is_truthy());
+    phases.into_iter().filter(|(option, _)| is_off(option)).map(|(_, phase)| phase).collect()
 }
 
 /// A phase by Pungi's name of it.

@@ -19,6 +19,8 @@ const PHASES: [&str; 12] = [
     "ostree_installer",
     "cts_url",
 ];
+/// What says that commands run on other machines.
+const ELSEWHERE: [&str; 4] = ["buildinstall_topdir", "global_runroot_method", "runroot_method", "runroot_tag"];
 /// The arguments of createrepo_c that charmer knows the meaning of.
 const CREATEREPO_ARGUMENTS: [&str; 3] = ["--distro=", "--content=", "--repo="];
 
@@ -27,9 +29,7 @@ pub(super) fn refusal(values: &Dict) -> Option<String> {
     if text(values, "pkgset_source") == Some("koji") {
         return Some("pkgset_source: charmer does not take packages from Koji yet; it takes them from repositories".to_owned());
     }
-    let option = ["createrepo_deltas", "symlink_isos_to", "createrepo_database", "paths_module"]
-        .into_iter()
-        .find(|option| is_on(values, option))?;
+    let option = ["createrepo_deltas", "createrepo_database", "paths_module"].into_iter().find(|option| is_on(values, option))?;
     Some(format!("{option}: charmer does not do this yet; take it out to compose without it"))
 }
 
@@ -41,7 +41,10 @@ pub fn omissions(values: &Dict) -> Vec<String> {
     let arguments = texts(values, "createrepo_extra_args").into_iter().filter(|argument| !known(argument));
     let arguments =
         arguments.map(|argument| format!("createrepo_extra_args: {argument} means nothing to charmer and is left out"));
-    phases.chain(arguments).collect()
+    let is_elsewhere = |option: &&str| is_on(values, option) && text(values, option) != Some("local");
+    let elsewhere = ELSEWHERE.into_iter().filter(is_elsewhere);
+    let elsewhere = elsewhere.map(|option| format!("{option}: charmer runs its commands here, not on other machines"));
+    phases.chain(elsewhere).chain(arguments).collect()
 }
 
 #[cfg(test)]
@@ -55,9 +58,15 @@ mod tests {
         assert!(refusal(&values(serde_json::json!({"pkgset_source": "koji"}))).unwrap().contains("Koji"));
         assert!(refusal(&values(serde_json::json!({"createrepo_deltas": true}))).unwrap().starts_with("createrepo_deltas"));
         let fine = values(serde_json::json!({"pkgset_source": "repos", "createrepo_deltas": false,
-            "osbuild": {"^S$": [{}]}, "createrepo_extra_args": ["--content=a", "--zck"]}));
+            "osbuild": {"^S$": [{}]}, "runroot_tag": "f1-build", "runroot_method": "local", "createrepo_extra_args": ["--content=a", "--zck"]}));
         assert_eq!(refusal(&fine), None);
         let said = omissions(&fine);
-        assert!(said[0].starts_with("osbuild: ") && said[1].contains("--zck") && said.len() == 2, "{said:?}");
+        assert!(
+            said[0].starts_with("osbuild: ")
+                && said[1].starts_with("runroot_tag: ")
+                && said[2].contains("--zck")
+                && said.len() == 3,
+            "{said:?}"
+        );
     }
 }
