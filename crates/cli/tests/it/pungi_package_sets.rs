@@ -85,6 +85,40 @@ fn copies_of_servers_are_compared_too() {
 }
 
 #[test]
+fn packages_of_an_older_compose_are_not_downloaded_again_whoever_made_it() {
+    let server = HttpServer::start();
+    let distribution = Distribution::new(&["pond", "reed", "moss"], "");
+    let folder = distribution.path("served");
+    for name in ["pond", "reed", "moss"] {
+        distribution.add("served", &package(name, None));
+    }
+    let output = std::process::Command::new("createrepo_c").arg("--quiet").arg(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    server.serve_folder("/served/", &folder).unwrap();
+    distribution.configure(&format!("pkgset_repos = {{'*': ['{}/served']}}", server.url()));
+    assert_eq!(distribution.compose(&[]).code, 0);
+
+    // What remains is what a compose of Pungi's own has too. Of one package the file is another than the server's.
+    let older = distribution.newest();
+    for folder in ["work", "logs"] {
+        fs_err::remove_dir_all(older.join(folder)).unwrap();
+    }
+    fs_err::remove_dir_all(distribution.path("home")).unwrap();
+    let changed = older.join(TREE).join("reed-1-1.x86_64.rpm");
+    let size = fs_err::metadata(&changed).unwrap().len();
+    fs_err::remove_file(&changed).unwrap();
+    fs_err::write(&changed, vec![0; usize::try_from(size).unwrap()]).unwrap();
+    let ran = distribution.compose(&["--old-composes", "composes"]);
+    assert_eq!(ran.code, 0, "{ran}");
+    for (name, times) in [("pond", 1), ("moss", 1), ("reed", 2)] {
+        let file = format!("{name}-1-1.x86_64.rpm");
+        assert_eq!(server.received(&format!("/served/{file}")).len(), times, "{name}");
+        let shipped = fs_err::read(distribution.newest().join(TREE).join(&file)).unwrap();
+        assert_eq!(shipped, fs_err::read(folder.join(&file)).unwrap(), "{name}");
+    }
+}
+
+#[test]
 fn packages_of_groups_must_be_there_if_the_configuration_says_so() {
     let distribution = Distribution::new(&["pond", "willow", "alder"], "pkgset_repos = {'*': ['one']}");
     distribution.add("one", &package("pond", None));
@@ -99,6 +133,23 @@ fn packages_of_groups_must_be_there_if_the_configuration_says_so() {
     distribution.add("one", &package("willow", None));
     let ran = distribution.compose(&[]);
     assert_eq!(ran.code, 0, "{ran}");
+}
+
+#[test]
+fn packages_for_any_arch_are_restricted_as_their_source_is_unless_told_otherwise() {
+    let distribution = Distribution::new(&["pond"], "");
+    let source = Rpm { exclusive_arch: vec!["aarch64".to_owned()], ..Rpm::new("pond", "1", "1", "src") };
+    distribution.add("one", &source);
+    distribution.add("one", &Rpm::new("pond", "1", "1", "noarch"));
+    for (inherits, expected) in [("True", &[][..]), ("False", &["pond-1-1.noarch.rpm"])] {
+        let option = format!("pkgset_inherit_exclusive_arch_to_noarch = {inherits}");
+        distribution.configure(&format!("pkgset_repos = {{'*': ['one']}}\n{option}"));
+        let ran = distribution.compose(&[]);
+        assert_eq!(ran.code, 0, "{ran}");
+        let packages = distribution.newest().join(TREE);
+        let found = if packages.is_dir() { names(&packages, ".rpm") } else { Vec::new() };
+        assert_eq!(found, expected, "{option}");
+    }
 }
 
 #[test]
@@ -125,20 +176,3 @@ fn packages_of_foreign_arches_cannot_be_asked_for() {
     let ran = distribution.compose(&[]);
     assert_eq!(ran.code, 0, "a dot need not be before an arch: {ran}");
 }
-#[test]
-fn packages_for_any_arch_are_restricted_as_their_source_is_unless_told_otherwise() {
-    let distribution = Distribution::new(&["pond"], "");
-    let source = Rpm { exclusive_arch: vec!["aarch64".to_owned()], ..Rpm::new("pond", "1", "1", "src") };
-    distribution.add("one", &source);
-    distribution.add("one", &Rpm::new("pond", "1", "1", "noarch"));
-    for (inherits, expected) in [("True", &[][..]), ("False", &["pond-1-1.noarch.rpm"])] {
-        let option = format!("pkgset_inherit_exclusive_arch_to_noarch = {inherits}");
-        distribution.configure(&format!("pkgset_repos = {{'*': ['one']}}\n{option}"));
-        let ran = distribution.compose(&[]);
-        assert_eq!(ran.code, 0, "{ran}");
-        let packages = distribution.newest().join(TREE);
-        let found = if packages.is_dir() { names(&packages, ".rpm") } else { Vec::new() };
-        assert_eq!(found, expected, "{option}");
-    }
-}
-

@@ -8,6 +8,7 @@ mod finish_rpms;
 pub mod folder;
 pub mod locking;
 mod notify;
+mod old_composes;
 pub mod preflight;
 pub mod request;
 pub mod verify;
@@ -32,8 +33,8 @@ use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
 use crate::gather::rpm::RpmSelection;
-use crate::layout::Layout;
 use crate::images::iso_folders::IsoFolderError;
+use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
 use crate::metadata::pungi_names;
@@ -45,6 +46,7 @@ use crate::rpm_plan::{self, NoPlan, RpmWanted};
 use crate::services::Services;
 
 use folder::{FolderError, Place, ProcessLock};
+use old_composes::find_old_compose;
 use preflight::{Needs, Unready};
 use request::{LatestLink, PackageOrigin, Request, RequestError};
 
@@ -117,10 +119,10 @@ pub enum StartError {
     Unready(#[from] Unready),
     #[error(transparent)]
     Folder(#[from] FolderError),
-    #[error(transparent)]
-    Request(#[from] RequestError),
     #[error("symlink_isos_to: {0}")]
     IsoFolder(#[from] IsoFolderError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
     #[error(transparent)]
     Plan(#[from] NoPlan),
     #[error(transparent)]
@@ -156,7 +158,7 @@ impl Session {
             _ => None,
         };
         let mut request = request(&options, surroundings.now);
-        let services = services(&request.config, &options.run, &surroundings);
+        let services = services(&request, &options.run, None, &surroundings);
         let world = World::new(&request.config, lock)?;
         if let (World::Deb { config, source: PackageSource::Lock(lock) }, Some(choice)) = (&world, &options.lock) {
             fit::check(lock, config, choice.exact)?;
@@ -170,9 +172,9 @@ impl Session {
         fs_err::create_dir_all(layout.path("compose"))?;
         if let Configuration::Rpm(config) = &request.config {
             keep_configuration(&layout, config)?;
+            config.iso_folders.make_work(&layout, &request.compose.id)?;
         }
         if let Some(text) = lock_text {
-            config.iso_folders.make_work(&layout, &request.compose.id)?;
             write_durably(&layout.given_lock(), text.as_bytes())?;
         }
         write_durably(&layout.request(), &serde_json::to_vec_pretty(&request).expect("requests serialise to JSON"))?;
@@ -191,7 +193,7 @@ impl Session {
                 Some(Lock::read(&read_text(&path)?, &path.to_string_lossy())?)
             }
         };
-        let services = services(&request.config, &run, &surroundings);
+        let services = services(&request, &run, Some(layout.root()), &surroundings);
         let world = World::new(&request.config, lock)?;
         let graph = world.graph(&request, &services)?;
         preflight::check(&world.needs(), &graph, &services, layout.root(), &surroundings).await?;
@@ -341,12 +343,13 @@ pub fn preview(config: &Configuration, only: &[Phase], skip: &[Phase], surroundi
         source_date_epoch: None,
         run: RunOptions { cache: PathBuf::new(), offline: false, jobs: None },
     };
-    let services = services(config, &options.run, surroundings);
+    let request = request(&options, surroundings.now);
+    let services = services(&request, &options.run, None, surroundings);
     let world = match config {
         Configuration::Deb(config) => World::Deb { config: config.clone(), source: PackageSource::Archives { keep: None } },
         Configuration::Rpm(config) => World::Rpm { config: config.clone() },
     };
-    world.graph(&request(&options, surroundings.now), &services)
+    world.graph(&request, &services)
 }
 
 fn request(options: &Options, now: SystemTime) -> Request {
@@ -402,9 +405,14 @@ fn compose_id_prefix(config: &Configuration, compose: &ComposeRecord) -> String 
     }
 }
 
-fn services(config: &Configuration, run: &RunOptions, surroundings: &Surroundings) -> Arc<Services> {
+/// For a compose that was begun already, its folder is no older compose.
+fn services(request: &Request, run: &RunOptions, own: Option<&Path>, surroundings: &Surroundings) -> Arc<Services> {
     let mirrors = host_mirrors(&surroundings.apt_folder).map_err(|error| error.to_string());
-    Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings))
+    let mut services = Services::new(&request.config, run.cache.clone(), run.offline, mirrors, surroundings);
+    if let Configuration::Rpm(config) = &request.config {
+        services.old_compose = find_old_compose(&request.old_composes, config, own);
+    }
+    Arc::new(services)
 }
 
 /// What jobs may take of this machine together.

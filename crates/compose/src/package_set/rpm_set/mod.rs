@@ -10,6 +10,7 @@
 mod arches;
 mod collect;
 pub mod mirror;
+pub mod old_packages;
 mod signatures;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +33,9 @@ pub struct PackageSetSpec {
     pub arches: BTreeMap<String, ArchSpec>,
     /// `noarch` among the arches that a package says it is only for counts.
     pub exclusive_arch_considers_noarch: bool,
-    pub signing_keys: SigningKeys,
     /// A package for any arch is only for those that its source is for.
     pub noarch_inherits_exclusive_arch: bool,
+    pub signing_keys: SigningKeys,
 }
 
 /// Where the packages of one arch come from, and what all variants together ask for.
