@@ -48,6 +48,17 @@ pub fn link_or_copy(original: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
+/// As [`link_over`], with a copy where there can be no link. Both have the same modification time.
+pub fn link_or_copy_over(original: &Path, path: &Path) -> io::Result<()> {
+    match link_over(original, path) {
+        Err(error) if cannot_be_linked(&error) => {
+            copy(original, path)?;
+            fs_err::File::open(path)?.file().set_modified(fs_err::metadata(original)?.modified()?)
+        }
+        result => result,
+    }
+}
+
 /// Copies a file, or a folder with everything in it, to `path` below `root`. Gives the path below `root` of each file, sorted.
 /// Links are followed, so that nothing in the copy leads out of it.
 pub fn copy_tree(from: &Path, root: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {

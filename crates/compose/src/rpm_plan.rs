@@ -74,6 +74,7 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services
             config,
             run: &run,
             is_supported: wanted.supported,
+            compose_id: &compose.id,
             trees: &trees,
             descriptions: &descriptions,
             extra_files: &extra_files,

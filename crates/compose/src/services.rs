@@ -29,6 +29,8 @@ pub struct Services {
     /// The mirrors of this machine's apt sources, or why there are none.
     pub mirrors: Result<HostMirrors, String>,
     pub download_limits: Limits,
+    /// The newest older compose of the release, whoever made it.
+    pub old_compose: Option<PathBuf>,
     pub signing: Option<Signing>,
     /// When the compose was started: judges signatures and `Valid-Until`, and dates a lock whose archives have no date.
     pub now: SystemTime,
@@ -57,6 +59,7 @@ impl Services {
             offline,
             mirrors,
             download_limits,
+            old_compose: None,
             signing: config.signing().cloned(),
             now: surroundings.now,
             connections: Arc::default(),

@@ -65,6 +65,8 @@ pub struct Rpm {
     /// Time, author and text, the newest first.
     pub changelogs: Vec<(u32, String, String)>,
     pub exclusive_arch: Vec<String>,
+    /// The id of the key that is said to have signed it: there is a signature packet, but nobody made a signature.
+    pub signing_key: Option<[u8; 8]>,
 }
 
 const BUILD_TIME: u32 = 1_700_000_000;
@@ -93,6 +95,10 @@ impl Rpm {
         let header = self.header();
         let mut signature = HeaderBuilder::new(62);
         signature.string(273, &hexadecimal(&Sha256::digest(&header)));
+        if let Some(key) = self.signing_key {
+            let packet = [&[0x88, 17, 3, 5, 0, 0, 0, 0, 0][..], &key, &[1, 8]].concat();
+            signature.entry(268, 7, packet.len(), 1, &packet);
+        }
         signature.int32(1007, &[124]);
         let mut bytes = self.lead();
         bytes.extend(signature.finish());

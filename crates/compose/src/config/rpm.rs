@@ -15,6 +15,7 @@ use crate::checksum::Algorithm;
 use crate::engine::Phase;
 use crate::extra_files::ExtraFilesSpec;
 use crate::gather::rpm::{GatherRules, GatherSpec};
+use crate::images::iso_folders::IsoFolders;
 use crate::images::lorax::plan::BootSpec;
 use crate::images::optical::{ExtraIsoSpec, IsoSpec, SizeLimit};
 use crate::metadata::checksums::ChecksumKind;
@@ -45,6 +46,9 @@ pub struct RpmConfig {
     pub repository_files: RepositoryFiles,
     pub isos: Vec<IsoSpec>,
     pub extra_isos: Vec<RpmExtraIso>,
+    pub iso_folders: IsoFolders,
+    /// Phases whose outputs are never those of an older compose.
+    pub always_anew: BTreeSet<Phase>,
     /// How large images may be, by the UID of their variant and by arch.
     pub size_limits: BTreeMap<String, BTreeMap<String, SizeLimit>>,
     pub media_checksums: MediaChecksums,

@@ -273,6 +273,7 @@ fn select(
         lookasides: lookasides.map(Lookasides::all).unwrap_or_default(),
     };
     let selection = gather_tree(&inputs)?;
+    check_signatures(context, config, set, &selection)?;
     let scope = format!("{uid}.{arch}");
     for (package, requirements) in &selection.unresolved {
         context.finding(warning("unresolved", &scope, package, format!("nothing provides {}", requirements.join(", "))));
@@ -281,6 +282,19 @@ fn select(
         context.finding(warning("missing", &scope, uid, missing.clone()));
     }
     Ok(selection)
+}
+
+/// Says of each package that must not be in a compose as it is signed who signed it.
+fn check_signatures(context: &JobContext, config: &RpmConfig, set: &RpmSet, selection: &RpmSelection) -> Result<(), JobError> {
+    let numbers: Vec<u32> = selection.packages.iter().filter_map(|rpm| set.find(&rpm.file)).collect();
+    let checked = set.check_signatures(numbers.iter().copied(), &config.package_set.signing_keys);
+    let refused = numbers.iter().map(|&number| &set.packages[number as usize]).filter(|package| package.is_unsigned);
+    for package in refused {
+        let signed = package.sigkey.as_ref().map_or_else(|| "by nobody".to_owned(), |key| format!("by the key {key}"));
+        context.message(format!("{} is signed {signed}", package.path.display()));
+    }
+    let hint = "sign the packages with one of sigkeys; None among sigkeys allows them as they are";
+    checked.map_err(|error| JobError::caused(&error).hint(hint))
 }
 
 fn sources(selection: &RpmSelection) -> impl Iterator<Item = &str> {
@@ -332,6 +346,12 @@ fn share(config: &RpmConfig, set: &RpmSet, selections: &BTreeMap<(String, String
 
 impl From<RpmGatherError> for JobError {
     fn from(error: RpmGatherError) -> Self {
-        Self::caused(&error)
+        let job_error = Self::caused(&error);
+        match error {
+            RpmGatherError::MissingOfComps { .. } => {
+                job_error.hint("take them out of the groups, or turn off require_all_comps_packages")
+            }
+            _ => job_error,
+        }
     }
 }

@@ -9,6 +9,7 @@ mod boot_loader;
 pub mod container;
 mod error;
 mod installed;
+pub mod iso_folders;
 mod layer;
 pub mod live;
 pub mod lorax;

@@ -120,6 +120,7 @@ pub struct IsoInputs<'a> {
     /// What names take from the compose.
     pub run: &'a Values<'static>,
     pub is_supported: bool,
+    pub compose_id: &'a str,
     pub trees: &'a BTreeMap<String, VariantTrees>,
     pub descriptions: &'a TreeJobs,
     pub extra_files: &'a ExtraFileJobs,
@@ -298,8 +299,10 @@ fn iso_job(phase: Phase, scope: String, inputs: &IsoInputs<'_>, spec: &Spec) -> 
     };
     let checksums = &inputs.config.media_checksums.kinds;
     let tools: &[&'static str] = if volume.xorriso { &["xorriso", "implantisomd5"] } else { &["genisoimage", "implantisomd5"] };
-    Job::new(phase, scope)
-        .spec(&(spec, volume_id.ok(), inputs.is_supported, checksums))
+    let job = Job::new(phase, scope);
+    let is_anew = inputs.config.always_anew.contains(&phase);
+    let job = if is_anew { job.of_compose(&inputs.compose_id) } else { job };
+    job.spec(&(spec, volume_id.ok(), inputs.is_supported, checksums))
         .tools(tools)
         .failable(spec.is_failable())
         .weight(Weight::new(1, 64))

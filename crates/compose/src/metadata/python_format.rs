@@ -69,13 +69,23 @@ fn value<'a>(values: &'a Values<'_>, key: &str) -> Result<&'a str, FormatError> 
 
 /// A list of texts as Python prints it.
 pub fn list_of_texts(texts: &[String]) -> String {
+    format!("[{}]", quoted(texts))
+}
+
+/// A tuple of texts as Python prints it.
+pub fn tuple_of_texts(texts: &[String]) -> String {
+    let last = if texts.len() == 1 { "," } else { "" };
+    format!("({}{last})", quoted(texts))
+}
+
+fn quoted(texts: &[String]) -> String {
     let quoted = texts.iter().map(|text| {
         let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
         let inner = text.replace('\\', "\\\\").replace('\n', "\\n");
         let inner = if quote == '\'' { inner.replace('\'', "\\'") } else { inner };
         format!("{quote}{inner}{quote}")
     });
-    format!("[{}]", quoted.collect::<Vec<_>>().join(", "))
+    quoted.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -96,5 +106,7 @@ mod tests {
     #[test]
     fn lists_are_quoted_as_python_does_it() {
         assert_eq!(list_of_texts(&["a b".to_owned(), "it's".to_owned()]), r#"['a b', "it's"]"#);
+        assert_eq!(tuple_of_texts(&["a".to_owned()]), "('a',)");
+        assert_eq!(tuple_of_texts(&["a".to_owned(), "b".to_owned()]), "('a', 'b')");
     }
 }

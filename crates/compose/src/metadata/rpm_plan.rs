@@ -14,9 +14,10 @@ use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::extra_files::plan::{AddedFiles, ExtraFileJobs};
-use crate::files::{link_over, write_whole};
+use crate::files::{link_or_copy_over, write_whole};
 use crate::finding::{Finding, Severity};
 use crate::gather::rpm_plan::Shares;
+use crate::images::iso_folders::IsoFolders;
 use crate::images::lorax::plan::{BootJobs, BootMedia, SmallIso};
 use crate::images::optical::IsoNames;
 use crate::images::rpm_plan::{Iso, Isos, PlannedIso, Spec};
@@ -207,9 +208,11 @@ pub fn plan_images(
             boot_names: config.variant(variant).and_then(|variant| Some(variant.lorax.get(arch)?.names.clone())),
             checksums: config.media_checksums.clone(),
             specs,
+            folders: config.iso_folders.clone(),
+            compose_id: compose.id.clone(),
         };
         let job = Job::new(Phase::ImageChecksum, format!("{variant}.{arch}"))
-            .spec(&(&shipping.specs, &shipping.checksums))
+            .spec(&(&shipping.specs, &shipping.checksums, &shipping.folders))
             .of_compose(compose)
             .weight(Weight::NONE)
             .estimate(0.5);
@@ -237,6 +240,8 @@ struct Shipping {
     boot_names: Option<IsoNames>,
     checksums: MediaChecksums,
     specs: Vec<Spec>,
+    folders: IsoFolders,
+    compose_id: String,
 }
 
 impl Shipping {
@@ -249,7 +254,7 @@ impl Shipping {
         let shown = if self.arch == "src" { "source" } else { &self.arch };
         let folder = format!("compose/{}/{shown}/iso", self.variant);
         let jigdo_folder = format!("compose/{}/{shown}/jigdo", self.variant);
-        fs_err::create_dir_all(context.layout.path(&folder))?;
+        self.folders.make(&context.layout, &self.compose_id, &folder)?;
         let mut shipped = ShippedIsos { images: Vec::new(), files: Vec::new() };
         for (spec, isos) in self.specs.iter().zip(images) {
             for iso in isos.iter().flat_map(|isos| &isos.discs) {
@@ -330,7 +335,7 @@ impl Shipping {
 fn link(layout: &Layout, file: &OutputFile, path: &str) -> Result<OutputFile, JobError> {
     let absolute = layout.path(path);
     fs_err::create_dir_all(absolute.parent().unwrap_or(layout.root()))?;
-    link_over(&layout.path(&file.path), &absolute)?;
+    link_or_copy_over(&layout.path(&file.path), &absolute)?;
     Ok(OutputFile { path: path.to_owned(), ..file.clone() })
 }
 

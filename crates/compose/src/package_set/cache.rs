@@ -105,6 +105,24 @@ impl Cache {
         Ok((sha256, size, self.keep(file, sha256)?))
     }
 
+    /// Takes a file that lies elsewhere, if it has this digest and size: by hard link, else as a copy. Whether it did.
+    pub fn adopt(&self, file: &Path, sha256: Sha256, size: u64) -> io::Result<bool> {
+        let temporary = self.folder.join("temporary");
+        let Ok(linked) = tempfile::Builder::new().make_in(temporary, |path| fs_err::hard_link(file, path)) else {
+            let (found, ..) = self.insert_reader(&mut fs_err::File::open(file)?)?;
+            return Ok(found == sha256);
+        };
+        // Its own name might lead to another file by now.
+        let opened = fs_err::File::open(linked.path())?;
+        if !take_lock(opened.file())? || Sha256::of_file(linked.path())? != (sha256, size) {
+            return Ok(false);
+        }
+        let path = self.path(sha256);
+        fs_err::create_dir_all(path.parent().expect("files of the cache lie in folders"))?;
+        linked.persist(path).map_err(|error| error.error)?;
+        Ok(true)
+    }
+
     /// Gives a file of the cache a second name: by hard link, else by sharing its blocks, else as a copy. What had that name is
     /// replaced. A hard link must not be written to.
     pub fn link_to(&self, sha256: Sha256, destination: &Path) -> io::Result<Link> {

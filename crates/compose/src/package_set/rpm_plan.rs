@@ -15,6 +15,7 @@ use crate::layout::Layout;
 use crate::services::Services;
 
 use super::rpm_set::mirror::{MirrorError, mirror_metadata, mirror_packages};
+use super::rpm_set::old_packages::OldPackages;
 use super::rpm_set::{Asked, Chosen, RpmSet, RpmSetError, WantedOfArch, choose, collect};
 
 /// Where the metadata of repositories of servers was brought.
@@ -100,12 +101,17 @@ pub fn plan(
             let folders = mirrored.first().map(|mirrored| mirrored.all(&context.layout)).unwrap_or_default();
             let (of_job, to_choose, places) = (context.clone(), config.clone(), folders.clone());
             let chosen = context.blocking(move || choose_packages(&of_job, &to_choose, &comps, &places)).await?;
+            let old = services.old_compose.clone();
+            let read = move || Ok(old.as_deref().map(OldPackages::read).unwrap_or_default());
+            let old = Arc::new(context.blocking(read).await?);
             for (url, folder) in &folders {
-                let packages: Vec<&Asked> = chosen.values().filter(|asked| asked.folder == *folder).collect();
+                let packages: Vec<&Asked> = chosen.values().flatten().filter(|asked| asked.folder == *folder).collect();
                 let cache = services.open_cache()?;
                 let url = url.trim_end_matches('/');
                 services
-                    .download(&context, async |downloader| mirror_packages(url, folder, &packages, &cache, downloader).await)
+                    .download(&context, async |downloader| {
+                        mirror_packages(url, folder, &packages, &old, &cache, downloader).await
+                    })
                     .await?;
             }
             context.clone().blocking(move || read_set(&context, &config, chosen)).await

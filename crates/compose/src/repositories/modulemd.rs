@@ -89,6 +89,13 @@ pub fn read_defaults(folder: &Path) -> Result<Vec<Document>, ModulemdError> {
     if lines.is_empty() { Ok(documents) } else { Err(ModulemdError::SeveralDefaults(lines)) }
 }
 
+/// Defaults with those of some modules put in the place of what was said of the same modules.
+pub fn override_defaults(mut defaults: Vec<Document>, overrides: Vec<Document>) -> Vec<Document> {
+    defaults.retain(|document| !overrides.iter().any(|own| own.module == document.module));
+    defaults.extend(overrides);
+    defaults
+}
+
 /// The text of a `modules.yaml`: the streams, and the defaults and obsoletes of their modules. Nothing, if there are no streams.
 pub fn modules_yaml(streams: &[Document], defaults: &[Document], obsoletes: &[Document]) -> Option<String> {
     let names: BTreeSet<&str> = streams.iter().map(|document| document.module.as_str()).collect();
@@ -244,6 +251,15 @@ mod tests {
             folder(&[("a.yaml", &defaults("tool", "1")), ("b.yaml", &[defaults("tool", "2"), defaults("x", "1")].concat())]);
         let error = read_defaults(bad.path()).unwrap_err().to_string();
         assert_eq!(error, "There are duplicated module defaults:\nModule tool has multiple defaults: 1, 2");
+    }
+
+    #[test]
+    fn what_overrides_defaults_takes_their_place_module_by_module() {
+        let read = |text: &str| read_defaults(folder(&[("a.yaml", text)]).path()).unwrap();
+        let usual = read(&[defaults("tool", "1"), defaults("other", "2")].concat());
+        let documents = override_defaults(usual, read(&[defaults("tool", "3"), defaults("new", "4")].concat()));
+        let said: Vec<_> = documents.iter().map(|document| (&*document.module, document.stream.as_deref().unwrap())).collect();
+        assert_eq!(said, [("other", "2"), ("tool", "3"), ("new", "4")]);
     }
 
     #[test]

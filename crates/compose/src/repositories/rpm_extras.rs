@@ -55,8 +55,9 @@ pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>, compose_id: &str) -> Han
 }
 
 async fn fetch_all(context: &JobContext, config: &RpmConfig) -> Result<RepositoryExtras, JobError> {
-    let RepositoryFiles { product_ids: certificates, module_defaults, module_obsoletes, extra_modules } =
-        &config.repository_files;
+    let files = &config.repository_files;
+    let RepositoryFiles { product_ids: certificates, module_defaults, module_default_overrides, module_obsoletes, extra_modules } =
+        files;
     let mut extras = RepositoryExtras::default();
     if let Some(spec) = certificates {
         let folder = fetch(context, &spec.scm, "product-ids").await?;
@@ -71,6 +72,9 @@ async fn fetch_all(context: &JobContext, config: &RpmConfig) -> Result<Repositor
         }
     }
     let defaults = read_documents(context, module_defaults.as_ref(), "module-defaults", modulemd::read_defaults).await?;
+    let overrides = module_default_overrides.as_ref();
+    let overrides = read_documents(context, overrides, "module-default-overrides", modulemd::read_defaults).await?;
+    let defaults = modulemd::override_defaults(defaults, overrides);
     let obsoletes = read_documents(context, module_obsoletes.as_ref(), "module-obsoletes", modulemd::read_folder).await?;
     for (uid, source) in extra_modules {
         let folder = fetch(context, source, &format!("modules-{uid}")).await?;

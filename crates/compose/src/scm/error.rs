@@ -58,7 +58,7 @@ impl From<ToolError> for ScmProblem {
 }
 
 impl ScmError {
-    pub(super) fn new(spec: &ScmSpec, problem: ScmProblem) -> Self {
+    pub(crate) fn new(spec: &ScmSpec, problem: ScmProblem) -> Self {
         let (Wanted::Files(paths) | Wanted::Folders(paths)) = &spec.wanted;
         let paths = paths.join(", ");
         let what = match &spec.source {

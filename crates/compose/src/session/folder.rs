@@ -126,24 +126,5 @@ pub fn older_composes(folders: &[PathBuf], short: &str, but: &Path) -> Vec<Layou
     composes.into_iter().map(Layout::new).collect()
 }
 
-/// The newest of older composes that is of the same release as the compose called `id`, and has ended well.
-pub fn newest_finished(older: &[Layout], id: &str) -> Option<PathBuf> {
-    /// Release, then date and type, then the number of the day.
-    fn parts(id: &str) -> Option<(&str, &str, u32)> {
-        let (release, rest) = id.rsplit_once('-')?;
-        let (date, respin) = rest.rsplit_once('.')?;
-        Some((release, date, respin.parse().ok()?))
-    }
-    let release = parts(id)?.0;
-    let candidate = |layout: &Layout| {
-        let status = fs_err::read_to_string(layout.status()).unwrap_or_default();
-        let id = fs_err::read_to_string(layout.compose_id()).unwrap_or_default();
-        let (own, date, respin) = parts(id.trim())?;
-        let ended_well = ["FINISHED", "FINISHED_INCOMPLETE"].contains(&status.trim());
-        (own == release && ended_well).then(|| ((date.to_owned(), respin), layout.root().to_owned()))
-    };
-    older.iter().filter_map(candidate).max().map(|(_, root)| root)
-}
-
 /// More older composes than these are not searched: what the newest lack, others hardly have.
 const KEPT_FOR_REUSE: usize = 8;

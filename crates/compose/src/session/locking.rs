@@ -79,8 +79,8 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         source_date_epoch: None,
         run: lock.run,
     };
-    let services = services(&options.config, &options.run, surroundings);
     let request = request(&options, surroundings.now);
+    let services = services(&request, &options.run, None, surroundings);
     let wanted = Wanted {
         compose: request.compose,
         packages: PackageSource::Archives { keep: keep.map(Arc::new) },

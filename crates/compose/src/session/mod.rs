@@ -8,6 +8,7 @@ mod finish_rpms;
 pub mod folder;
 pub mod locking;
 mod notify;
+mod old_composes;
 pub mod preflight;
 pub mod request;
 pub mod verify;
@@ -32,6 +33,7 @@ use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
 use crate::gather::rpm::RpmSelection;
+use crate::images::iso_folders::IsoFolderError;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
@@ -44,6 +46,7 @@ use crate::rpm_plan::{self, NoPlan, RpmWanted};
 use crate::services::Services;
 
 use folder::{FolderError, Place, ProcessLock};
+use old_composes::{RELEASED, WITH_PACKAGES, find_old_compose};
 use preflight::{Needs, Unready};
 use request::{LatestLink, PackageOrigin, Request, RequestError};
 
@@ -116,6 +119,8 @@ pub enum StartError {
     Unready(#[from] Unready),
     #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error("symlink_isos_to: {0}")]
+    IsoFolder(#[from] IsoFolderError),
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
@@ -153,7 +158,7 @@ impl Session {
             _ => None,
         };
         let mut request = request(&options, surroundings.now);
-        let services = services(&request.config, &options.run, &surroundings);
+        let services = services(&request, &options.run, None, &surroundings);
         let world = World::new(&request.config, lock)?;
         if let (World::Deb { config, source: PackageSource::Lock(lock) }, Some(choice)) = (&world, &options.lock) {
             fit::check(lock, config, choice.exact)?;
@@ -168,9 +173,9 @@ impl Session {
         if let Configuration::Rpm(config) = &request.config {
             keep_configuration(&layout, config)?;
             if !config.repositories.deltas.is_empty() {
-                let older = folder::older_composes(&request.old_composes, &config.release.short, layout.root());
-                request.delta_base = folder::newest_finished(&older, &request.compose.id);
+                request.delta_base = find_old_compose(&request.old_composes, config, RELEASED, Some(layout.root()));
             }
+            config.iso_folders.make_work(&layout, &request.compose.id)?;
         }
         if let Some(text) = lock_text {
             write_durably(&layout.given_lock(), text.as_bytes())?;
@@ -191,7 +196,7 @@ impl Session {
                 Some(Lock::read(&read_text(&path)?, &path.to_string_lossy())?)
             }
         };
-        let services = services(&request.config, &run, &surroundings);
+        let services = services(&request, &run, Some(layout.root()), &surroundings);
         let world = World::new(&request.config, lock)?;
         let graph = world.graph(&request, &services)?;
         preflight::check(&world.needs(), &graph, &services, layout.root(), &surroundings).await?;
@@ -342,12 +347,13 @@ pub fn preview(config: &Configuration, only: &[Phase], skip: &[Phase], surroundi
         source_date_epoch: None,
         run: RunOptions { cache: PathBuf::new(), offline: false, jobs: None },
     };
-    let services = services(config, &options.run, surroundings);
+    let request = request(&options, surroundings.now);
+    let services = services(&request, &options.run, None, surroundings);
     let world = match config {
         Configuration::Deb(config) => World::Deb { config: config.clone(), source: PackageSource::Archives { keep: None } },
         Configuration::Rpm(config) => World::Rpm { config: config.clone() },
     };
-    world.graph(&request(&options, surroundings.now), &services)
+    world.graph(&request, &services)
 }
 
 fn request(options: &Options, now: SystemTime) -> Request {
@@ -404,9 +410,14 @@ fn compose_id_prefix(config: &Configuration, compose: &ComposeRecord) -> String 
     }
 }
 
-fn services(config: &Configuration, run: &RunOptions, surroundings: &Surroundings) -> Arc<Services> {
+/// For a compose that was begun already, its folder is no older compose.
+fn services(request: &Request, run: &RunOptions, own: Option<&Path>, surroundings: &Surroundings) -> Arc<Services> {
     let mirrors = host_mirrors(&surroundings.apt_folder).map_err(|error| error.to_string());
-    Arc::new(Services::new(config, run.cache.clone(), run.offline, mirrors, surroundings))
+    let mut services = Services::new(&request.config, run.cache.clone(), run.offline, mirrors, surroundings);
+    if let Configuration::Rpm(config) = &request.config {
+        services.old_compose = find_old_compose(&request.old_composes, config, WITH_PACKAGES, own);
+    }
+    Arc::new(services)
 }
 
 /// What jobs may take of this machine together.

@@ -90,10 +90,10 @@ impl Request<'_> {
         options: Written,
         variants: Vec<Variant>,
         schema: &Json,
-        references: Option<&mut dyn References>,
+        mut references: Option<&mut dyn References>,
         report: &mut Report<'_>,
     ) -> Option<Opened> {
-        let checked = validate(options.values.clone(), schema, references);
+        let checked = validate(options.values.clone(), schema, references.as_deref_mut());
         for message in &checked.errors {
             let place = options.place(&message.path);
             if !place.is_root() || report.is_empty() {
@@ -107,7 +107,7 @@ impl Request<'_> {
         let messages = phase_messages(&checked.values, Some(&variants), self.old_composes);
         let messages = messages.unwrap_or_else(|error| vec![error.to_string()]);
         let resolved = if messages.is_empty() {
-            resolve(&checked.values, &variants, &self.surroundings()).map_err(|error| vec![error.to_string()])
+            resolve(&checked.values, &variants, &self.surroundings(), references).map_err(|error| vec![error.to_string()])
         } else {
             Err(messages)
         };

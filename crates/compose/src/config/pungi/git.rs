@@ -1,17 +1,23 @@
-//! References in URLs of git repositories: a branch becomes the commit it names, once for the whole compose.
+//! What is asked of git repositories before a compose begins: a branch in a URL becomes the commit it names, once for the whole
+//! compose, and files are fetched that say what the compose is.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::scm::{self, Fetching, ScmError, ScmProblem, ScmSpec};
 use crate::tools::{Command, Runner};
 
 /// How long a repository that does not answer is asked again, and how often.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Gives the lines of `git ls-remote URL REFERENCE`.
 pub trait References {
+    /// The lines of `git ls-remote URL REFERENCE`.
     fn list(&mut self, repository: &str, reference: &str) -> Result<String, String>;
+
+    /// Brings a file into a folder, from a git repository or from wherever else, and says where it lies.
+    fn fetch(&mut self, file: &ScmSpec, folder: &Path) -> Result<PathBuf, ScmError>;
 }
 
 /// Asks the repositories; each answer is kept.
@@ -49,6 +55,14 @@ impl References for Remote {
         let (runner, runtime) = (&self.runner, &self.runtime);
         let key = (repository.to_owned(), reference.to_owned());
         self.known.entry(key).or_insert_with(|| runtime.block_on(Self::ask(runner, repository, reference))).clone()
+    }
+
+    fn fetch(&mut self, file: &ScmSpec, folder: &Path) -> Result<PathBuf, ScmError> {
+        let (clones, target) = (folder.join("clones"), folder.join("fetched"));
+        let fetching = Fetching { runner: &self.runner, work: &clones, composed: &[] };
+        let files = self.runtime.block_on(scm::fetch(file, &fetching, &target))?;
+        let first = files.first().ok_or_else(|| ScmError::new(file, ScmProblem::NothingFound))?;
+        Ok(target.join(first))
     }
 }
 
@@ -94,6 +108,10 @@ mod tests {
         fn list(&mut self, repository: &str, reference: &str) -> Result<String, String> {
             self.1.push((repository.to_owned(), reference.to_owned()));
             Ok(self.0.to_owned())
+        }
+
+        fn fetch(&mut self, file: &ScmSpec, _: &Path) -> Result<PathBuf, ScmError> {
+            Err(ScmError::new(file, ScmProblem::NothingFound))
         }
     }
 

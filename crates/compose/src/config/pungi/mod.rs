@@ -22,11 +22,13 @@ pub mod validate;
 
 pub mod variants;
 
+mod early;
 mod findings;
 mod load;
 mod open;
 mod phases;
 
+pub use early::EarlyFileError;
 pub use findings::{findings, options_only};
 pub use integer::Integer;
 pub use load::{load, load_json};

@@ -1,14 +1,15 @@
 //! A configuration of Pungi's from its file to what a compose is made from.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::dialect::DialectError;
+use super::early::{EarlyFileError, early_file};
 use super::git::References;
 use super::resolve::{ResolveError, Surroundings, omissions, resolve};
 use super::schema::schema;
 use super::validate::{Message, validate};
-use super::value::{Dict, Value};
+use super::value::Dict;
 use super::variants::{self, Filters, Variants, VariantsError};
 use super::{PatternError, load, phase_messages};
 use crate::config::RpmConfig;
@@ -30,6 +31,8 @@ pub enum OpenError {
     #[error(transparent)]
     Variants(#[from] VariantsError),
     #[error(transparent)]
+    File(#[from] EarlyFileError),
+    #[error(transparent)]
     Pattern(#[from] PatternError),
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -42,12 +45,12 @@ pub fn open(
     file: &Path,
     current: &Path,
     old_composes: bool,
-    references: Option<&mut dyn References>,
+    mut references: Option<&mut dyn References>,
 ) -> Result<Opened, OpenError> {
     let file = current.join(file);
     let loaded = load(&file.to_string_lossy(), &[])?;
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let checked = validate(loaded.values, &schema(processors), references);
+    let checked = validate(loaded.values, &schema(processors), references.as_deref_mut());
     if !checked.errors.is_empty() {
         return Err(OpenError::Invalid(checked.errors.into_iter().map(|message| message.text).collect()));
     }
@@ -57,39 +60,28 @@ pub fn open(
         files: loaded.opened_files.iter().map(|opened| current.join(opened)).collect(),
     };
     let filters = Filters::of(&checked.values);
-    let variants = read_variants(&checked.values, &surroundings.folder, current, &filters)?;
+    let variants = read_variants(&checked.values, &surroundings, &filters, references.as_deref_mut())?;
     let messages = phase_messages(&checked.values, Some(&variants), old_composes)?;
     if !messages.is_empty() {
         return Err(OpenError::Invalid(messages));
     }
-    let config = resolve(&checked.values, &variants, &surroundings)?;
+    let config = resolve(&checked.values, &variants, &surroundings, references)?;
     let warnings = checked.warnings.into_iter().map(|Message { text, .. }| text).chain(omissions(&checked.values));
     let warnings = warnings.collect();
     Ok(Opened { config, warnings })
 }
 
-/// The variants that the configuration in a folder has, read before a compose begins.
+/// The variants that a configuration has, read before a compose begins.
 pub(in crate::config) fn read_variants(
     values: &Dict,
-    folder: &Path,
-    current: &Path,
+    surroundings: &Surroundings,
     filters: &Filters,
+    references: Option<&mut (dyn References + '_)>,
 ) -> Result<Variants, OpenError> {
-    let file = variants_file(values, folder, current).ok_or_else(|| {
-        OpenError::Invalid(vec!["variants_file: only a path and scm `file` can be read before a compose begins".to_owned()])
-    })?;
-    Ok(variants::load(&file.to_string_lossy(), filters)?)
-}
-
-/// A path is relative to the configuration, the file of an scm dict to where the program was started.
-fn variants_file(values: &Dict, folder: &Path, current: &Path) -> Option<PathBuf> {
-    match values.get("variants_file")? {
-        Value::Text(path) => Some(folder.join(&**path)),
-        Value::Dict(dict) if dict.get("scm").and_then(Value::as_text) == Some("file") => {
-            Some(current.join(dict.get("file")?.as_text()?))
-        }
-        _ => None,
-    }
+    let option = "variants_file";
+    let value = values.get(option).ok_or_else(|| EarlyFileError::NoFile { option: option.to_owned() })?;
+    let file = early_file(option, value, surroundings, references)?;
+    Ok(variants::load_as(&file.name, &file.path.to_string_lossy(), filters)?)
 }
 
 impl Filters {

@@ -6,6 +6,7 @@
 //!
 //! Must not know: where package files lie, repositories that are written.
 
+mod comps_packages;
 mod nodeps;
 mod order;
 mod request;
@@ -31,6 +32,8 @@ pub struct GatherRules {
     pub selfhosting: bool,
     /// A requirement that nothing meets dooms the compose.
     pub check_deps: bool,
+    /// So does a group's package that is nowhere.
+    pub require_comps_packages: bool,
 }
 
 /// How many of several providers are taken.
@@ -148,6 +151,9 @@ pub enum RpmGatherError {
     Solver(#[from] GatherError),
     #[error(transparent)]
     Multilib(#[from] charmer_packages::rpm::gather::UnknownMethod),
+    /// In Pungi's words, as the next.
+    #[error("Packages mentioned in comps do not exist for {variant}.{arch}: {packages}")]
+    MissingOfComps { variant: String, arch: String, packages: String },
     /// In the words that tools look for.
     #[error("{}\nUnresolved dependencies detected", lines.join("\n"))]
     Unresolved { lines: Vec<String> },

@@ -45,6 +45,7 @@ pub struct Lookaside<'a> {
 
 /// Selects the packages of one variant on one arch.
 pub fn gather_tree(inputs: &GatherInputs<'_>) -> Result<RpmSelection, RpmGatherError> {
+    inputs.check_comps_packages()?;
     let mut selection = RpmSelection::default();
     for (source, method) in &inputs.spec.sources {
         let part = match method {

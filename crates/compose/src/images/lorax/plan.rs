@@ -10,7 +10,7 @@ use crate::config::RpmConfig;
 use crate::config::rpm::RpmVariant;
 use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
-use crate::files::{link_over, write_whole};
+use crate::files::{link_or_copy_over, write_whole};
 use crate::images::optical::IsoNames;
 use crate::init::CompsFiles;
 use crate::metadata::checksums::{Checksums, checksums_of_file};
@@ -240,7 +240,7 @@ impl Booting {
         let describe = move || {
             let absolute = layout.path(&path);
             fs_err::create_dir_all(absolute.parent().unwrap_or(layout.root()))?;
-            link_over(&original, &absolute)?;
+            link_or_copy_over(&original, &absolute)?;
             let manifest = format!("{path}.manifest");
             write_whole(&layout.path(&manifest), listing.as_bytes())?;
             let manifest = OutputFile { path: manifest, size: listing.len() as u64, sha256: Sha256::of(listing.as_bytes()) };

@@ -1,5 +1,6 @@
 //! Repositories to the packages that a compose can take: all variants' request on each arch, then the headers of what it gives.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +10,10 @@ use charmer_packages::rpm::gather::{
     Flag, GatherError, GroupLine, Method, Options, PackageList, Repository, Request, gather, needs_file_lists,
 };
 use charmer_packages::rpm::header::Header;
-use charmer_packages::rpm::package::Checksum;
+use charmer_packages::rpm::package::{Checksum, Package};
 
 use super::arches::sort_into_arches;
+use super::signatures::{SigningKeys, Verdict};
 use super::{ArchSpec, PackageSetSpec, RpmSet, SetPackage};
 use crate::checksum::Algorithm;
 use crate::package_set::rpm_file::{RpmFileError, find_rpms, read_rpms, stays_inside};
@@ -60,10 +62,13 @@ pub struct Asked {
     pub location: String,
     pub checksum: Checksum,
     pub size: u64,
+    /// A request took it; others are what could stand in its place.
+    pub was_requested: bool,
 }
 
-/// The package files that variants could take, by their names.
-pub type Chosen = BTreeMap<String, Asked>;
+/// The package files that variants could take, by their names. Of each there are several where repositories have files of one name
+/// with different content and the configuration says which signature is the best.
+pub type Chosen = BTreeMap<String, Vec<Asked>>;
 
 /// Reads the repositories of all arches, and finds what variants could take of them. `folders` says where repositories of servers lie.
 pub fn choose(
@@ -81,7 +86,11 @@ pub fn choose(
     let mut asked = BTreeMap::new();
     for (arch, wanted) in wanted {
         let of_arch: Vec<&RpmRepository> = wanted.spec.repositories.iter().map(|place| &repositories[place]).collect();
-        ask(arch, wanted, &of_arch, &mut asked)?;
+        ask(arch, wanted, &of_arch, !spec.signing_keys.is_indifferent(), &mut asked)?;
+    }
+    if !spec.signing_keys.is_indifferent() {
+        let places = spec.arches.values().flat_map(|arch| &arch.repositories);
+        add_copies(&mut asked, places.map(|place| &repositories[place]));
     }
     drop_in_background(repositories.into_values().collect::<Vec<_>>());
     Ok(asked)
@@ -89,7 +98,7 @@ pub fn choose(
 
 /// Reads the headers of what was chosen.
 pub fn collect(spec: &PackageSetSpec, chosen: Chosen, algorithm: Algorithm) -> Result<RpmSet, RpmSetError> {
-    Ok(sort_into_arches(read_packages(chosen, algorithm)?, spec))
+    Ok(sort_into_arches(read_packages(chosen, algorithm, &spec.signing_keys)?, spec))
 }
 
 fn read_repository(place: &str, mirrored: Option<&Path>) -> Result<RpmRepository, RpmSetError> {
@@ -162,7 +171,13 @@ fn options(tree: &str) -> Options {
 }
 
 /// Adds what all variants together need on an arch.
-fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], asked: &mut Chosen) -> Result<(), RpmSetError> {
+fn ask(
+    tree: &str,
+    wanted: &WantedOfArch<'_>,
+    repositories: &[&RpmRepository],
+    may_differ: bool,
+    asked: &mut Chosen,
+) -> Result<(), RpmSetError> {
     let mut views: Vec<Repository<'_>> = repositories.iter().map(|repository| view(repository)).collect();
     views.push(Repository { lookaside: false, packages: Vec::new(), comps: wanted.comps.as_ref() });
     let group = |id: &String| GroupLine { id: id.clone(), default: true, optional: true };
@@ -175,42 +190,98 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
     let gathered = gather(&views, &request, &options(tree)).map_err(failed)?;
     for selected in gathered.packages.iter().filter(|selected| !selected.flags.contains(Flag::Lookaside)) {
         let repository = repositories[selected.place.repository];
-        let package = &repository.packages[selected.place.package];
-        let location = package.file.location.to_string();
-        let name = location.rsplit('/').next().unwrap_or(&location).to_owned();
-        let (checksum, size) = (package.file.checksum.clone(), package.file.size);
-        let new = Asked { folder: repository.folder.clone(), location, checksum, size };
-        match asked.get(&name) {
-            Some(known) if known.checksum.algorithm == new.checksum.algorithm && known.checksum != new.checksum => {
-                let path = |asked: &Asked| asked.folder.join(&asked.location);
-                return Err(RpmSetError::Contradiction { one: path(known), other: path(&new), name });
+        let (name, new) = named(repository, &repository.packages[selected.place.package], true);
+        let known = asked.entry(name.clone()).or_default();
+        let other =
+            known.iter().find(|known| known.checksum.algorithm == new.checksum.algorithm && known.checksum != new.checksum);
+        match (known.is_empty(), other) {
+            (false, Some(other)) if !may_differ => {
+                return Err(RpmSetError::Contradiction { one: other.path(), other: new.path(), name });
             }
-            Some(_) => {}
-            None => drop(asked.insert(name, new)),
+            (true, _) | (false, Some(_)) => known.push(new),
+            (false, None) => {}
         }
     }
     Ok(())
 }
 
-/// Reads the headers of all packages, and proves each file to be the one that was asked for.
-fn read_packages(asked: Chosen, algorithm: Algorithm) -> Result<Vec<SetPackage>, RpmSetError> {
-    let mut by_folder: BTreeMap<PathBuf, (Vec<String>, Vec<Checksum>)> = BTreeMap::new();
-    for Asked { folder, location, checksum, .. } in asked.into_values() {
-        let (locations, checksums) = by_folder.entry(folder).or_default();
-        locations.push(location);
-        checksums.push(checksum);
-    }
-    let mut packages = Vec::new();
-    for (folder, (locations, checksums)) in by_folder {
-        let headers = read_rpms(&folder, &locations, Some(algorithm), processors()).map_err(RpmSetError::Packages)?;
-        for ((header, location), checksum) in headers.into_iter().zip(locations).zip(checksums) {
-            let path = folder.join(location);
-            check_digest(&header, &path, &checksum)?;
-            packages.push(set_package(header, path));
+/// Adds what other repositories have under the names of what was asked for, or the same ones in other folders.
+fn add_copies<'a>(asked: &mut Chosen, repositories: impl Iterator<Item = &'a RpmRepository>) {
+    let mut seen = BTreeSet::new();
+    for repository in repositories.filter(|repository| seen.insert(repository.folder.clone())) {
+        for package in &repository.packages {
+            let (name, copy) = named(repository, package, false);
+            if let Some(known) = asked.get_mut(&name)
+                && !known.iter().any(|known| known.checksum == copy.checksum)
+            {
+                known.push(copy);
+            }
         }
     }
-    packages.sort_unstable_by(|one, other| one.file_name().cmp(other.file_name()));
-    Ok(packages)
+}
+
+/// A package of a repository by the name of its file.
+fn named(repository: &RpmRepository, package: &Package, was_requested: bool) -> (String, Asked) {
+    let location = package.file.location.to_string();
+    let name = location.rsplit('/').next().unwrap_or(&location).to_owned();
+    let (checksum, size) = (package.file.checksum.clone(), package.file.size);
+    (name, Asked { folder: repository.folder.clone(), location, checksum, size, was_requested })
+}
+
+impl Asked {
+    fn path(&self) -> PathBuf {
+        self.folder.join(&self.location)
+    }
+}
+
+/// A package that was read, and what speaks for it: the least is the best.
+struct Candidate {
+    merit: (usize, bool, usize),
+    package: SetPackage,
+}
+
+/// Reads the headers of all packages, proves each file to be the one that was asked for, and takes the best by its signature.
+fn read_packages(asked: Chosen, algorithm: Algorithm, keys: &SigningKeys) -> Result<Vec<SetPackage>, RpmSetError> {
+    let mut by_folder: BTreeMap<PathBuf, Vec<(usize, Asked)>> = BTreeMap::new();
+    for copies in asked.into_values() {
+        for (position, copy) in copies.into_iter().enumerate() {
+            by_folder.entry(copy.folder.clone()).or_default().push((position, copy));
+        }
+    }
+    let mut best: BTreeMap<String, Candidate> = BTreeMap::new();
+    for (folder, copies) in by_folder {
+        let locations: Vec<String> = copies.iter().map(|(_, copy)| copy.location.clone()).collect();
+        let headers = read_rpms(&folder, &locations, Some(algorithm), processors()).map_err(RpmSetError::Packages)?;
+        for (header, (position, copy)) in headers.into_iter().zip(copies) {
+            let path = copy.path();
+            check_digest(&header, &path, &copy.checksum)?;
+            let verdict = keys.judge(&header.signing_keys);
+            let merit = (verdict.rank, !copy.was_requested, position);
+            let candidate = Candidate { merit, package: set_package(header, path, verdict) };
+            match best.entry(candidate.package.file_name().to_owned()) {
+                Entry::Vacant(vacant) => drop(vacant.insert(candidate)),
+                Entry::Occupied(mut known) => {
+                    check_agreement(known.key(), known.get(), &candidate)?;
+                    if candidate.merit < known.get().merit {
+                        known.insert(candidate);
+                    }
+                }
+            }
+        }
+    }
+    Ok(best.into_values().map(|candidate| candidate.package).collect())
+}
+
+/// Two packages that were both asked for, and that signatures do not tell apart, must be one.
+fn check_agreement(name: &str, one: &Candidate, other: &Candidate) -> Result<(), RpmSetError> {
+    let checksum = |candidate: &Candidate| candidate.package.package.file.checksum.clone();
+    // The second field is false for what was asked for.
+    let (one_merit, other_merit) = ((one.merit.0, one.merit.1), (other.merit.0, other.merit.1));
+    if one_merit == other_merit && !one.merit.1 && checksum(one) != checksum(other) {
+        let path = |candidate: &Candidate| candidate.package.path.clone();
+        return Err(RpmSetError::Contradiction { name: name.to_owned(), one: path(one), other: path(other) });
+    }
+    Ok(())
 }
 
 /// By another algorithm than the one that is computed anyhow, a file is only read once more if it must be.
@@ -230,17 +301,13 @@ fn check_digest(header: &Header, path: &Path, expected: &Checksum) -> Result<(),
     if is_right { Ok(()) } else { Err(RpmSetError::Other { path: path.to_owned(), checksum: expected.clone() }) }
 }
 
-fn set_package(header: Header, path: PathBuf) -> SetPackage {
+fn set_package(header: Header, path: PathBuf, verdict: Verdict) -> SetPackage {
     SetPackage {
-        sigkey: header.signing_keys.first().map(|key| short_id(&key.to_string())),
+        sigkey: verdict.key,
+        is_unsigned: !verdict.allowed,
         exclude_arch: header.exclude_arch,
         exclusive_arch: header.exclusive_arch,
         package: header.package,
         path,
     }
-}
-
-/// A key as metadata names it: by its last eight digits.
-fn short_id(key: &str) -> String {
-    key.get(key.len().saturating_sub(8)..).unwrap_or(key).to_owned()
 }

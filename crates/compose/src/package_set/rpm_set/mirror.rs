@@ -3,17 +3,20 @@
 //! Must not know: which packages are chosen.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use charmer_packages::rpm::package::Checksum;
 use charmer_packages::rpm::repodata::read::{Data, Repomd, read_repomd};
 use charmer_packages::rpm::xml::XmlError;
 
 use super::collect::Asked;
+use super::old_packages::OldPackages;
 use crate::digest::Sha256;
 use crate::files::write_whole;
 use crate::package_set::cache::Cache;
 use crate::package_set::download::{Downloader, FetchError, Request};
 use crate::package_set::rpm_file::stays_inside;
+use crate::parallel::{blocking, in_parallel, processors};
 
 const REPOMD: &str = "repodata/repomd.xml";
 const REPOMD_LIMIT: u64 = 4 << 20;
@@ -44,23 +47,24 @@ pub async fn mirror_metadata(url: &str, folder: &Path, cache: &Cache, downloader
     let Repomd { data, .. } = read.map_err(|source| MirrorError::Xml { url: repomd_url, source })?;
     let parts = PARTS.iter().filter_map(|part| data.get(*part));
     let files = parts.map(|Data { location, checksum, size, .. }| (location.as_str(), checksum, size.unwrap_or(0)));
-    fetch(url, folder, files, cache, downloader).await?;
+    fetch(url, folder, files, &Arc::default(), cache, downloader).await?;
     // Last, so that what it names is there.
     write_whole(&folder.join(REPOMD), &fresh.bytes)?;
     fresh.remember(cache)?;
     Ok(())
 }
 
-/// Brings packages of a repository into its folder.
+/// Brings packages of a repository into its folder: those that an older compose has from there.
 pub async fn mirror_packages(
     url: &str,
     folder: &Path,
     packages: &[&Asked],
+    old: &Arc<OldPackages>,
     cache: &Cache,
     downloader: &Downloader,
 ) -> Result<(), MirrorError> {
     let files = packages.iter().map(|file| (file.location.as_str(), &file.checksum, file.size));
-    fetch(url, folder, files, cache, downloader).await
+    fetch(url, folder, files, old, cache, downloader).await
 }
 
 /// Brings files into the cache, by size and digest, and links them into the folder.
@@ -68,6 +72,7 @@ async fn fetch(
     url: &str,
     folder: &Path,
     files: impl Iterator<Item = (&str, &Checksum, u64)>,
+    old: &Arc<OldPackages>,
     cache: &Cache,
     downloader: &Downloader,
 ) -> Result<(), MirrorError> {
@@ -84,6 +89,7 @@ async fn fetch(
         locations.push(location);
         requests.push(Request { urls: vec![url], size, sha256 });
     }
+    take_old(old, &locations, &requests, cache).await?;
     downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
     for (location, request) in locations.into_iter().zip(requests) {
         let file = folder.join(location);
@@ -91,4 +97,20 @@ async fn fetch(
         cache.link_to(request.sha256, &file)?;
     }
     Ok(())
+}
+
+/// Fills the cache with what it lacks and an older compose has.
+async fn take_old(old: &Arc<OldPackages>, locations: &[&str], requests: &[Request], cache: &Cache) -> Result<(), MirrorError> {
+    let pairs = locations.iter().zip(requests);
+    let files: Vec<_> = pairs.map(|(location, request)| ((*location).to_owned(), request.sha256, request.size)).collect();
+    let (old, cache) = (old.clone(), cache.clone());
+    let take = move || {
+        in_parallel(processors(), &files, |(location, sha256, size)| {
+            if cache.get(*sha256, *size)?.is_none() {
+                old.take(location, *sha256, *size, &cache);
+            }
+            Ok(())
+        })
+    };
+    blocking(take).await.map(drop)
 }

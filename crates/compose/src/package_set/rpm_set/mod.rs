@@ -2,7 +2,7 @@
 //! each arch has.
 //!
 //! ```text
-//! repositories ──► request ──► headers ──► exclusions ──► RpmSet
+//! repositories ──► request ──► headers ──► signatures, exclusions ──► RpmSet
 //! ```
 //!
 //! Must not know: which variant takes what.
@@ -10,8 +10,10 @@
 mod arches;
 mod collect;
 pub mod mirror;
+pub mod old_packages;
+mod signatures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use charmer_packages::rpm::package::Package;
@@ -21,6 +23,7 @@ use crate::digest::Sha256;
 use crate::engine::graph::Held;
 
 pub use collect::{Asked, Chosen, RpmSetError, WantedOfArch, choose, collect};
+pub use signatures::{SigningKeys, UnsignedPackages};
 
 /// Where packages come from, and what of them is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,9 @@ pub struct PackageSetSpec {
     pub arches: BTreeMap<String, ArchSpec>,
     /// `noarch` among the arches that a package says it is only for counts.
     pub exclusive_arch_considers_noarch: bool,
+    /// A package for any arch is only for those that its source is for.
+    pub noarch_inherits_exclusive_arch: bool,
+    pub signing_keys: SigningKeys,
 }
 
 /// Where the packages of one arch come from, and what all variants together ask for.
@@ -64,6 +70,8 @@ pub struct SetPackage {
     pub path: PathBuf,
     /// The key that signed it, of those that the configuration prefers.
     pub sigkey: Option<String>,
+    /// No key signed it that the configuration lists, and that is not allowed.
+    pub is_unsigned: bool,
     exclude_arch: Vec<String>,
     exclusive_arch: Vec<String>,
 }
@@ -77,7 +85,11 @@ impl SetPackage {
 
 impl Held for RpmSet {
     fn digest(&self) -> Sha256 {
-        let of_package = |package: &SetPackage| format!("{} {}", package.file_name(), package.package.file.checksum.digest);
+        let of_package = |package: &SetPackage| {
+            // What one configuration allows another may not: a selection of it must not be used again.
+            let sign = if package.is_unsigned { " unsigned" } else { "" };
+            format!("{} {}{sign}", package.file_name(), package.package.file.checksum.digest)
+        };
         Sha256::of_value(&(self.packages.iter().map(of_package).collect::<Vec<_>>(), &self.arches))
     }
 }
@@ -91,6 +103,15 @@ impl RpmSet {
 
     pub fn package(&self, number: u32) -> &Package {
         &self.packages[number as usize].package
+    }
+
+    /// Refuses those of some packages that must not be in a compose as they are signed.
+    pub fn check_signatures(&self, numbers: impl IntoIterator<Item = u32>, keys: &SigningKeys) -> Result<(), UnsignedPackages> {
+        let packages = numbers.into_iter().map(|number| &self.packages[number as usize]);
+        let release =
+            |SetPackage { package, .. }: &SetPackage| format!("{}-{}-{}", package.name(), package.version(), package.release());
+        let unsigned: BTreeSet<String> = packages.filter(|package| package.is_unsigned).map(release).collect();
+        if unsigned.is_empty() { Ok(()) } else { Err(keys.refusal(unsigned)) }
     }
 
     /// The packages of an arch, with their numbers.

@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 
 use self::expand::{Expander, Sheet};
 use self::paths::Moved;
+use crate::config::pungi::resolve::Surroundings;
 use crate::config::pungi::schema::schema;
 use crate::config::pungi::validate::validate;
 use crate::config::pungi::value::Dict;
@@ -41,7 +42,8 @@ pub fn convert(source: &Path, current: &Path, folder: &Path) -> Result<Converted
         return Err(OpenError::Invalid(checked.errors.into_iter().map(|message| message.text).collect()));
     }
     let source_folder = source.parent().unwrap_or(&source);
-    let (variants, is_filtered) = all_variants(&checked.values, source_folder, current)?;
+    let surroundings = Surroundings { folder: source_folder.to_owned(), current: current.to_owned(), files: Vec::new() };
+    let (variants, is_filtered) = all_variants(&checked.values, &surroundings)?;
     let mut values = loaded.values;
     if is_filtered {
         values.retain(|key, _| !matches!(key.value().as_text(), Some("tree_arches" | "tree_variants")));
@@ -54,10 +56,10 @@ pub fn convert(source: &Path, current: &Path, folder: &Path) -> Result<Converted
 
 /// The variants that options leave out too, so that those options can still be changed; unless the file makes sense only with
 /// them.
-fn all_variants(values: &Dict, folder: &Path, current: &Path) -> Result<(Variants, bool), OpenError> {
-    match read_variants(values, folder, current, &Filters::default()) {
+fn all_variants(values: &Dict, surroundings: &Surroundings) -> Result<(Variants, bool), OpenError> {
+    match read_variants(values, surroundings, &Filters::default(), None) {
         Ok(variants) => Ok((variants, false)),
-        Err(_) => Ok((read_variants(values, folder, current, &Filters::of(values))?, true)),
+        Err(_) => Ok((read_variants(values, surroundings, &Filters::of(values), None)?, true)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::pungi::value::{Dict, Key, Value};
 
 /// Options that are a path, as a plain text.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "comps_file",
     "module_defaults_dir",
     "module_defaults_override_dir",
@@ -17,6 +17,7 @@ const FILES: [&str; 8] = [
     "gather_prepopulate",
     "gather_source_mapping",
     "buildinstall_kickstart",
+    "symlink_isos_to",
 ];
 
 /// Options that hold paths of repositories at any depth.

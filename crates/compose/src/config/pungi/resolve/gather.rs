@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use charmer_packages::rpm::arch;
+
 use super::{ResolveError, Surroundings, is_on, text};
+use crate::config::pungi::early::early_file;
+use crate::config::pungi::git::References;
 use crate::config::pungi::va::{VariantArch, for_arch, for_variant};
 use crate::config::pungi::value::{Dict, Value};
 use crate::config::pungi::variants::{Variant, Variants};
 use crate::gather::rpm::{GatherMethod, GatherRules, GatherSource, GatherSpec, GreedyRule};
-use crate::package_set::rpm_set::{ArchSpec, PackageSetSpec};
+use crate::package_set::rpm_set::{ArchSpec, PackageSetSpec, SigningKeys};
 
 /// Options of all variants, compiled once.
 pub(super) struct GatherOptions<'a> {
@@ -33,11 +37,16 @@ pub(super) fn rules(values: &Dict) -> GatherRules {
         fulltree: is_on(values, "gather_fulltree"),
         selfhosting: is_on(values, "gather_selfhosting"),
         check_deps: is_on(values, "check_deps"),
+        require_comps_packages: is_on(values, "require_all_comps_packages"),
     }
 }
 
 impl<'a> GatherOptions<'a> {
-    pub(super) fn new(values: &'a Dict, surroundings: &'a Surroundings) -> Result<Self, ResolveError> {
+    pub(super) fn new(
+        values: &'a Dict,
+        surroundings: &'a Surroundings,
+        references: Option<&mut (dyn References + '_)>,
+    ) -> Result<Self, ResolveError> {
         let by_variant = |option: &str| VariantArch::new(values.get(option));
         Ok(Self {
             values,
@@ -46,7 +55,7 @@ impl<'a> GatherOptions<'a> {
             multilib: by_variant("multilib")?,
             lookasides: by_variant("gather_lookaside_repos")?,
             mapping: json_file("gather_source_mapping", values.get("gather_source_mapping"), &surroundings.folder)?,
-            prepopulate: prepopulate_file(values, surroundings)?,
+            prepopulate: prepopulate_file(values, surroundings, references)?,
             folder: &surroundings.folder,
         })
     }
@@ -130,8 +139,33 @@ impl<'a> GatherOptions<'a> {
         names.into_iter().collect()
     }
 
+    /// Refuses packages of arches that do not run on that of the tree. As Pungi does it, an arch is held against what any variant
+    /// asks for there, because all of that is looked for in the package set.
+    fn check_arches(&self, tree: &str) -> Result<(), ResolveError> {
+        let usable = arch::compatible(arch::of_tree(tree));
+        let incompatible = |name: &str, own: Option<&str>, of: &str, option: &str| {
+            let name = own.map_or(name, |own| name.strip_suffix(own).and_then(|name| name.strip_suffix('.')).unwrap_or(name));
+            let own = own.unwrap_or("None");
+            let message = format!("Incompatible package arch '{own}' for tree arch '{tree}' in {of} package '{name}'");
+            ResolveError::Option(format!("{option}: {message}"))
+        };
+        for name in texts(&self.additional.get(None, tree)) {
+            if let Some(own) = arch_of(&name).filter(|own| !usable.contains(own)) {
+                return Err(incompatible(&name, Some(own), "additional", "additional_packages"));
+            }
+        }
+        for name in self.prepopulated(None, tree) {
+            let own = arch_of(&name);
+            if own.is_none_or(|own| !usable.contains(&own)) {
+                return Err(incompatible(&name, own, "prepopulate", "gather_prepopulate"));
+            }
+        }
+        Ok(())
+    }
+
     /// Where packages come from, and what all variants together ask for.
-    pub(super) fn package_set(&self, variants: &Variants) -> PackageSetSpec {
+    pub(super) fn package_set(&self, variants: &Variants) -> Result<PackageSetSpec, ResolveError> {
+        variants.arches().into_iter().try_for_each(|arch| self.check_arches(arch))?;
         let places = |arch: &str| {
             let configured = self.values.get("pkgset_repos").and_then(Value::as_dict);
             let places = configured.map(|dict| texts(&for_arch(dict, arch))).unwrap_or_default();
@@ -151,10 +185,16 @@ impl<'a> GatherOptions<'a> {
             packages: self.asked_by_all(variants, arch),
             prepopulate: self.prepopulated(None, arch),
         };
-        PackageSetSpec {
+        let keys = self.values.get("sigkeys").and_then(Value::as_items).unwrap_or_default();
+        Ok(PackageSetSpec {
             arches: variants.arches().into_iter().map(|arch| (arch.to_owned(), spec(arch))).collect(),
             exclusive_arch_considers_noarch: is_on(self.values, "pkgset_exclusive_arch_considers_noarch"),
-        }
+            noarch_inherits_exclusive_arch: self
+                .values
+                .get("pkgset_inherit_exclusive_arch_to_noarch")
+                .is_none_or(Value::is_truthy),
+            signing_keys: SigningKeys::new(keys.iter().map(Value::as_text)),
+        })
     }
 
     /// As Pungi does it, patterns of variants do not count here: what one variant asks for is in the set of all.
@@ -167,6 +207,12 @@ impl<'a> GatherOptions<'a> {
         }
         asked.into_iter().collect()
     }
+}
+
+/// What stands behind the last dot, if that is an arch.
+fn arch_of(name: &str) -> Option<&str> {
+    let (_, last) = name.rsplit_once('.')?;
+    (last == arch::NOARCH || arch::is_source(last) || arch::instruction_set(last).is_some()).then_some(last)
 }
 
 /// A folder is relative to the configuration's; a URL stays.
@@ -183,17 +229,15 @@ fn json_file(option: &str, value: Option<&Value>, folder: &Path) -> Result<Optio
     read_json(option, &folder.join(path)).map(Some)
 }
 
-/// A path is relative to the configuration, the file of an scm dict to where the program was started.
-fn prepopulate_file(values: &Dict, surroundings: &Surroundings) -> Result<Option<serde_json::Value>, ResolveError> {
+fn prepopulate_file(
+    values: &Dict,
+    surroundings: &Surroundings,
+    references: Option<&mut (dyn References + '_)>,
+) -> Result<Option<serde_json::Value>, ResolveError> {
     let option = "gather_prepopulate";
-    match values.get(option) {
-        Some(Value::Dict(dict)) if dict.get("scm").and_then(Value::as_text) == Some("file") => {
-            let file = dict.get("file").and_then(Value::as_text).unwrap_or_default();
-            read_json(option, &surroundings.current.join(file)).map(Some)
-        }
-        Some(Value::Dict(_)) => Err(ResolveError::Option(format!("{option}: only a path and scm `file` can be read here"))),
-        value => json_file(option, value, &surroundings.folder),
-    }
+    let Some(value) = values.get(option).filter(|value| value.is_truthy()) else { return Ok(None) };
+    let file = early_file(option, value, surroundings, references)?;
+    read_json(option, &file.path).map(Some)
 }
 
 fn read_json(option: &str, path: &Path) -> Result<serde_json::Value, ResolveError> {

@@ -17,6 +17,8 @@ pub use unsupported::omissions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::early::EarlyFileError;
+use super::git::References;
 use super::pattern::PatternError;
 use super::va::VariantArch;
 use super::value::{Dict, Value};
@@ -24,6 +26,7 @@ use super::variants::Variants;
 use crate::checksum::Algorithm;
 use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmExtraIso, RpmTree, RpmVariant, Strictness};
 use crate::engine::Phase;
+use crate::images::iso_folders::IsoFolders;
 use crate::images::lorax::plan::BootSpec;
 use crate::metadata::checksums::ChecksumKind;
 
@@ -51,18 +54,25 @@ pub enum ResolveError {
     Lorax(#[from] lorax::LoraxConfigError),
     #[error(transparent)]
     Scm(#[from] scm::ScmSpecError),
+    #[error(transparent)]
+    File(#[from] EarlyFileError),
     #[error("{0}")]
     Option(String),
 }
 
-/// The configuration of a compose.
-pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) -> Result<RpmConfig, ResolveError> {
+/// The configuration of a compose. Without references, files that it depends on can only be on disk.
+pub fn resolve(
+    values: &Dict,
+    variants: &Variants,
+    surroundings: &Surroundings,
+    references: Option<&mut (dyn References + '_)>,
+) -> Result<RpmConfig, ResolveError> {
     let strictness = VariantArch::new(values.get("repoclosure_strictness"))?;
     let comps = values.get("comps_file").filter(|value| value.is_truthy());
     if let Some(reason) = unsupported::refusal(values) {
         return Err(ResolveError::Option(reason));
     }
-    let gathering = gather::GatherOptions::new(values, surroundings)?;
+    let gathering = gather::GatherOptions::new(values, surroundings, references)?;
     let mut resolved = Vec::new();
     let mut size_limits = BTreeMap::new();
     for variant in &variants.all {
@@ -88,12 +98,16 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         comps: comps.map(|value| scm::file_spec("comps_file", value, surroundings)).transpose()?,
         filter_environments: is_on(values, "comps_filter_environments"),
         variant_lookasides: pairs(values, "variant_as_lookaside"),
-        package_set: gathering.package_set(variants),
+        package_set: gathering.package_set(variants)?,
         gather: gather::rules(values),
         repositories: RepositoryRules { deltas: trees_with_deltas(values, variants)?, ..repository_rules(values)? },
         repository_files: repository_files::repository_files(values, surroundings)?,
         isos: isos::isos(values, variants)?,
         extra_isos: extra_isos(values, variants, surroundings)?,
+        iso_folders: IsoFolders {
+            elsewhere: text(values, "symlink_isos_to").filter(|path| !path.is_empty()).map(|path| surroundings.folder.join(path)),
+        },
+        always_anew: always_anew(values),
         size_limits,
         media_checksums: media_checksums(values),
         skip: texts(values, "skip_phases").iter().filter_map(|name| phase(name)).collect(),
@@ -120,6 +134,14 @@ fn extra_isos(values: &Dict, variants: &Variants, surroundings: &Surroundings) -
         Ok(RpmExtraIso { spec: extra.spec, files })
     };
     isos::extra_isos(values, variants)?.into_iter().map(with_files).collect()
+}
+
+/// Phases for which a configuration forbids what others merely do not need, as outputs are used again only if all that they depend on
+/// is the same.
+fn always_anew(values: &Dict) -> BTreeSet<Phase> {
+    let phases = [("createiso_allow_reuse", Phase::Createiso), ("extraiso_allow_reuse", Phase::ExtraIsos)];
+    let is_off = |option: &str| values.get(option).is_some_and(|value| !value.is_truthy());
+    phases.into_iter().filter(|(option, _)| is_off(option)).map(|(_, phase)| phase).collect()
 }
 
 /// A phase by Pungi's name of it.

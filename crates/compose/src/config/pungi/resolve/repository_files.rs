@@ -15,6 +15,8 @@ use crate::scm::ScmSpec;
 pub struct RepositoryFiles {
     pub product_ids: Option<ProductIdSpec>,
     pub module_defaults: Option<ScmSpec>,
+    /// Whose modules take the place of those.
+    pub module_default_overrides: Option<ScmSpec>,
     pub module_obsoletes: Option<ScmSpec>,
     /// Folders with `ARCH/*.yaml`, by the variant's UID.
     pub extra_modules: BTreeMap<String, ScmSpec>,
@@ -37,6 +39,7 @@ pub fn repository_files(values: &Dict, surroundings: &Surroundings) -> Result<Re
     Ok(RepositoryFiles {
         product_ids: certificates,
         module_defaults: folder("module_defaults_dir")?,
+        module_default_overrides: folder("module_defaults_override_dir")?,
         module_obsoletes: folder("module_obsoletes_dir")?,
         extra_modules: extra
             .map(|(uid, value)| Ok((uid, folder_spec(option, value, surroundings)?)))

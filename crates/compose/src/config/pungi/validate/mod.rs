@@ -36,9 +36,10 @@ pub struct Checked {
 }
 
 /// Checks a configuration and fills in defaults. References of git URLs are resolved if there is something to resolve them with.
-pub fn validate(values: Dict, schema: &Json, references: Option<&mut dyn References>) -> Checked {
+pub fn validate(values: Dict, schema: &Json, references: Option<&mut (dyn References + '_)>) -> Checked {
     let given: Vec<String> = values.keys().map(|key| plain(key.value())).collect();
     let mut configuration = Value::Dict(values.into());
+    let references = references.map(|references| -> &mut dyn References { references });
     let faults = Checker::new(schema, references).check(&mut configuration);
     let values = configuration.as_dict().cloned().unwrap_or_default();
     let (warned, failed): (Vec<Fault>, Vec<Fault>) = faults.into_iter().partition(|fault| fault.kind != FaultKind::Invalid);

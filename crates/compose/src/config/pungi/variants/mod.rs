@@ -42,7 +42,12 @@ pub struct Filters {
 
 /// Reads and checks a file of variants.
 pub fn load(file: &str, filters: &Filters) -> Result<Variants, VariantsError> {
-    parse(file, &read(file)?, filters)
+    load_as(file, file, filters)
+}
+
+/// The same with a name of the file's own in messages.
+pub(super) fn load_as(name: &str, file: &str, filters: &Filters) -> Result<Variants, VariantsError> {
+    parse(name, &read(file)?, filters)
 }
 
 fn parse(file: &str, text: &str, filters: &Filters) -> Result<Variants, VariantsError> {
