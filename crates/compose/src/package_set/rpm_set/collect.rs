@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
 use charmer_packages::rpm::gather::{
-    Flag, GatherError, GroupLine, Method, Options, PackageList, Repository, Request, gather, needs_file_lists,
+    Flag, GatherError, GroupLine, HybridRequest, Method, Options, PackageList, Place, Repository, Request, gather,
+    needs_file_lists, reach,
 };
 use charmer_packages::rpm::header::Header;
 use charmer_packages::rpm::package::Checksum;
@@ -173,9 +174,18 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
     let request = Request { packages, prepopulate: wanted.spec.prepopulate.clone(), ..Request::default() };
     let failed = |source| RpmSetError::Request { arch: tree.to_owned(), source };
     let gathered = gather(&views, &request, &options(tree)).map_err(failed)?;
-    for selected in gathered.packages.iter().filter(|selected| !selected.flags.contains(Flag::Lookaside)) {
-        let repository = repositories[selected.place.repository];
-        let package = &repository.packages[selected.place.package];
+    let mut places: Vec<Place> = gathered
+        .packages
+        .iter()
+        .filter(|selected| !selected.flags.contains(Flag::Lookaside))
+        .map(|selected| selected.place)
+        .collect();
+    if wanted.spec.alternatives {
+        places.extend(alternatives(tree, wanted, &views).map_err(failed)?);
+    }
+    for place in places {
+        let repository = repositories[place.repository];
+        let package = &repository.packages[place.package];
         let location = package.file.location.to_string();
         let name = location.rsplit('/').next().unwrap_or(&location).to_owned();
         let (checksum, size) = (package.file.checksum.clone(), package.file.size);
@@ -190,6 +200,19 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
         }
     }
     Ok(())
+}
+
+/// What a solver could take of an arch.
+fn alternatives(tree: &str, wanted: &WantedOfArch<'_>, views: &[Repository<'_>]) -> Result<BTreeSet<Place>, GatherError> {
+    let members = wanted.comps.iter().flat_map(|comps| &comps.groups).flat_map(|group| &group.packages);
+    let request = HybridRequest {
+        arch: arch::of_tree(tree).to_owned(),
+        packages: members.map(|member| member.name.clone()).chain(wanted.spec.packages.iter().cloned()).collect(),
+        prepopulate: wanted.spec.prepopulate.iter().cloned().collect(),
+        multilib: vec![Method::All],
+        ..HybridRequest::default()
+    };
+    reach(views, &request)
 }
 
 /// Reads the headers of all packages, and proves each file to be the one that was asked for.

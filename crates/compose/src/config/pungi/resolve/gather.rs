@@ -103,10 +103,7 @@ impl<'a> GatherOptions<'a> {
         match named.as_deref() {
             Some("deps") => Ok(Some(GatherMethod::Deps)),
             Some("nodeps") => Ok(Some(GatherMethod::Nodeps)),
-            Some("hybrid") => Err(ResolveError::Option(format!(
-                "gather_method: charmer does not gather by `hybrid` yet: choose deps or nodeps for {}",
-                variant.uid
-            ))),
+            Some("hybrid") => Ok(Some(GatherMethod::Hybrid)),
             _ => Ok(None),
         }
     }
@@ -131,7 +128,7 @@ impl<'a> GatherOptions<'a> {
     }
 
     /// Where packages come from, and what all variants together ask for.
-    pub(super) fn package_set(&self, variants: &Variants) -> PackageSetSpec {
+    pub(super) fn package_set(&self, variants: &Variants) -> Result<PackageSetSpec, ResolveError> {
         let places = |arch: &str| {
             let configured = self.values.get("pkgset_repos").and_then(Value::as_dict);
             let places = configured.map(|dict| texts(&for_arch(dict, arch))).unwrap_or_default();
@@ -145,16 +142,29 @@ impl<'a> GatherOptions<'a> {
                 .filter(|variant| variant.arches.iter().any(|own| own == arch))
                 .any(|variant| !methods(variant).is_empty())
         };
-        let spec = |arch: &str| ArchSpec {
-            repositories: places(arch),
-            multilib: multilib(arch),
-            packages: self.asked_by_all(variants, arch),
-            prepopulate: self.prepopulated(None, arch),
-        };
-        PackageSetSpec {
-            arches: variants.arches().into_iter().map(|arch| (arch.to_owned(), spec(arch))).collect(),
-            exclusive_arch_considers_noarch: is_on(self.values, "pkgset_exclusive_arch_considers_noarch"),
+        let mut arches = BTreeMap::new();
+        for arch in variants.arches() {
+            let spec = ArchSpec {
+                repositories: places(arch),
+                multilib: multilib(arch),
+                packages: self.asked_by_all(variants, arch),
+                prepopulate: self.prepopulated(None, arch),
+                alternatives: self.is_hybrid_on(variants, arch)?,
+            };
+            arches.insert(arch.to_owned(), spec);
         }
+        let exclusive_arch_considers_noarch = is_on(self.values, "pkgset_exclusive_arch_considers_noarch");
+        Ok(PackageSetSpec { arches, exclusive_arch_considers_noarch })
+    }
+
+    /// Whether some variant of an arch is gathered by the solver.
+    fn is_hybrid_on(&self, variants: &Variants, arch: &str) -> Result<bool, ResolveError> {
+        for variant in variants.all.iter().filter(|variant| !variant.is_empty && variant.arches.iter().any(|own| own == arch)) {
+            if self.method(variant, "comps")? == Some(GatherMethod::Hybrid) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// As Pungi does it, patterns of variants do not count here: what one variant asks for is in the set of all.

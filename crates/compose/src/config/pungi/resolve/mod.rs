@@ -88,7 +88,7 @@ pub fn resolve(values: &Dict, variants: &Variants, surroundings: &Surroundings) 
         comps: comps.map(|value| scm::file_spec("comps_file", value, surroundings)).transpose()?,
         filter_environments: is_on(values, "comps_filter_environments"),
         variant_lookasides: pairs(values, "variant_as_lookaside"),
-        package_set: gathering.package_set(variants),
+        package_set: gathering.package_set(variants)?,
         gather: gather::rules(values),
         repositories: repository_rules(values)?,
         repository_files: repository_files::repository_files(values, surroundings)?,
