@@ -74,6 +74,11 @@ impl JobContext {
         self.events.send(Event::JobMessage { job: self.job.clone(), text });
     }
 
+    /// Writes something into the log for those who look there.
+    pub fn note(&self, text: &str) {
+        self.log.say(text);
+    }
+
     /// Says that something was tried again.
     pub fn retried(&self, attempt: u32, reason: impl Into<String>, delay: Duration) {
         let reason = reason.into();

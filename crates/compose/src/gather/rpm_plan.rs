@@ -21,7 +21,9 @@ use crate::package_set::rpm_set::RpmSet;
 use crate::repositories::rpm_trees::TreeKind;
 
 use super::rpm::trim::{Files, Tree, trim};
-use super::rpm::{GatherInputs, Lookaside, LookasideCycle, RpmGatherError, RpmRole, RpmSelection, gather_order, gather_tree};
+use super::rpm::{
+    GatherInputs, GatheredTree, Lookaside, LookasideCycle, RpmGatherError, RpmRole, RpmSelection, gather_order, gather_tree,
+};
 
 /// Selections by the UID of their variant and by arch.
 pub type RpmSelections = BTreeMap<(String, String), Handle<RpmSelection>>;
@@ -272,11 +274,20 @@ fn select(
         parent_sources: parent.iter().flat_map(|parent| sources(parent)).collect(),
         lookasides: lookasides.map(Lookasides::all).unwrap_or_default(),
     };
-    let selection = gather_tree(&inputs)?;
+    let GatheredTree { selection, choices, explanations } = gather_tree(&inputs)?;
+    choices.iter().for_each(|choice| context.note(choice));
+    for (package, reasons) in &explanations {
+        context.note(&format!("{package} cannot be installed: {}", reasons.join("; or ")));
+    }
     check_signatures(context, config, set, &selection)?;
+    inputs.check(&selection)?;
     let scope = format!("{uid}.{arch}");
     for (package, requirements) in &selection.unresolved {
-        context.finding(warning("unresolved", &scope, package, format!("nothing provides {}", requirements.join(", "))));
+        let message = match explanations.get(package) {
+            Some(reasons) => format!("cannot be installed: {}", reasons.join("; or ")),
+            None => format!("nothing provides {}", requirements.join(", ")),
+        };
+        context.finding(warning("unresolved", &scope, package, message));
     }
     for missing in &selection.missing {
         context.finding(warning("missing", &scope, uid, missing.clone()));

@@ -5,7 +5,7 @@ mod rich;
 use std::cmp::Ordering;
 use std::fmt;
 
-pub use rich::{Operator, Rich, RichError};
+pub use rich::{Condition, Operator, Rich, RichError};
 
 use super::version::Evr;
 

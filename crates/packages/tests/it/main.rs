@@ -6,4 +6,5 @@ mod fixture;
 mod indexes;
 mod installability;
 mod real_tools;
+mod rpm_hybrid;
 mod sources;

@@ -1,12 +1,13 @@
 //! Which packages of the set each variant has on each arch.
 //!
 //! ```text
-//! GatherSpec + comps ──► request ──► solver (packages::rpm::gather) or [`nodeps`] ──► RpmSelection ──► [`trim`] ──► shares
+//! GatherSpec + comps ──► request ──► packages::rpm::gather or [`nodeps`] ──► RpmSelection ──► [`trim`] ──► shares
 //! ```
 //!
 //! Must not know: where package files lie, repositories that are written.
 
 mod comps_packages;
+mod hybrid;
 mod nodeps;
 mod order;
 mod request;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Output;
 
 pub use order::{LookasideCycle, gather_order};
-pub use request::{GatherInputs, Lookaside, gather_tree};
+pub use request::{GatherInputs, GatheredTree, Lookaside, gather_tree};
 
 /// What holds for all variants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +90,8 @@ impl GatherSource {
 pub enum GatherMethod {
     Deps,
     Nodeps,
+    /// All sources of a variant together, by a solver.
+    Hybrid,
 }
 
 /// What a variant has on an arch, before it is compared with its relatives.

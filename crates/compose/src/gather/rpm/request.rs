@@ -10,7 +10,9 @@ use charmer_packages::rpm::gather::{
 };
 use charmer_packages::rpm::package::Package;
 
-use super::{GatherMethod, GatherRules, GatherSource, GatherSpec, GreedyRule, RpmGatherError, RpmSelection, SelectedRpm, nodeps};
+use super::{
+    GatherMethod, GatherRules, GatherSource, GatherSpec, GreedyRule, RpmGatherError, RpmSelection, SelectedRpm, hybrid, nodeps,
+};
 use crate::config::pungi::variants::Kind;
 use crate::metadata::python_format::list_of_texts;
 use crate::package_set::rpm_set::RpmSet;
@@ -43,25 +45,31 @@ pub struct Lookaside<'a> {
     pub comps: Option<&'a Comps>,
 }
 
-/// Selects the packages of one variant on one arch.
-pub fn gather_tree(inputs: &GatherInputs<'_>) -> Result<RpmSelection, RpmGatherError> {
+/// What was selected, and what there is to say of it.
+#[derive(Debug, Clone, Default)]
+pub struct GatheredTree {
+    pub selection: RpmSelection,
+    /// Sentences that say where several packages would have done.
+    pub choices: Vec<String>,
+    /// Why a requested package cannot be installed, by `name.arch`.
+    pub explanations: BTreeMap<String, Vec<String>>,
+}
+
+/// Selects the packages of one variant on one arch. What is unresolved is for [`GatherInputs::check`].
+pub fn gather_tree(inputs: &GatherInputs<'_>) -> Result<GatheredTree, RpmGatherError> {
     inputs.check_comps_packages()?;
+    if inputs.spec.sources.iter().any(|(_, method)| *method == GatherMethod::Hybrid) {
+        return hybrid::select(inputs);
+    }
     let mut selection = RpmSelection::default();
     for (source, method) in &inputs.spec.sources {
         let part = match method {
             GatherMethod::Nodeps => nodeps::select(inputs.set, inputs.set.of_arch(inputs.arch), &inputs.names(source)),
-            GatherMethod::Deps => inputs.solve(source)?,
+            GatherMethod::Deps | GatherMethod::Hybrid => inputs.solve(source)?,
         };
         merge(&mut selection, part);
     }
-    if inputs.rules.check_deps && !selection.unresolved.is_empty() {
-        let line = |(package, requirements): (&String, &Vec<String>)| {
-            let (variant, arch, list) = (inputs.variant, inputs.arch, list_of_texts(requirements));
-            format!("Unresolved dependencies for {variant}.{arch} in package {package}: {list}")
-        };
-        return Err(RpmGatherError::Unresolved { lines: selection.unresolved.iter().map(line).collect() });
-    }
-    Ok(selection)
+    Ok(GatheredTree { selection, ..GatheredTree::default() })
 }
 
 /// A package that several sources give is there once.
@@ -76,7 +84,19 @@ fn merge(selection: &mut RpmSelection, part: RpmSelection) {
     selection.missing.extend(part.missing);
 }
 
-impl GatherInputs<'_> {
+impl<'a> GatherInputs<'a> {
+    /// An error if requirements are unresolved and have to be met.
+    pub fn check(&self, selection: &RpmSelection) -> Result<(), RpmGatherError> {
+        if !self.rules.check_deps || selection.unresolved.is_empty() {
+            return Ok(());
+        }
+        let line = |(package, requirements): (&String, &Vec<String>)| {
+            let (variant, arch, list) = (self.variant, self.arch, list_of_texts(requirements));
+            format!("Unresolved dependencies for {variant}.{arch} in package {package}: {list}")
+        };
+        Err(RpmGatherError::Unresolved { lines: selection.unresolved.iter().map(line).collect() })
+    }
+
     /// What a source names, for the method that follows no requirements.
     fn names(&self, source: &GatherSource) -> nodeps::Wanted {
         let mut wanted = nodeps::Wanted::default();
@@ -89,9 +109,7 @@ impl GatherInputs<'_> {
                 }
             }
             GatherSource::Comps => {
-                let all_comps = self.comps.into_iter().chain(self.relatives.iter().filter_map(|(comps, _)| *comps));
-                let members = all_comps.flat_map(|comps| comps.groups.iter().flat_map(|group| &group.packages));
-                members.for_each(|member| wanted.add(&member.name, Some(arch::of_tree(self.arch))));
+                hybrid::group_members(self.all_comps()).for_each(|name| wanted.add(name, Some(arch::of_tree(self.arch))));
                 for name in self.additional() {
                     let (name, arch) = name_and_arch(name);
                     wanted.add(name, arch);
@@ -102,14 +120,19 @@ impl GatherInputs<'_> {
     }
 
     /// What is asked for besides groups, by the variant and by those that it completes.
-    fn additional(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn additional(&self) -> impl Iterator<Item = &String> {
         self.spec.additional.iter().chain(self.relatives.iter().flat_map(|(_, additional)| *additional))
     }
 
-    fn solve(&self, source: &GatherSource) -> Result<RpmSelection, RpmGatherError> {
-        let Some(request) = self.request(source) else { return Ok(RpmSelection::default()) };
-        let numbers = self.set.of_arch(self.arch);
-        let members: Vec<&Package> = numbers.iter().map(|&number| self.set.package(number)).collect();
+    /// The comps of the variant and of those that it completes.
+    pub(super) fn all_comps(&self) -> impl Iterator<Item = &'a Comps> {
+        self.comps.into_iter().chain(self.relatives.iter().filter_map(|(comps, _)| *comps))
+    }
+
+    /// What there is to take from, and then what satisfies without being taken.
+    pub(super) fn repositories(&self) -> Vec<Repository<'a>> {
+        let set = self.set;
+        let members: Vec<&Package> = set.of_arch(self.arch).iter().map(|&number| set.package(number)).collect();
         let mut repositories = vec![Repository { lookaside: false, packages: members, comps: self.comps }];
         let of_relatives = self.relatives.iter().filter_map(|(comps, _)| *comps);
         repositories.extend(of_relatives.map(|comps| Repository { lookaside: false, packages: Vec::new(), comps: Some(comps) }));
@@ -118,6 +141,12 @@ impl GatherInputs<'_> {
             packages: lookaside.packages.clone(),
             comps: lookaside.comps,
         }));
+        repositories
+    }
+
+    fn solve(&self, source: &GatherSource) -> Result<RpmSelection, RpmGatherError> {
+        let Some(request) = self.request(source) else { return Ok(RpmSelection::default()) };
+        let repositories = self.repositories();
         let gathered = gather(&repositories, &request, &self.options()?)?;
         let first_lookaside = repositories.len() - self.lookasides.len();
         let is_external =
@@ -136,8 +165,8 @@ impl GatherInputs<'_> {
                 }));
             }
             GatherSource::Comps => {
-                let all_comps = self.comps.into_iter().chain(self.relatives.iter().filter_map(|(comps, _)| *comps));
-                let ids: BTreeSet<&String> = all_comps.flat_map(|comps| comps.groups.iter().map(|group| &group.id)).collect();
+                let ids: BTreeSet<&String> =
+                    self.all_comps().flat_map(|comps| comps.groups.iter().map(|group| &group.id)).collect();
                 let line = |id: &String| GroupLine { id: id.clone(), default: true, optional: true };
                 packages.groups = ids.into_iter().map(line).collect();
                 packages.packages.extend(self.additional().cloned());
@@ -196,7 +225,11 @@ fn source_name(file_name: &str) -> &str {
 }
 
 /// Packages that are not the compose's are left out.
-fn selection(gathered: &Gathered, repositories: &[Repository<'_>], is_external: impl Fn(Place) -> bool) -> RpmSelection {
+pub(super) fn selection(
+    gathered: &Gathered,
+    repositories: &[Repository<'_>],
+    is_external: impl Fn(Place) -> bool,
+) -> RpmSelection {
     let package = |place: Place| repositories[place.repository].packages[place.package];
     let selected = gathered.packages.iter().filter(|selected| !is_external(selected.place)).map(|selected| {
         let location = &package(selected.place).file.location;

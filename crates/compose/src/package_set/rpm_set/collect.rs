@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
 use charmer_packages::rpm::gather::{
-    Flag, GatherError, GroupLine, Method, Options, PackageList, Repository, Request, gather, needs_file_lists,
+    Flag, GatherError, GroupLine, HybridRequest, Method, Options, PackageList, Place, Repository, Request, gather,
+    needs_file_lists, reach,
 };
 use charmer_packages::rpm::header::Header;
 use charmer_packages::rpm::package::{Checksum, Package};
@@ -188,9 +189,18 @@ fn ask(
     let request = Request { packages, prepopulate: wanted.spec.prepopulate.clone(), ..Request::default() };
     let failed = |source| RpmSetError::Request { arch: tree.to_owned(), source };
     let gathered = gather(&views, &request, &options(tree)).map_err(failed)?;
-    for selected in gathered.packages.iter().filter(|selected| !selected.flags.contains(Flag::Lookaside)) {
-        let repository = repositories[selected.place.repository];
-        let (name, new) = named(repository, &repository.packages[selected.place.package], true);
+    let mut places: Vec<Place> = gathered
+        .packages
+        .iter()
+        .filter(|selected| !selected.flags.contains(Flag::Lookaside))
+        .map(|selected| selected.place)
+        .collect();
+    if wanted.spec.alternatives {
+        places.extend(alternatives(tree, wanted, &views).map_err(failed)?);
+    }
+    for place in places {
+        let repository = repositories[place.repository];
+        let (name, new) = named(repository, &repository.packages[place.package], true);
         let known = asked.entry(name.clone()).or_default();
         let other =
             known.iter().find(|known| known.checksum.algorithm == new.checksum.algorithm && known.checksum != new.checksum);
@@ -203,6 +213,19 @@ fn ask(
         }
     }
     Ok(())
+}
+
+/// What a solver could take of an arch.
+fn alternatives(tree: &str, wanted: &WantedOfArch<'_>, views: &[Repository<'_>]) -> Result<BTreeSet<Place>, GatherError> {
+    let members = wanted.comps.iter().flat_map(|comps| &comps.groups).flat_map(|group| &group.packages);
+    let request = HybridRequest {
+        arch: arch::of_tree(tree).to_owned(),
+        packages: members.map(|member| member.name.clone()).chain(wanted.spec.packages.iter().cloned()).collect(),
+        prepopulate: wanted.spec.prepopulate.iter().cloned().collect(),
+        multilib: vec![Method::All],
+        ..HybridRequest::default()
+    };
+    reach(views, &request)
 }
 
 /// Adds what other repositories have under the names of what was asked for, or the same ones in other folders.

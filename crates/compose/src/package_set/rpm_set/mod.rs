@@ -50,6 +50,9 @@ pub struct ArchSpec {
     pub packages: Vec<String>,
     /// `name.arch` each.
     pub prepopulate: Vec<String>,
+    /// Some variant is gathered by a solver, which looks at all that a requirement could be met with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alternatives: bool,
 }
 
 /// All packages of a compose.

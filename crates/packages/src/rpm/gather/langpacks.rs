@@ -17,13 +17,7 @@ pub(super) struct Langpacks {
 
 impl Langpacks {
     pub(super) fn new(repositories: &[Repository<'_>]) -> Langpacks {
-        let mut patterns: BTreeMap<String, Vec<Glob>> = BTreeMap::new();
-        for comps in repositories.iter().filter_map(|repository| repository.comps) {
-            for (package, install) in &comps.langpacks {
-                patterns.entry(package.clone()).or_default().push(Glob::lenient(&install.replace("%s", "*")));
-            }
-        }
-        Langpacks { patterns, seen: Cursor::default() }
+        Langpacks { patterns: patterns(repositories), seen: Cursor::default() }
     }
 
     pub(super) fn add(&mut self, selection: &mut Selection<'_, '_>) -> Result<bool, GatherError> {
@@ -42,6 +36,17 @@ impl Langpacks {
     }
 }
 
+/// Patterns of names, by the package that they belong to.
+pub(super) fn patterns(repositories: &[Repository<'_>]) -> BTreeMap<String, Vec<Glob>> {
+    let mut patterns: BTreeMap<String, Vec<Glob>> = BTreeMap::new();
+    for comps in repositories.iter().filter_map(|repository| repository.comps) {
+        for (package, install) in &comps.langpacks {
+            patterns.entry(package.clone()).or_default().push(Glob::lenient(&install.replace("%s", "*")));
+        }
+    }
+    patterns
+}
+
 fn matching(selection: &Selection<'_, '_>, pattern: &Glob) -> Vec<Id> {
     let universe = selection.universe;
     let is_meant = |id: &Id| {
@@ -54,6 +59,6 @@ fn matching(selection: &Selection<'_, '_>, pattern: &Glob) -> Vec<Id> {
 }
 
 /// Names that match such patterns without being translations.
-fn is_other(name: &str) -> bool {
+pub(super) fn is_other(name: &str) -> bool {
     name.ends_with("-devel") || name.ends_with("-static") || name == "man-pages-overrides"
 }

@@ -1,6 +1,6 @@
-//! Which packages a request needs: pungi-gather's algorithm over dnf, step by step.
+//! Which packages a request needs: pungi-gather's algorithm over dnf, step by step; and in [`hybrid`], a solver.
 //!
-//! It is no solver: every requirement gets one best provider, conflicts and obsoletes count for nothing, and what nothing
+//! The first is no solver: every requirement gets one best provider, conflicts and obsoletes count for nothing, and what nothing
 //! provides is reported and left. In reading order: [`packages`] is what a request says; `universe` sorts the packages of all
 //! repositories, `visibility` hides what is excluded or outdated, `providers` finds who provides what, `best` chooses; then the
 //! steps, which `selection` runs until none of them adds anything: `conditional`, `dependencies`, `companions` (sources and debug
@@ -13,6 +13,7 @@ mod companions;
 mod conditional;
 mod dependencies;
 mod fulltree;
+pub mod hybrid;
 mod initial;
 mod langpacks;
 mod multilib;
@@ -25,6 +26,7 @@ mod visibility;
 
 use std::collections::BTreeSet;
 
+pub use hybrid::{HybridRequest, Resolved, gather_hybrid, reach};
 pub use multilib::{Method, UnknownMethod};
 pub use packages::{GroupLine, LineError, PackageList};
 pub use result::{Flag, Flags, Gathered, Place, Reason, Role, Selected, Unresolved};
@@ -93,6 +95,8 @@ pub enum GatherError {
     NoSource(String),
     #[error("there are more packages than can be numbered")]
     TooManyPackages,
+    #[error("too many packages provide the same things: their dependencies cannot be solved")]
+    TooManyAnswers,
 }
 
 /// Selects what a request needs from the packages of all repositories.

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use super::universe::{Class, Id, Universe};
 use crate::rows::Rows;
 use crate::rpm::dependency::{Constraint, Dependency, Rich};
-use crate::rpm::package::Package;
+use crate::rpm::package::{Package, RelationKind};
 use crate::texts::number;
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl<'u, 'a> Providers<'u, 'a> {
         ids
     }
 
-    fn of_rich(&self, rich: &Rich<'_>) -> Vec<Id> {
+    pub(super) fn of_rich(&self, rich: &Rich<'_>) -> Vec<Id> {
         match rich {
             Rich::Plain(dependency) => self.of_plain(dependency),
             Rich::All(parts) | Rich::Any(parts) => parts.iter().flat_map(|part| self.of_rich(part)).collect(),
@@ -115,20 +115,21 @@ impl<'u, 'a> Providers<'u, 'a> {
     }
 }
 
-/// All paths that somebody requires, without owners yet.
+/// All paths that somebody names, without owners yet.
 fn wanted_files<'a>(universe: &Universe<'a>) -> HashMap<&'a str, Vec<Id>, FixedState> {
     let mut wanted = HashMap::default();
     for entry in &universe.entries {
-        each_required_path(entry.package, |path| {
+        each_named_path(entry.package, |path| {
             wanted.entry(path).or_default();
         });
     }
     wanted
 }
 
-fn each_required_path<'a>(package: &'a Package, mut take: impl FnMut(&'a str)) {
-    for requirement in package.requires() {
-        let name = requirement.dependency.name;
+fn each_named_path<'a>(package: &'a Package, mut take: impl FnMut(&'a str)) {
+    let named = package.requires().chain(package.relations(RelationKind::Conflicts));
+    for relation in named {
+        let name = relation.dependency.name;
         if name.starts_with('/') {
             take(name);
         } else if name.contains('/')
@@ -147,6 +148,7 @@ fn each_path_of<'a>(rich: &Rich<'a>, take: &mut impl FnMut(&'a str)) {
         Rich::Without(parts) => parts.iter().for_each(|part| each_path_of(part, take)),
         Rich::If(condition) | Rich::Unless(condition) => {
             each_path_of(&condition.then, take);
+            each_path_of(&condition.when, take);
             condition.otherwise.iter().for_each(|otherwise| each_path_of(otherwise, take));
         }
     }
@@ -161,7 +163,7 @@ pub(super) fn requires_unlisted_files(packages: &[&Package]) -> bool {
     let is_listed = |path: &str| path.starts_with("/etc/") || path.contains("bin/") || path == "/usr/lib/sendmail";
     packages.iter().any(|package| {
         let mut found = false;
-        each_required_path(package, |path| found |= !is_listed(path));
+        each_named_path(package, |path| found |= !is_listed(path));
         found
     })
 }

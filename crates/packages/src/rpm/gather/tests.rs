@@ -5,9 +5,10 @@ use super::*;
 use crate::rpm::Dependency;
 use crate::rpm::package::{Field, FileKind, PackageBuilder, Relation, RelationKind};
 
-/// Packages from lines `name-version-release.arch [source NVR] [R requirement]... [P provide]... [F path]...`, separated by `;`.
+/// Packages from lines `name-version-release.arch [source NVR] [R requirement]... [P provide]... [F path]...`, separated by `;`; `C` and
+/// `O` are conflicts and obsoletes, `W` is a recommendation.
 /// Without a source it is the package's own; each package provides its name for its instruction set.
-fn packages(text: &str) -> Vec<Package> {
+pub(super) fn packages(text: &str) -> Vec<Package> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(package).collect()
 }
@@ -38,6 +39,9 @@ fn package(line: &str) -> Package {
         let (kind, relation) = match kind {
             "R" => relation(RelationKind::Requires),
             "P" => relation(RelationKind::Provides),
+            "C" => relation(RelationKind::Conflicts),
+            "O" => relation(RelationKind::Obsoletes),
+            "W" => relation(RelationKind::Recommends),
             "F" => {
                 builder.files.push_path(value, FileKind::File).unwrap();
                 continue;

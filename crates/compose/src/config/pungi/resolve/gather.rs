@@ -112,10 +112,7 @@ impl<'a> GatherOptions<'a> {
         match named.as_deref() {
             Some("deps") => Ok(Some(GatherMethod::Deps)),
             Some("nodeps") => Ok(Some(GatherMethod::Nodeps)),
-            Some("hybrid") => Err(ResolveError::Option(format!(
-                "gather_method: charmer does not gather by `hybrid` yet: choose deps or nodeps for {}",
-                variant.uid
-            ))),
+            Some("hybrid") => Ok(Some(GatherMethod::Hybrid)),
             _ => Ok(None),
         }
     }
@@ -179,22 +176,35 @@ impl<'a> GatherOptions<'a> {
                 .filter(|variant| variant.arches.iter().any(|own| own == arch))
                 .any(|variant| !methods(variant).is_empty())
         };
-        let spec = |arch: &str| ArchSpec {
-            repositories: places(arch),
-            multilib: multilib(arch),
-            packages: self.asked_by_all(variants, arch),
-            prepopulate: self.prepopulated(None, arch),
-        };
+        let mut arches = BTreeMap::new();
+        for arch in variants.arches() {
+            let spec = ArchSpec {
+                repositories: places(arch),
+                multilib: multilib(arch),
+                packages: self.asked_by_all(variants, arch),
+                prepopulate: self.prepopulated(None, arch),
+                alternatives: self.is_hybrid_on(variants, arch)?,
+            };
+            arches.insert(arch.to_owned(), spec);
+        }
         let keys = self.values.get("sigkeys").and_then(Value::as_items).unwrap_or_default();
+        let inherits = self.values.get("pkgset_inherit_exclusive_arch_to_noarch");
         Ok(PackageSetSpec {
-            arches: variants.arches().into_iter().map(|arch| (arch.to_owned(), spec(arch))).collect(),
+            arches,
             exclusive_arch_considers_noarch: is_on(self.values, "pkgset_exclusive_arch_considers_noarch"),
-            noarch_inherits_exclusive_arch: self
-                .values
-                .get("pkgset_inherit_exclusive_arch_to_noarch")
-                .is_none_or(Value::is_truthy),
+            noarch_inherits_exclusive_arch: inherits.is_none_or(Value::is_truthy),
             signing_keys: SigningKeys::new(keys.iter().map(Value::as_text)),
         })
+    }
+
+    /// Whether some variant of an arch is gathered by the solver.
+    fn is_hybrid_on(&self, variants: &Variants, arch: &str) -> Result<bool, ResolveError> {
+        for variant in variants.all.iter().filter(|variant| !variant.is_empty && variant.arches.iter().any(|own| own == arch)) {
+            if self.method(variant, "comps")? == Some(GatherMethod::Hybrid) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// As Pungi does it, patterns of variants do not count here: what one variant asks for is in the set of all.

@@ -33,7 +33,7 @@ impl std::str::FromStr for Method {
 
 impl Method {
     /// Whether a build of the second word size comes along.
-    pub(super) fn selects(self, package: &Package) -> bool {
+    pub(in crate::rpm::gather) fn selects(self, package: &Package) -> bool {
         match self {
             Method::None => false,
             Method::All => true,
