@@ -9,7 +9,7 @@ use charmer_packages::rpm::gather::{
     Flag, GatherError, GroupLine, Method, Options, PackageList, Repository, Request, gather, needs_file_lists,
 };
 use charmer_packages::rpm::header::Header;
-use charmer_packages::rpm::package::Checksum;
+use charmer_packages::rpm::package::{Checksum, Field, Package, PackageFile};
 
 use super::arches::sort_into_arches;
 use super::{ArchSpec, PackageSetSpec, RpmSet, SetPackage};
@@ -173,6 +173,9 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
     let request = Request { packages, prepopulate: wanted.spec.prepopulate.clone(), ..Request::default() };
     let failed = |source| RpmSetError::Request { arch: tree.to_owned(), source };
     let gathered = gather(&views, &request, &options(tree)).map_err(failed)?;
+    let taken =
+        gathered.packages.iter().map(|selected| &repositories[selected.place.repository].packages[selected.place.package]);
+    check_copies(taken, repositories)?;
     for selected in gathered.packages.iter().filter(|selected| !selected.flags.contains(Flag::Lookaside)) {
         let repository = repositories[selected.place.repository];
         let package = &repository.packages[selected.place.package];
@@ -190,6 +193,36 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
         }
     }
     Ok(())
+}
+
+/// A package that is taken must be the same wherever it lies: which of two is meant, nobody could say.
+fn check_copies<'a>(taken: impl Iterator<Item = &'a Package>, repositories: &[&'a RpmRepository]) -> Result<(), RpmSetError> {
+    let name = |package: &'a Package| {
+        let fields = [Field::Name, Field::Version, Field::Release, Field::Arch];
+        (package.epoch, fields.map(|field| package.field(field)))
+    };
+    let taken: HashMap<_, &Package> = taken.map(|package| (name(package), package)).collect();
+    let everywhere = || repositories.iter().flat_map(|&repository| repository.packages.iter().map(move |it| (repository, it)));
+    let contradicts = |(_, package): &(&RpmRepository, &'a Package)| {
+        taken.get(&name(package)).is_some_and(|known| is_other(&known.file, &package.file))
+    };
+    let Some((repository, other)) = everywhere().find(contradicts) else { return Ok(()) };
+    let one = taken[&name(other)];
+    let home = everywhere().find(|(_, package)| std::ptr::eq(*package, one)).map_or(repository, |(home, _)| home);
+    Err(RpmSetError::Contradiction {
+        name: one.nevra().to_string(),
+        one: home.folder.join(&*one.file.location),
+        other: repository.folder.join(&*other.file.location),
+    })
+}
+
+/// By different algorithms only sizes can be compared.
+fn is_other(one: &PackageFile, other: &PackageFile) -> bool {
+    if one.checksum.algorithm == other.checksum.algorithm {
+        one.checksum.digest != other.checksum.digest
+    } else {
+        one.size != other.size
+    }
 }
 
 /// Reads the headers of all packages, and proves each file to be the one that was asked for.
