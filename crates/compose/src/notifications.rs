@@ -168,7 +168,11 @@ impl Notifier {
     fn runner_of_message(&self, message: &Message) -> Runner {
         let mut runner = self.runner.clone();
         if let Message::FailToStart(failure) = message {
-            runner.folder = failure.target_dir.clone().into();
+            // It may be what is wrong.
+            let target = PathBuf::from(&failure.target_dir);
+            if target.is_dir() {
+                runner.folder = target;
+            }
         }
         let log = self.logs.as_ref().filter(|logs| fs_err::create_dir_all(logs).is_ok());
         // Messages of the same second share a file, to which commands append.

@@ -63,7 +63,7 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services
     let extras = repositories::rpm_extras::plan(&mut graph, config, &compose.id);
     let settings = RepositorySettings { source_date_epoch: *source_date_epoch, delta_base: wanted.delta_base.clone() };
     let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, &settings);
-    metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares);
+    metadata::rpm_plan::plan_packages(&mut graph, config, compose, set, gathered.shares, extras, &trees);
     let closures = checks::rpm_plan::plan(&mut graph, config, &compose.id, &trees, &gathered.lookasides);
     let extra_files = extra_files::plan::plan(&mut graph, config, set, &compose.id);
     let boot = images::lorax::plan::plan(&mut graph, config, set, comps, &run, wanted.supported);

@@ -10,6 +10,8 @@ pub mod dsc;
 pub mod fake_tools;
 pub mod http_server;
 pub mod mirror;
+pub mod python;
+pub mod rpm_build;
 pub mod rpm_case;
 pub mod rpm_file;
 pub mod rpm_world;

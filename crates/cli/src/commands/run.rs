@@ -175,7 +175,7 @@ fn exit(summary: &session::Summary, signals: &Signals) -> Exit {
 }
 
 /// The summary, where people read it.
-pub(crate) fn show(summary: &session::Summary, messages: &MessageArguments, environment: &Environment) -> Result<(), Failure> {
+fn show(summary: &session::Summary, messages: &MessageArguments, environment: &Environment) -> Result<(), Failure> {
     let report = report(summary);
     match messages {
         MessageArguments { message_format: MessageFormat::Json, .. } => {}
@@ -185,6 +185,11 @@ pub(crate) fn show(summary: &session::Summary, messages: &MessageArguments, envi
         _ => output::print(&format!("\n{}", report.text(Paint { colour: environment.colour_stdout() })))?,
     }
     Ok(())
+}
+
+/// The summary for those who take what is on stdout for something else.
+pub(crate) fn summary_text(summary: &session::Summary) -> String {
+    format!("\n{}", report(summary).text(Paint { colour: false }))
 }
 
 fn report(summary: &session::Summary) -> Summary {

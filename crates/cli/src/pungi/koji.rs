@@ -9,15 +9,18 @@ use charmer_compose::config::pungi::resolve;
 use charmer_compose::engine::Phase;
 use charmer_compose::engine::event::Status;
 use charmer_compose::metadata::names::{ComposeType, Label};
+use charmer_compose::notifications::{FailureToStart, Message, Notifier};
 use charmer_compose::session::folder::Place;
 use charmer_compose::session::request::LatestLink;
 use charmer_compose::session::{Options, Session};
+use charmer_compose::tools::Runner;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser};
+use tokio_util::sync::CancellationToken;
 
 use super::Execute;
 use crate::arguments::MessageArguments;
-use crate::commands::run::{Signals, conduct, open_pungi, run_options, runtime, show, surroundings};
+use crate::commands::run::{Signals, conduct, open_pungi, run_options, runtime, summary_text, surroundings};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -59,7 +62,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The milestone that the compose is for, such as RC-1.0; a production compose has one.
-    #[arg(long, value_name = "LABEL", conflicts_with = "no_label")]
+    #[arg(long, value_name = "LABEL")]
     label: Option<String>,
     /// Let a production compose have no label.
     #[arg(long)]
@@ -141,16 +144,32 @@ struct TypeArguments {
 
 impl Execute for Arguments {
     fn execute(self, environment: &Environment) -> Result<Exit, Failure> {
+        let runtime = runtime()?;
+        let options = match self.options(environment) {
+            Ok(options) => options,
+            Err(failure) => return runtime.block_on(self.tell_no_start(failure, environment)),
+        };
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        runtime.block_on(self.compose(options, environment))
+    }
+}
+
+impl Arguments {
+    /// What the command line and the configuration ask for.
+    fn options(&self, environment: &Environment) -> Result<Options, Failure> {
         let place = self.place()?;
+        let label = self.label()?;
         let opened = open_pungi(&self.config, !self.old_composes.is_empty(), environment)
             .map_err(|failure| Failure { exit: Exit::Doomed, ..failure })?;
         if !self.quiet {
             opened.warnings.iter().for_each(|warning| output::say(warning));
         }
         let compose_type = self.compose_type.chosen().or(opened.config.compose_type).unwrap_or(ComposeType::Production);
-        let label = self.label(compose_type)?;
+        if compose_type == ComposeType::Production && label.is_none() && !self.no_label {
+            return Err(Failure::usage("must specify label for a production compose").hint("--label RC-1.0, or --no-label"));
+        }
         let phases = Phases::new(&self.just_phase, &self.skip_phase, &opened.config.skip)?;
-        let options = Options {
+        Ok(Options {
             config: Configuration::Rpm(opened.config.into()),
             place,
             compose_type,
@@ -168,12 +187,9 @@ impl Execute for Arguments {
             notification_scripts: self.notification_script.clone(),
             source_date_epoch: environment.source_date_epoch,
             run: run_options(environment, None, false, None)?,
-        };
-        self.compose(options, environment)
+        })
     }
-}
 
-impl Arguments {
     fn place(&self) -> Result<Place, Failure> {
         match (&self.place.target_dir, &self.place.compose_dir) {
             (Some(target), _) if !target.is_dir() => {
@@ -185,38 +201,57 @@ impl Arguments {
         }
     }
 
-    fn label(&self, compose_type: ComposeType) -> Result<Option<Label>, Failure> {
-        let label = self.label.as_ref().map(|label| label.parse::<Label>()).transpose();
-        let label = label
-            .map_err(|_| Failure::usage(format!("Label in unknown format: {}", self.label.as_deref().unwrap_or_default())))?;
-        if compose_type == ComposeType::Production && label.is_none() && !self.no_label {
-            return Err(Failure::usage("must specify label for a production compose").hint("--label RC-1.0, or --no-label"));
-        }
-        Ok(label)
+    fn label(&self) -> Result<Option<Label>, Failure> {
+        let label = self
+            .label
+            .as_ref()
+            .map(|text| text.parse::<Label>().map_err(|_| Failure::usage(format!("Label in unknown format: {text}"))));
+        label.transpose()
     }
 
     /// A compose that finished incomplete is finished, as Pungi's callers know it.
-    fn compose(&self, options: Options, environment: &Environment) -> Result<Exit, Failure> {
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    async fn compose(&self, options: Options, environment: &Environment) -> Result<Exit, Failure> {
         let messages = MessageArguments { quiet: self.quiet, ..MessageArguments::default() };
-        runtime()?.block_on(async {
-            let signals = Signals::watch()?;
-            let session = Session::start(options, surroundings(environment)).await.map_err(|error| {
-                let failure = Failure::from(error);
-                Failure { exit: Exit::Doomed, ..failure }
-            })?;
-            if self.print_output_dir {
-                output::print(&format!("Compose dir: {}\n", session.layout().root().display()))?;
+        let signals = Signals::watch()?;
+        let session = match Session::start(options, surroundings(environment)).await {
+            Ok(session) => session,
+            Err(error) => {
+                let failure = Failure { exit: Exit::Doomed, ..error.into() };
+                return self.tell_no_start(failure, environment).await;
             }
-            let summary = conduct(session, &signals, &messages, environment).await?;
-            if !self.quiet {
-                show(&summary, &messages, environment)?;
-            }
-            Ok(match summary.status {
-                Status::Finished | Status::FinishedIncomplete => Exit::Finished,
-                Status::Started | Status::Doomed | Status::Terminated => Exit::Doomed,
-            })
+        };
+        if self.print_output_dir {
+            output::print(&format!("Compose dir: {}\n", session.layout().root().display()))?;
+        }
+        let summary = conduct(session, &signals, &messages, environment).await?;
+        if !self.quiet {
+            output::say(&summary_text(&summary));
+        }
+        Ok(match summary.status {
+            Status::Finished | Status::FinishedIncomplete => Exit::Finished,
+            Status::Started | Status::Doomed | Status::Terminated => Exit::Doomed,
         })
+    }
+
+    /// Tells notification scripts that there is no compose and will be none.
+    async fn tell_no_start(&self, failure: Failure, environment: &Environment) -> Result<Exit, Failure> {
+        let mut runner =
+            Runner::new("/dev/null".into(), environment.current_dir.clone(), environment.path.clone(), CancellationToken::new());
+        runner.environment.extend(environment.variables.clone());
+        let place = self.place.target_dir.as_ref().or(self.place.compose_dir.as_ref());
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned();
+        let lines: Vec<String> = failure.message.lines().map(str::to_owned).collect();
+        let message = Message::FailToStart(FailureToStart {
+            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            target_dir: place.map(absolute).unwrap_or_default(),
+            config: absolute(&self.config),
+            detail: lines.first().cloned().unwrap_or_default(),
+            errors: Some(lines).filter(|lines| lines.len() > 1),
+        });
+        for failed in Notifier::new(self.notification_script.clone(), runner).send(&message).await {
+            output::say(&failed.to_string());
+        }
+        Err(failure)
     }
 }
 

@@ -28,6 +28,7 @@ mod repositories;
 mod resume;
 mod reuse;
 mod usage;
+mod whole_rpm;
 
 use std::path::Path;
 

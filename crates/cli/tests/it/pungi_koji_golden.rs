@@ -60,6 +60,35 @@ impl Prepared {
         command
     }
 
+    fn resume(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_charmer"));
+        let root = composes(&self.target).remove(0);
+        command
+            .args(["resume", root.to_str().unwrap()])
+            .env("SOURCE_DATE_EPOCH", "1767225600")
+            .env("XDG_CACHE_HOME", self.work.path().join("cache"));
+        command
+    }
+
+    /// How many events the journal of the compose has; none before there is a compose.
+    fn events(&self) -> usize {
+        let made = if self.target.is_dir() { composes(&self.target) } else { Vec::new() };
+        let journal = made.first().map(|root| root.join("logs/events.jsonl"));
+        let bytes = journal.and_then(|journal| fs_err::read(journal).ok()).unwrap_or_default();
+        bytes.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// Starts a command, and kills it as soon as the journal has so many events, or leaves it if it ends before.
+    fn kill_after(&self, mut command: Command, events: usize) {
+        let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while self.events() < events && running.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // The shell has become the program, so that it is the program that is killed.
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+
     /// All that is shipped is what was recorded.
     fn assert_as_recorded(&self, ran: &Ran) {
         let made = composes(&self.target);
@@ -79,37 +108,27 @@ fn composes_as_recorded(name: &str) {
     prepared.assert_as_recorded(&ran);
 }
 
-/// Killed at any moment, a compose is resumed to the very tree that an undisturbed one has.
+/// Killed at any moment, also while it is resumed, a compose is resumed to the very tree that an undisturbed one has. Moments are
+/// counted in events, so that the points lie where they do on any machine.
 #[test]
 fn killed_composes_resume_to_what_was_recorded() {
-    const POINTS: u32 = 20;
-    const STEP: Duration = Duration::from_millis(60);
+    const POINTS: usize = 20;
     let Some(recorded) = recorded() else { return };
-    let mut resumed = 0;
-    for point in 1..=POINTS {
+    let undisturbed = Prepared::new(recorded.clone(), "b-multi");
+    let ran = Ran::of(undisturbed.command().output().unwrap());
+    let events = undisturbed.events();
+    assert!(events > POINTS, "{events} events: {ran}");
+    for point in 0..POINTS {
         let prepared = Prepared::new(recorded.clone(), "b-multi");
-        // The shell becomes the program, so that it is the program that is killed.
-        let mut command = prepared.command();
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut running = command.spawn().unwrap();
-        std::thread::sleep(STEP * point);
-        running.kill().unwrap();
-        running.wait().unwrap();
-        let folders = composes(&prepared.target);
-        let Some(root) = folders.first().filter(|root| root.join("work/global/request.json").is_file()) else { continue };
-        let ran = Ran::of(
-            Command::new(env!("CARGO_BIN_EXE_charmer"))
-                .args(["resume", root.to_str().unwrap()])
-                .env("SOURCE_DATE_EPOCH", "1767225600")
-                .env("XDG_CACHE_HOME", prepared.work.path().join("cache"))
-                .output()
-                .unwrap(),
-        );
+        prepared.kill_after(prepared.command(), events * point / POINTS + 1);
+        if point % 4 == 0 {
+            // A resume is told from the events that it adds.
+            prepared.kill_after(prepared.resume(), prepared.events() + events / 4);
+        }
+        let ran = Ran::of(prepared.resume().output().unwrap());
         assert_eq!(ran.code, 0, "point {point}: {ran}");
         prepared.assert_as_recorded(&ran);
-        resumed += 1;
     }
-    assert!(resumed > POINTS / 2, "only {resumed} of {POINTS} composes had begun when they were killed");
 }
 
 macro_rules! as_recorded {

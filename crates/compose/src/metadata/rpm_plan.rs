@@ -23,14 +23,15 @@ use crate::images::optical::IsoNames;
 use crate::images::rpm_plan::{Iso, Isos, PlannedIso, Spec};
 use crate::layout::Layout;
 use crate::package_set::rpm_set::RpmSet;
-use crate::repositories::rpm_plan::{TreePackages, VariantTrees};
+use crate::repositories::rpm_extras::{ModuleStream, RepositoryExtras};
+use crate::repositories::rpm_plan::{RpmRepositories, TreePackages, VariantTrees};
 use crate::repositories::rpm_trees::{RepositoryPlace, TreeKind};
 
 use super::ComposeRecord;
 use super::checksums::{ChecksummedFile, TaggedFiles};
 use super::extra_files::{ExtraFiles, extra_files_json};
 use super::images::{ImageRecord, ListedImage, images_json};
-use super::modules::modules_json;
+use super::modules::{ModuleIdentity, ModulePlace, ModuleRecord, modules_json};
 use super::python_format::{FormatError, Values, expand, expand_percent};
 use super::rpm_composeinfo::rpm_composeinfo_json;
 use super::rpm_trees::{TreeDescription, describe};
@@ -346,6 +347,8 @@ pub fn plan_packages(
     compose: &ComposeRecord,
     set: Handle<RpmSet>,
     shares: Handle<Shares>,
+    extras: Handle<RepositoryExtras>,
+    trees: &BTreeMap<String, VariantTrees>,
 ) -> Vec<Handle<WrittenFiles>> {
     let compose = &unlabelled(compose);
     let job = Job::named("rpms", Phase::Metadata, "").spec(&config.repositories.hashed_directories).of_compose(compose);
@@ -360,13 +363,51 @@ pub fn plan_packages(
             context.clone().blocking(move || list(&context)).await
         }
     });
-    let job = Job::named("modules", Phase::Metadata, "").of_compose(compose).weight(Weight::NONE);
-    let record = compose.clone();
-    let modules = graph.add(job, shares, move |context, _| {
-        let text = modules_json(&record, &BTreeMap::new());
-        async move { Ok(WrittenFiles { files: vec![write_metadata(&context.layout, "modules.json", &text)?] }) }
-    });
+    let modules = plan_modules(graph, config, compose, shares, extras, trees);
     vec![rpms, modules]
+}
+
+fn plan_modules(
+    graph: &mut Graph,
+    config: &RpmConfig,
+    compose: &ComposeRecord,
+    shares: Handle<Shares>,
+    extras: Handle<RepositoryExtras>,
+    trees: &BTreeMap<String, VariantTrees>,
+) -> Handle<WrittenFiles> {
+    let with_modules = trees.iter().filter(|(uid, _)| config.repository_files.extra_modules.contains_key(*uid));
+    let (places, repositories): (Vec<_>, Vec<_>) = with_modules
+        .flat_map(|(uid, trees)| trees.arches.iter().map(|(arch, trees)| ((uid.clone(), arch.clone()), trees.repositories)))
+        .unzip();
+    let job = Job::named("modules", Phase::Metadata, "").spec(&places).of_compose(compose).weight(Weight::NONE);
+    let record = compose.clone();
+    graph.add(job, (shares, extras, repositories), move |context, (_, extras, repositories)| {
+        let trees = places.iter().zip(&repositories);
+        let modules = trees.flat_map(|((uid, arch), repositories)| listed_modules(uid, arch, &extras, repositories)).collect();
+        let text = modules_json(&record, &modules);
+        async move { Ok(WrittenFiles { files: vec![write_metadata(&context.layout, "modules.json", &text)?] }) }
+    })
+}
+
+/// The modules of a tree that come from the configuration; Koji knows nothing of them.
+fn listed_modules(
+    uid: &str,
+    arch: &str,
+    extras: &RepositoryExtras,
+    repositories: &RpmRepositories,
+) -> Vec<(ModulePlace, ModuleRecord)> {
+    const KOJI_TAG: &str = "DUMMY";
+    let file = repositories.modules().map(|path| path.strip_prefix("compose/").unwrap_or(path).to_owned());
+    let listed = |module: &ModuleStream| {
+        let ModuleStream { name, stream, version, context, packages } = module.clone();
+        let parts = [&name, &stream, &version, &context].map(String::as_str);
+        let identity = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(":");
+        let place = ModulePlace { variant: uid.to_owned(), arch: arch.to_owned(), uid: identity.clone() };
+        let metadata = ModuleIdentity { context, koji_tag: KOJI_TAG.to_owned(), name, stream, uid: identity, version };
+        let modulemd_path = file.iter().map(|file| ("binary".to_owned(), file.clone())).collect();
+        (place, ModuleRecord { metadata, modulemd_path, rpms: packages })
+    };
+    extras.modules(uid, arch).iter().map(listed).collect()
 }
 
 /// Only `composeinfo.json` has the label.

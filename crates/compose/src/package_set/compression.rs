@@ -103,6 +103,46 @@ pub fn unpacking<'r>(compression: Compression, reader: impl BufRead + 'r) -> io:
     })
 }
 
+/// What is unpacked, until it becomes more than it may.
+#[derive(Debug)]
+pub struct Limited<R> {
+    input: R,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: BufRead> Limited<R> {
+    pub fn new(input: R, limit: u64) -> Self {
+        Self { input, left: limit, limit }
+    }
+}
+
+impl<R: BufRead> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&available[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Limited<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.input.fill_buf()?;
+        if self.left == 0 && !available.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, DecompressError::TooLarge { limit: self.limit }));
+        }
+        let count = usize::try_from(self.left).map_or(available.len(), |left| left.min(available.len()));
+        Ok(&available[..count])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
+        self.input.consume(count);
+    }
+}
+
 /// Unpacks one stream after the other, each with its blocks in parallel if it has several.
 fn decompress_xz(reader: impl Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(128 * 1024, reader);

@@ -1,22 +1,26 @@
 //! An RPM repository in a folder: its packages and groups, read from its metadata.
 //!
-//! What `repomd.xml` names is checked against the size and checksum that it gives, and unpacked as it is read.
+//! What `repomd.xml` names is checked against the size and the digest that it gives, and unpacked as it is read.
 //! Must not know: what the packages are for.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use charmer_packages::rpm::comps::{Comps, ReadError};
-use charmer_packages::rpm::package::Package;
+use charmer_packages::rpm::comps::{self, Comps, ReadError};
+use charmer_packages::rpm::package::{Checksum, Package};
 use charmer_packages::rpm::repodata::read::{Data, Repomd, read_filelists, read_primary, read_repomd};
 use charmer_packages::rpm::xml::XmlError;
 
-use super::compression::{Compression, unpacking};
+use super::compression::{Compression, Limited, unpacking};
 use crate::checksum::{Algorithm, UnknownAlgorithm};
 
-/// The most that one unpacked file of the metadata may have.
-const LIMIT: u64 = 16 << 30;
+/// The most that `repomd.xml` may have.
+const REPOMD_LIMIT: u64 = 4 << 20;
+/// How many times larger than packed a file of the metadata may be: many times what repositories have, far less than what a bomb has.
+const RATIO_LIMIT: u64 = 250;
+/// Smaller files may be as large as this, whatever they are packed in.
+const SMALL: u64 = 32 << 20;
 
 /// A repository that was read.
 #[derive(Debug, Default)]
@@ -43,15 +47,18 @@ pub enum RpmMetadataError {
     #[error("{}: {source}", path.display())]
     Algorithm { path: PathBuf, source: UnknownAlgorithm },
     #[error("{}: it is not the file that repomd.xml names: {what} differs", path.display())]
-    Other { path: PathBuf, what: &'static str },
+    Other { path: PathBuf, what: String },
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
 }
 
 impl RpmRepository {
     /// Reads everything but the whole lists of files.
     pub fn read(folder: &Path) -> Result<RpmRepository, RpmMetadataError> {
         let path = folder.join("repodata/repomd.xml");
-        let mut input = BufReader::new(fs_err::File::open(&path)?).take(LIMIT);
-        let repomd = read_repomd(&mut input).map_err(|source| RpmMetadataError::Xml { path, source })?;
+        let mut input = BufReader::new(fs_err::File::open(&path)?);
+        let repomd =
+            read_repomd(&mut Limited::new(&mut input, REPOMD_LIMIT)).map_err(|source| RpmMetadataError::Xml { path, source })?;
         let mut repository = RpmRepository { folder: folder.to_owned(), repomd, packages: Vec::new(), comps: None };
         let mut packages = Vec::new();
         repository.read_xml("primary", |input| read_primary(input, |package| packages.push(package)))?;
@@ -84,10 +91,8 @@ impl RpmRepository {
     ) -> Result<T, RpmMetadataError> {
         let absent = || {
             let path = self.folder.join("repodata/repomd.xml");
-            match self.repomd.data.contains_key(&format!("{kind}_zck")) {
-                true => RpmMetadataError::OnlyZchunk { path, kind },
-                false => RpmMetadataError::Absent { path, kind },
-            }
+            let as_zchunk = self.repomd.data.contains_key(&format!("{kind}_zck"));
+            if as_zchunk { RpmMetadataError::OnlyZchunk { path, kind } } else { RpmMetadataError::Absent { path, kind } }
         };
         let data = self.repomd.data.get(kind).ok_or_else(absent)?;
         let (path, mut input) = self.open(data)?;
@@ -97,29 +102,32 @@ impl RpmRepository {
     fn read_comps(&self) -> Result<Option<Comps>, RpmMetadataError> {
         let data = ["group", "group_xz", "group_gz", "group_zst"].iter().find_map(|kind| self.repomd.data.get(*kind));
         let Some(data) = data else { return Ok(None) };
-        let (path, mut input) = self.open(data)?;
+        let (path, input) = self.open(data)?;
         let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes)?;
+        // What is larger is refused whatever follows.
+        let read = input.take(comps::xml::SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|source| RpmMetadataError::Unreadable { path: path.clone(), source })?;
         Comps::parse(&bytes).map(Some).map_err(|source| RpmMetadataError::Comps { path, source })
     }
 
     /// Opens a file of the metadata after a look at its digest.
     fn open(&self, data: &Data) -> Result<(PathBuf, impl BufRead), RpmMetadataError> {
         let path = self.folder.join(&data.location);
-        let differs = |what| RpmMetadataError::Other { path: path.clone(), what };
-        if data.size.is_some_and(|expected| fs_err::metadata(&path).is_ok_and(|found| found.len() != expected)) {
-            return Err(differs("its size"));
+        let packed = fs_err::metadata(&path)?.len();
+        let differs = |what: String| RpmMetadataError::Other { path: path.clone(), what };
+        if data.size.is_some_and(|expected| expected != packed) {
+            return Err(differs("its size".to_owned()));
         }
-        let algorithm: Algorithm = match &*data.checksum.algorithm {
-            // As the first createrepo called it.
-            "sha" => Algorithm::Sha1,
-            name => name.parse().map_err(|source| RpmMetadataError::Algorithm { path: path.clone(), source })?,
-        };
-        if algorithm.of_file(&path)? != *data.checksum.digest {
-            return Err(differs("its checksum"));
+        let Checksum { algorithm, digest } = &data.checksum;
+        // Repositories of old call SHA-1 just so.
+        let name: &str = if &**algorithm == "sha" { "sha1" } else { algorithm };
+        let algorithm: Algorithm = name.parse().map_err(|source| RpmMetadataError::Algorithm { path: path.clone(), source })?;
+        if algorithm.of_file(&path)? != **digest {
+            return Err(differs(format!("its {algorithm} digest")));
         }
         let file = BufReader::with_capacity(128 * 1024, fs_err::File::open(&path)?);
-        let input = unpacking(Compression::of_name(&data.location), file)?.take(LIMIT);
+        let limit = packed.saturating_mul(RATIO_LIMIT).max(SMALL);
+        let input = Limited::new(unpacking(Compression::of_name(&data.location), file)?, limit);
         Ok((path, input))
     }
 }
@@ -177,6 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn bombs_are_given_up_before_they_are_unpacked() {
+        let spaces = vec![b' '; 40 << 20];
+        let folder = repository(&[("primary", "primary.xml.gz", compress_gz(&spaces, 9).unwrap())]);
+        let message = RpmRepository::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.contains("primary.xml.gz: ") && message.contains("it unpacks to more than the 33554432 bytes"),
+            "{message}"
+        );
+
+        let groups = [b"<comps>".as_slice(), &spaces[..20 << 20]].concat();
+        let primary = ("primary", "primary.xml.gz", compress_gz(PRIMARY.as_bytes(), 6).unwrap());
+        let folder = repository(&[primary, ("group", "comps.xml.xz", compress_xz(&groups, 6).unwrap())]);
+        let message = RpmRepository::read(folder.path()).unwrap_err().to_string();
+        assert!(message.ends_with("comps.xml.xz: the file is larger than 16777216 bytes"), "{message}");
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_path() {
         let message = |folder: &Path| RpmRepository::read(folder).unwrap_err().to_string();
         let empty = tempfile::tempdir().unwrap();
@@ -186,7 +211,7 @@ mod tests {
         let zchunk = repository(&[("primary_zck", "primary.xml.zck", Vec::new())]);
         assert!(message(zchunk.path()).contains("there is primary metadata as zchunk only"));
 
-        for (algorithm, problem) in [("sha512", "its checksum differs"), ("md5", "'md5' is no checksum algorithm")] {
+        for (algorithm, problem) in [("sha512", "its sha512 digest differs"), ("md5", "'md5' is no checksum algorithm")] {
             let folder = packed(PRIMARY);
             let repomd = folder.path().join("repodata/repomd.xml");
             let text = fs_err::read_to_string(&repomd).unwrap();
@@ -200,7 +225,8 @@ mod tests {
         bytes[20] ^= 1;
         fs_err::write(&path, &bytes).unwrap();
         assert!(
-            message(changed.path()).ends_with("primary.xml.gz: it is not the file that repomd.xml names: its checksum differs")
+            message(changed.path())
+                .ends_with("primary.xml.gz: it is not the file that repomd.xml names: its sha256 digest differs")
         );
         bytes.pop();
         fs_err::write(&path, &bytes).unwrap();

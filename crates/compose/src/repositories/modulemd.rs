@@ -15,6 +15,8 @@ use crate::package_set::compression::Compression;
 
 /// How deep values may be nested.
 const DEPTH: usize = 100;
+/// Stands for the key of what is in a list.
+const ITEM: &str = "[]";
 
 /// What a document is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +35,11 @@ pub struct Document {
     pub module: String,
     /// Of defaults the default one, if there is one.
     pub stream: Option<String>,
+    /// Of a module.
+    pub version: Option<String>,
+    pub context: Option<String>,
+    /// Packages of a module, `name-epoch:version-release.arch` each.
+    pub artifacts: BTreeSet<String>,
     /// As it stands in its file, without the line that begins it.
     text: String,
 }
@@ -143,8 +150,16 @@ fn read(path: &Path, text: &str) -> Result<Vec<Document>, ModulemdError> {
             _ => DocumentKind::Other,
         };
         let name = if kind == DocumentKind::Module { "name" } else { "module" };
-        let module = value(&["data", name]).unwrap_or_default();
-        documents.push(Document { kind, module, stream: value(&["data", "stream"]), text: piece });
+        let artifacts = values.iter().filter(|(found, _)| found == &["data", "artifacts", "rpms", ITEM]);
+        documents.push(Document {
+            kind,
+            module: value(&["data", name]).unwrap_or_default(),
+            stream: value(&["data", "stream"]),
+            version: value(&["data", "version"]),
+            context: value(&["data", "context"]),
+            artifacts: artifacts.map(|(_, value)| value.clone()).collect(),
+            text: piece,
+        });
     }
     Ok(documents)
 }
@@ -166,7 +181,7 @@ fn split(text: &str) -> Vec<String> {
     pieces
 }
 
-/// The texts of a document with the keys that lead to them. Lists are passed over, and aliases have no text.
+/// The texts of a document with the keys that lead to them. Aliases have no text.
 fn values_of(path: &Path, text: &str) -> Result<Vec<(Vec<String>, String)>, ModulemdError> {
     let mut values = Vec::new();
     let mut open: Vec<Open> = Vec::new();
@@ -185,8 +200,7 @@ fn values_of(path: &Path, text: &str) -> Result<Vec<(Vec<String>, String)>, Modu
                     *key = Some(scalar.into_owned());
                     continue;
                 }
-                let keys: Option<Vec<String>> = open.iter().map(Open::key).collect();
-                values.extend(keys.map(|keys| (keys, scalar.into_owned())));
+                values.push((open.iter().map(Open::key).collect(), scalar.into_owned()));
                 end_value(&mut open);
             }
             _ => {}
@@ -206,10 +220,10 @@ enum Open {
 }
 
 impl Open {
-    fn key(&self) -> Option<String> {
+    fn key(&self) -> String {
         match self {
-            Self::List => None,
-            Self::Mapping(key) => key.clone(),
+            Self::List => ITEM.to_owned(),
+            Self::Mapping(key) => key.clone().unwrap_or_default(),
         }
     }
 }
@@ -260,6 +274,17 @@ mod tests {
         let documents = override_defaults(usual, read(&[defaults("tool", "3"), defaults("new", "4")].concat()));
         let said: Vec<_> = documents.iter().map(|document| (&*document.module, document.stream.as_deref().unwrap())).collect();
         assert_eq!(said, [("other", "2"), ("tool", "3"), ("new", "4")]);
+    }
+
+    #[test]
+    fn a_module_says_which_one_it_is_and_what_is_in_it() {
+        let text = "document: modulemd\ndata:\n  name: tool\n  stream: 2\n  version: 7\n  context: c0\n  \
+                    artifacts: {rpms: [a-0:1-1.src, b-0:1-1.noarch]}\n  filter: {rpms: [c]}\n";
+        let documents = read_folder(folder(&[("x.yaml", text)]).path()).unwrap();
+        let [module] = documents.as_slice() else { panic!("{documents:?}") };
+        let identity = [&module.stream, &module.version, &module.context].map(|part| part.as_deref().unwrap());
+        assert_eq!((module.module.as_str(), identity), ("tool", ["2", "7", "c0"]));
+        assert_eq!(module.artifacts.iter().map(String::as_str).collect::<Vec<_>>(), ["a-0:1-1.src", "b-0:1-1.noarch"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Must not know: which packages are in the repositories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase};
 use crate::finding::{Finding, Severity};
 use crate::scm::{self, Fetching, ScmSpec};
 
-use super::modulemd::{self, Document, ModulemdError};
+use super::modulemd::{self, Document, DocumentKind, ModulemdError};
 use super::product_id::{self, ProductIdError, product_ids};
 use super::rpm_md::ExtraFile;
 
@@ -30,6 +30,19 @@ struct TreeExtras {
     product_id: Option<String>,
     /// A `modules.yaml`.
     modules: Option<String>,
+    /// The modules in it.
+    streams: Vec<ModuleStream>,
+}
+
+/// A module, and which packages are its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ModuleStream {
+    pub name: String,
+    pub stream: String,
+    pub version: String,
+    pub context: String,
+    pub packages: BTreeSet<String>,
 }
 
 impl Output for RepositoryExtras {}
@@ -40,6 +53,11 @@ impl RepositoryExtras {
         let certificate = extras.product_id.clone().map(|text| product_id::extra_file(text.into_bytes()));
         let modules = extras.modules.clone().map(modulemd::extra_file);
         certificate.into_iter().chain(modules).collect()
+    }
+
+    /// The modules of a tree.
+    pub fn modules(&self, uid: &str, arch: &str) -> &[ModuleStream] {
+        self.0.get(uid).and_then(|arches| arches.get(arch)).map_or(&[], |extras| &extras.streams)
     }
 }
 
@@ -82,10 +100,24 @@ async fn fetch_all(context: &JobContext, config: &RpmConfig) -> Result<Repositor
         for arch in variant.trees.keys().filter(|arch| folder.join(arch).is_dir()) {
             let streams = modulemd::read_folder(&folder.join(arch))?;
             let text = modulemd::modules_yaml(&streams, &defaults, &obsoletes);
-            extras.0.entry(uid.clone()).or_default().entry(arch.clone()).or_default().modules = text;
+            let of_tree = extras.0.entry(uid.clone()).or_default().entry(arch.clone()).or_default();
+            of_tree.modules = text;
+            of_tree.streams =
+                streams.iter().filter(|document| document.kind == DocumentKind::Module).map(module_stream).collect();
         }
     }
     Ok(extras)
+}
+
+fn module_stream(document: &Document) -> ModuleStream {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    ModuleStream {
+        name: document.module.clone(),
+        stream: text(&document.stream),
+        version: text(&document.version),
+        context: text(&document.context),
+        packages: document.artifacts.clone(),
+    }
 }
 
 async fn read_documents(

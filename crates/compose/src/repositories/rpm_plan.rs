@@ -83,6 +83,13 @@ pub struct RpmRepositories {
     pub files: Vec<OutputFile>,
 }
 
+impl RpmRepositories {
+    /// The file that describes modules, relative to the compose's folder.
+    pub fn modules(&self) -> Option<&str> {
+        self.files.iter().map(|file| file.path.as_str()).find(|path| path.ends_with("-modules.yaml.gz"))
+    }
+}
+
 impl Output for RpmRepositories {
     fn files(&self) -> Vec<OutputFile> {
         self.files.clone()

@@ -57,11 +57,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// A folder on the file system that the compose will be on.
+    /// A folder on the file system that the compose will be on. That of the compose itself is made when all else is in order.
     pub fn folder(&self) -> &Path {
         match self {
             Self::In(target) => target,
-            Self::At(folder) => folder,
+            Self::At(folder) => folder.ancestors().find(|above| above.is_dir()).unwrap_or(folder),
         }
     }
 }

@@ -87,13 +87,9 @@ fn images(arch: &str) -> String {
     images_json(&compose(), &[image("container", "Server/amd64/images/harbour.ociarchive", None), live])
 }
 
-/// Python with productmd in an environment of its own; none where it cannot be had.
-pub(crate) fn productmd(folder: &Path) -> Option<std::path::PathBuf> {
-    let environment = folder.join("environment");
-    let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).output().ok()?.status.success();
-    let pip = environment.join("bin/pip");
-    let installed = made && Command::new(pip).args(["install", "--quiet", "productmd"]).output().ok()?.status.success();
-    installed.then(|| environment.join("bin/python3"))
+/// Python with productmd; none where it cannot be had.
+pub(crate) fn productmd() -> Option<std::path::PathBuf> {
+    charmer_testkit::python::with_productmd(Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn read_back(python: &Path, folder: &Path) -> Result<String, String> {
@@ -105,7 +101,7 @@ fn read_back(python: &Path, folder: &Path) -> Result<String, String> {
 #[test]
 fn productmd_loads_our_files_and_writes_them_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(python) = productmd(folder.path()) else {
+    let Some(python) = productmd() else {
         #[expect(clippy::print_stderr, reason = "whoever runs the tests should know that this one did nothing")]
         {
             eprintln!("skipped: productmd cannot be installed here (python3 with venv, and a package index, are needed)");

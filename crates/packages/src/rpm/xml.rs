@@ -5,11 +5,16 @@
 //! references to characters are known. Must not know: what the elements mean.
 
 use std::borrow::Cow;
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
+
+/// The most that one tag, or all that stands in an element whose text is read, may have.
+const PIECE_LIMIT: usize = 16 << 20;
+/// How deep elements may be nested in one that is passed over or whose text is read.
+const DEPTH_LIMIT: usize = 100;
 
 /// Where in a document something is wrong, and what.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +35,8 @@ pub enum XmlProblem {
     UnknownEntity(String),
     #[error("the document ends within an element")]
     Truncated,
+    #[error("elements are nested deeper than {DEPTH_LIMIT}")]
+    TooDeep,
     #[error("the document is `{found}` and not `{expected}`")]
     OtherRoot { expected: &'static str, found: String },
     #[error("the document has no element")]
@@ -45,7 +52,7 @@ pub enum XmlProblem {
 /// A document that is being read. The element last moved to is the current one; its children, its text, or nothing of it is
 /// read before the element after it is moved to.
 pub(crate) struct XmlReader<'r> {
-    reader: quick_xml::Reader<&'r mut dyn BufRead>,
+    reader: quick_xml::Reader<Pieces<'r>>,
     buffer: Vec<u8>,
     /// The opening tag of the current element.
     tag: String,
@@ -55,7 +62,7 @@ pub(crate) struct XmlReader<'r> {
 
 impl<'r> XmlReader<'r> {
     pub(crate) fn new(input: &'r mut dyn BufRead) -> XmlReader<'r> {
-        let mut reader = quick_xml::Reader::from_reader(input);
+        let mut reader = quick_xml::Reader::from_reader(Pieces { input, left: PIECE_LIMIT });
         reader.config_mut().expand_empty_elements = true;
         XmlReader { reader, buffer: Vec::new(), tag: String::new(), name_length: 0, text: String::new() }
     }
@@ -83,6 +90,7 @@ impl<'r> XmlReader<'r> {
     /// go on.
     pub(crate) fn child(&mut self) -> Result<bool, XmlError> {
         loop {
+            self.begin_piece();
             self.buffer.clear();
             match self.reader.read_event_into(&mut self.buffer) {
                 Ok(Event::Start(start)) => {
@@ -148,6 +156,7 @@ impl<'r> XmlReader<'r> {
     /// Reads the current element to its end, and gives the text in it.
     pub(crate) fn text(&mut self) -> Result<&str, XmlError> {
         self.text.clear();
+        self.begin_piece();
         let mut depth = 0_usize;
         loop {
             self.buffer.clear();
@@ -158,6 +167,7 @@ impl<'r> XmlReader<'r> {
                     let pushed = push_reference(&mut self.text, &reference);
                     pushed.map_err(|problem| self.error(problem))?;
                 }
+                Ok(Event::Start(_)) if depth >= DEPTH_LIMIT => return Err(self.error(XmlProblem::TooDeep)),
                 Ok(Event::Start(_)) => depth += 1,
                 Ok(Event::End(_)) if depth == 0 => return Ok(&self.text),
                 Ok(Event::End(_)) => depth -= 1,
@@ -173,6 +183,7 @@ impl<'r> XmlReader<'r> {
         let mut depth = 0_usize;
         loop {
             match self.event()? {
+                Event::Start(_) if depth >= DEPTH_LIMIT => return Err(self.error(XmlProblem::TooDeep)),
                 Event::Start(_) => depth += 1,
                 Event::End(_) if depth == 0 => return Ok(()),
                 Event::End(_) => depth -= 1,
@@ -187,7 +198,12 @@ impl<'r> XmlReader<'r> {
         XmlError { offset: self.reader.buffer_position(), problem: problem.into() }
     }
 
+    fn begin_piece(&mut self) {
+        self.reader.get_mut().left = PIECE_LIMIT;
+    }
+
     fn event(&mut self) -> Result<Event<'_>, XmlError> {
+        self.begin_piece();
         self.buffer.clear();
         let offset = self.reader.buffer_position();
         match self.reader.read_event_into(&mut self.buffer) {
@@ -201,6 +217,38 @@ impl<'r> XmlReader<'r> {
         self.tag.clear();
         self.tag.push_str(start);
         self.name_length = start.name().as_ref().len();
+    }
+}
+
+/// A document's bytes, so many at a time: whoever reads keeps a piece in memory until it ends, and some never end.
+struct Pieces<'r> {
+    input: &'r mut dyn BufRead,
+    left: usize,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&available[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Pieces<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.input.fill_buf()?;
+        if self.left == 0 && !available.is_empty() {
+            let text = format!("a tag or a text has more than {} MiB", PIECE_LIMIT >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(&available[..available.len().min(self.left)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count);
+        self.input.consume(count);
     }
 }
 
@@ -268,6 +316,18 @@ mod tests {
         }
         assert!(XmlReader::new(&mut &b"<r>\xff</r>"[..]).root("r").is_ok());
         let deep = "<r>".repeat(100_000);
-        assert!(texts(&deep).unwrap_err().ends_with("the document ends within an element"));
+        assert!(texts(&deep).unwrap_err().ends_with("elements are nested deeper than 100"));
+    }
+
+    #[test]
+    fn what_never_ends_is_given_up() {
+        for (begin, again) in
+            [("<r><e>", "x"), ("<r><e a='", "x"), ("<r><e>", "<![CDATA[x]]>"), ("<r><skipped>", "<!-- -->x"), ("<r><!--", "-")]
+        {
+            let document = begin.to_owned() + &again.repeat((PIECE_LIMIT + 100) / again.len());
+            let error = texts(&document).unwrap_err();
+            let is_read_on = again.contains("<!-- -->");
+            assert_eq!(error.ends_with("a tag or a text has more than 16 MiB"), !is_read_on, "{begin}: {error}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use charmer_packages::rpm::gather::{
     needs_file_lists, reach,
 };
 use charmer_packages::rpm::header::Header;
-use charmer_packages::rpm::package::{Checksum, Package};
+use charmer_packages::rpm::package::{Checksum, Field, Package, PackageFile};
 
 use super::arches::sort_into_arches;
 use super::signatures::{SigningKeys, Verdict};
@@ -198,6 +198,10 @@ fn ask(
     if wanted.spec.alternatives {
         places.extend(alternatives(tree, wanted, &views).map_err(failed)?);
     }
+    if !may_differ {
+        let taken = places.iter().map(|place| &repositories[place.repository].packages[place.package]);
+        check_copies(taken, repositories)?;
+    }
     for place in places {
         let repository = repositories[place.repository];
         let (name, new) = named(repository, &repository.packages[place.package], true);
@@ -226,6 +230,36 @@ fn alternatives(tree: &str, wanted: &WantedOfArch<'_>, views: &[Repository<'_>])
         ..HybridRequest::default()
     };
     reach(views, &request)
+}
+
+/// A package that is taken must be the same wherever it lies: which of two is meant, nobody could say.
+fn check_copies<'a>(taken: impl Iterator<Item = &'a Package>, repositories: &[&'a RpmRepository]) -> Result<(), RpmSetError> {
+    let name = |package: &'a Package| {
+        let fields = [Field::Name, Field::Version, Field::Release, Field::Arch];
+        (package.epoch, fields.map(|field| package.field(field)))
+    };
+    let taken: HashMap<_, &Package> = taken.map(|package| (name(package), package)).collect();
+    let everywhere = || repositories.iter().flat_map(|&repository| repository.packages.iter().map(move |it| (repository, it)));
+    let contradicts = |(_, package): &(&RpmRepository, &'a Package)| {
+        taken.get(&name(package)).is_some_and(|known| is_other(&known.file, &package.file))
+    };
+    let Some((repository, other)) = everywhere().find(contradicts) else { return Ok(()) };
+    let one = taken[&name(other)];
+    let home = everywhere().find(|(_, package)| std::ptr::eq(*package, one)).map_or(repository, |(home, _)| home);
+    Err(RpmSetError::Contradiction {
+        name: one.nevra().to_string(),
+        one: home.folder.join(&*one.file.location),
+        other: repository.folder.join(&*other.file.location),
+    })
+}
+
+/// By different algorithms only sizes can be compared.
+fn is_other(one: &PackageFile, other: &PackageFile) -> bool {
+    if one.checksum.algorithm == other.checksum.algorithm {
+        one.checksum.digest != other.checksum.digest
+    } else {
+        one.size != other.size
+    }
 }
 
 /// Adds what other repositories have under the names of what was asked for, or the same ones in other folders.

@@ -6,6 +6,8 @@
 mod read;
 mod write;
 
+pub use read::SIZE_LIMIT;
+
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -46,6 +48,8 @@ pub enum Blanks {
 pub enum XmlError {
     #[error("the file is larger than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("byte {position}: there are more than {limit} elements and texts")]
+    TooMany { position: u64, limit: usize },
     #[error("byte {position}: elements are nested deeper than {limit}")]
     TooDeep { position: u64, limit: usize },
     #[error("the file is not UTF-8 from byte {position} on")]

@@ -6,8 +6,10 @@ use quick_xml::{Reader, XmlVersion};
 use super::{Blanks, Document, Element, Node, XmlError};
 
 /// The largest comps files are about 2 MB.
-const SIZE_LIMIT: usize = 64 << 20;
+pub const SIZE_LIMIT: usize = 16 << 20;
 const DEPTH_LIMIT: usize = 64;
+/// Elements and texts; each takes many times the bytes that stand for it.
+const NODE_LIMIT: usize = 500_000;
 
 impl Document {
     pub fn parse(bytes: &[u8], blanks: Blanks) -> Result<Document, XmlError> {
@@ -23,6 +25,7 @@ impl Document {
             if matches!(event, Event::Eof) {
                 return builder.finish();
             }
+            builder.count(position)?;
             builder.take(event, position)?;
         }
     }
@@ -41,9 +44,15 @@ struct Builder {
     after: Vec<Node>,
     /// The elements that are not closed yet, outermost first.
     open: Vec<Element>,
+    nodes: usize,
 }
 
 impl Builder {
+    fn count(&mut self, position: u64) -> Result<(), XmlError> {
+        self.nodes += 1;
+        if self.nodes > NODE_LIMIT { Err(XmlError::TooMany { position, limit: NODE_LIMIT }) } else { Ok(()) }
+    }
+
     fn take(&mut self, event: Event<'_>, position: u64) -> Result<(), XmlError> {
         match event {
             Event::Start(start) => {
