@@ -9,6 +9,7 @@ mod existing;
 mod failures;
 mod gathering;
 mod harbour;
+mod hybrid;
 mod lock;
 mod mirror;
 mod native_rpm;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use charmer_packages::rpm::Dependency;
 use charmer_packages::rpm::gather::{HybridRequest, Reason, Repository, Resolved, gather_hybrid};
@@ -267,5 +268,120 @@ proptest! {
         };
         let best = answers(&models, first).into_iter().find(fits).unwrap();
         prop_assert!(bits & 1 << best != 0, "{} of {:b} for {} of {}", best, bits, first, text(&models));
+    }
+}
+
+/// A package from texts of what it provides, requires and conflicts with.
+fn written(name: &str, version: &str, provides: &[String], requires: &[String], conflicts: &[String]) -> Package {
+    let mut builder = PackageBuilder::default();
+    let source = format!("{name}-{version}-1.src.rpm");
+    for (field, value) in [
+        (Field::Name, name),
+        (Field::Version, version),
+        (Field::Release, "1"),
+        (Field::Arch, "x86_64"),
+        (Field::SourceRpm, &source),
+    ] {
+        builder.set(field, value).unwrap();
+    }
+    for (kind, texts) in
+        [(RelationKind::Provides, provides), (RelationKind::Requires, requires), (RelationKind::Conflicts, conflicts)]
+    {
+        for text in texts {
+            builder.relation(kind, Relation { dependency: Dependency::parse(text).unwrap(), pre: false }).unwrap();
+        }
+    }
+    builder.finish()
+}
+
+fn gather_of(packages: &[Package], asked: &[&str]) -> (Resolved, Duration) {
+    let repositories = [Repository { lookaside: false, packages: packages.iter().collect(), comps: None }];
+    let request = HybridRequest {
+        arch: "x86_64".to_owned(),
+        packages: asked.iter().map(|name| (*name).to_owned()).collect(),
+        ..HybridRequest::default()
+    };
+    let start = Instant::now();
+    let resolved = gather_hybrid(&repositories, &request).unwrap();
+    (resolved, start.elapsed())
+}
+
+/// 20,000 packages in layers, each of which requires some of those below: libraries with and without versions, one of several
+/// providers, conditions; some exclude others.
+fn distribution() -> Vec<Package> {
+    const COUNT: usize = 20_000;
+    let mut state = 1_u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut packages = Vec::new();
+    for number in 0..COUNT {
+        let (name, below) = (format!("package{number}"), number.max(1).min(number / 2 + 50));
+        let provides: Vec<String> = (0..10)
+            .map(|library| format!("lib{number}-{library}.so()(64bit)"))
+            .chain([format!("{name} = 1-1"), format!("service{}", number % 500)])
+            .collect();
+        let mut requires = Vec::new();
+        for _ in 0..random(20).min(number) {
+            requires.push(match random(40) {
+                0 => format!("service{}", random(500.min(below))),
+                1 => format!("(package{} if package{})", random(below), random(COUNT)),
+                2 => format!("(package{} or package{})", random(below), random(below)),
+                3 => format!("package{} >= 1", random(below)),
+                _ => format!("lib{}-{}.so()(64bit)", random(below), random(10)),
+            });
+        }
+        let conflicts = if number > 500 && random(50) == 0 { vec![format!("package{}", number - 1)] } else { Vec::new() };
+        packages.push(written(&name, "1", &provides, &requires, &conflicts));
+    }
+    packages
+}
+
+#[test]
+fn a_hundred_of_twenty_thousand_packages_are_gathered_soon() {
+    let packages = distribution();
+    let asked: Vec<String> = (0..100).map(|number| format!("package{}", 19_999 - number * 97)).collect();
+    let (resolved, took) = gather_of(&packages, &asked.iter().map(String::as_str).collect::<Vec<_>>());
+    println!("{} of {} packages in {took:?}, {} broken", resolved.gathered.packages.len(), packages.len(), resolved.broken.len());
+    assert!(resolved.gathered.packages.len() > 1000);
+    // A second where nothing else runs.
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    let (resolved, took) = gather_of(&packages, &["*"]);
+    println!("all {} packages in {took:?}, {} broken", resolved.gathered.packages.len(), resolved.broken.len());
+    assert_eq!(resolved.gathered.packages.len(), packages.len());
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+#[test]
+fn worlds_made_to_take_long_do_not() {
+    let many = |count: usize, package: &dyn Fn(usize) -> Package| (0..count).map(package).collect::<Vec<Package>>();
+    let text = |text: String| vec![text];
+    // All exclude all others, and all are asked for.
+    let quarrel = many(2000, &|number| written(&format!("q{number}"), "1", &text("peace".into()), &[], &text("peace".into())));
+    // One package of so many versions, all of which need what only another version is.
+    let versions =
+        many(2000, &|number| written("v", &number.to_string(), &[], &text(format!("v = {}", (number + 1) % 2000)), &[]));
+    // More pigeons than holes: no solver proves that soon.
+    let mut pigeons = Vec::new();
+    for pigeon in 0..13 {
+        pigeons.push(written(&format!("pigeon{pigeon}"), "1", &[], &text(format!("sits{pigeon}")), &[]));
+        for hole in 0..12 {
+            let provides = [format!("sits{pigeon}"), format!("hole{hole}")];
+            pigeons.push(written(&format!("seat{pigeon}-{hole}"), "1", &provides, &[], &text(format!("hole{hole}"))));
+        }
+    }
+    let all: Vec<String> = (0..13).map(|pigeon| format!("pigeon{pigeon}")).collect();
+    pigeons.push(written("loft", "1", &[], &all, &[]));
+    // Nested as deep as can be read.
+    let deep = (0..30).fold("a".to_owned(), |inner, level| format!("(b{level} unless (c{level} if {inner} else d{level}))"));
+    let deep = vec![written("deep", "1", &[], &text(deep), &[])];
+    for (packages, asked) in [(&quarrel, "q*"), (&versions, "v"), (&pigeons, "loft"), (&deep, "deep")] {
+        let (resolved, took) = gather_of(packages, &[asked]);
+        println!("{asked}: {} packages in {took:?}, {} broken", resolved.gathered.packages.len(), resolved.broken.len());
+        assert!(took < Duration::from_secs(60), "{asked}: {took:?}");
+        for broken in &resolved.broken {
+            assert!(!broken.requirements.is_empty() && !broken.reasons.is_empty() && broken.reasons.len() < 30);
+        }
     }
 }

@@ -61,11 +61,17 @@ impl System {
         judge: &mut impl Judge,
     ) -> Option<Vec<Step<'a>>> {
         let before = self.members.len();
-        let steps = self.grow(world, at_hand, root, judge);
-        if steps.is_none() {
+        let Some(mut steps) = self.grow(world, at_hand, root, judge) else {
             self.shrink_to(world, before);
+            return None;
+        };
+        // The other half of `(a and b)` came as well.
+        for step in &mut steps {
+            step.passed_over.retain(|(id, _)| !self.is_member[*id as usize]);
+            step.more = step.passed_over.len().saturating_sub(LISTED);
+            step.passed_over.truncate(LISTED);
         }
-        steps
+        Some(steps)
     }
 
     /// Requirements are met member by member; then rich clauses, which later members can make false again.
@@ -130,9 +136,7 @@ impl System {
                 let name = world.universe.entry(id).name;
                 let others = options[position + 1..].iter().filter(|other| world.universe.entry(**other).name != name);
                 passed_over.extend(others.map(|other| (*other, Objection::LessPreferred)));
-                let more = passed_over.len().saturating_sub(LISTED);
-                passed_over.truncate(LISTED);
-                return Some(Step { taken: id, of, requirement: clause.dependency, passed_over, more });
+                return Some(Step { taken: id, of, requirement: clause.dependency, passed_over, more: 0 });
             }
         }
         None

@@ -175,6 +175,18 @@ fn rich_requirements_count_with_all_that_they_say() {
 }
 
 #[test]
+fn what_comes_as_well_is_not_passed_over() {
+    let world = format!("app-1-1.noarch; R (c and (b and b)); R (a or c)\nz-1-1.noarch; R (a or b)\n{PARTS}");
+    let found = ask(&world, "app");
+    found.is(&["app-1-1.noarch", "b-1-1.noarch", "c-1-1.noarch"]);
+    let found = ask(&world, "z");
+    assert_eq!(
+        found.choices,
+        ["(a or b): a-1-1.noarch not b-1-1.noarch LessPreferred, d-1-1.noarch LessPreferred, e-1-1.noarch LessPreferred"]
+    );
+}
+
+#[test]
 fn unless_keeps_packages_apart_and_both_are_gathered() {
     let world = format!(
         "app-1-1.noarch; R (a unless c else b)\napp-late-1-1.noarch; R c; R (a unless c else b)\nlib-1-1.noarch; R (a unless c)\n{PARTS}"
