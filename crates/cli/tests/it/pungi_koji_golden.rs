@@ -74,8 +74,8 @@ impl Prepared {
     fn events(&self) -> usize {
         let made = if self.target.is_dir() { composes(&self.target) } else { Vec::new() };
         let journal = made.first().map(|root| root.join("logs/events.jsonl"));
-        let bytes = journal.and_then(|journal| fs_err::read(journal).ok()).unwrap_or_default();
-        bytes.iter().filter(|byte| **byte == b'\n').count()
+        let text = journal.and_then(|journal| fs_err::read_to_string(journal).ok()).unwrap_or_default();
+        text.lines().count()
     }
 
     /// Starts a command, and kills it as soon as the journal has so many events, or leaves it if it ends before.
