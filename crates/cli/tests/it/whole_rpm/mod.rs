@@ -3,6 +3,7 @@
 
 mod front;
 mod hostile;
+mod killed;
 mod packages;
 mod read_back;
 mod reuse;
@@ -139,8 +140,8 @@ impl Quay {
         quay.write("GPL", "Do as you like.\n");
         quay.write("module-defaults/beacon.yaml", MODULE_DEFAULTS);
         for arch in ["x86_64", "aarch64"] {
-            quay.write(&format!("modules/{arch}/beacon.yaml"), &MODULE.replace("@ARCH@", arch));
-            quay.write(&format!("product-ids/Quay-Server-{arch}-5a.pem"), &format!("certificate of {arch}\n"));
+            quay.write(&format!("modules/{arch}/beacon.yaml"), MODULE.replace("@ARCH@", arch));
+            quay.write(&format!("product-ids/Quay-Server-{arch}-5a.pem"), format!("certificate of {arch}\n"));
         }
         fs_err::create_dir(quay.path("composes")).unwrap();
         let tools = quay.path("tools");
