@@ -3,6 +3,7 @@
 
 mod front;
 mod hostile;
+mod killed;
 mod packages;
 mod read_back;
 mod reuse;
