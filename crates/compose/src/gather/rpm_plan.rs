@@ -275,7 +275,9 @@ fn select(
         lookasides: lookasides.map(Lookasides::all).unwrap_or_default(),
     };
     let GatheredTree { selection, choices, explanations } = gather_tree(&inputs)?;
-    choices.iter().for_each(|choice| context.note(choice));
+    for choice in &choices {
+        context.note(choice);
+    }
     for (package, reasons) in &explanations {
         context.note(&format!("{package} cannot be installed: {}", reasons.join("; or ")));
     }

@@ -182,7 +182,7 @@ fn gather(models: &[Model], asked: &BTreeSet<usize>) -> Resolved {
 }
 
 fn text(models: &[Model]) -> String {
-    let list = |word: &str, all: &[Expression]| all.iter().map(|it| format!("; {word} {it}")).collect::<String>();
+    let list = |word: &str, all: &[Expression]| all.iter().map(|it| format!("; {word} {it}")).collect::<Vec<_>>().concat();
     let line = |model: &Model| {
         let obsoletes = model.obsoletes.map(|name| format!("; O p{name}")).unwrap_or_default();
         let provides = model.provides.map(|name| format!("; P v{name}")).unwrap_or_default();
