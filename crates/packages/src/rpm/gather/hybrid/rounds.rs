@@ -19,7 +19,7 @@ use crate::rpm::package::RelationKind;
 /// Packages that get along with none of so many systems are looked at each by itself.
 const SYSTEMS: usize = 16;
 /// Packages that are ruled out by conflicts of which the proof is shown; each one takes a while.
-const PROOFS: usize = 100;
+const PROOFS: usize = 50;
 
 pub(super) struct Rounds<'w, 'u, 'a> {
     world: &'w World<'u, 'a>,

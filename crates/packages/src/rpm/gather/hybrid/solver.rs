@@ -15,7 +15,7 @@ use crate::rpm::package::RelationKind;
 use crate::symbols::Symbol;
 
 /// How many dead ends one question may have. What distributions ask has some dozens.
-const DEAD_ENDS: u64 = 50_000;
+const DEAD_ENDS: u64 = 20_000;
 
 /// Something that packages say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,20 +77,27 @@ pub(super) fn refute(world: &World<'_, '_>, package: Id) -> Vec<Fact> {
     let mut solver = Solver::new(world);
     solver.switches = Some(Vec::new());
     solver.state(package);
-    let wanted = solver.package(package);
-    let switches: Vec<Lit> = solver.switches.iter().flatten().map(|(switch, _)| *switch).collect();
-    let Some(mut core) = solver.core(wanted, &switches) else { return Vec::new() };
+    let Some(proof) = solver.proof(package) else { return Vec::new() };
+    shrink(world, package, proof)
+}
+
+/// Leaves out each fact that the proof does not need. Nothing but its facts is looked at, so that each question is a small one.
+fn shrink(world: &World<'_, '_>, package: Id, mut proof: Vec<Fact>) -> Vec<Fact> {
     let mut position = 0;
-    while position < core.len() {
-        let mut fewer = core.clone();
+    while position < proof.len() {
+        let mut fewer = proof.clone();
         fewer.remove(position);
-        match solver.core(wanted, &fewer) {
-            Some(smaller) => core = smaller,
+        let mut solver = Solver::new(world);
+        solver.switches = Some(Vec::new());
+        for fact in &fewer {
+            solver.state_fact(*fact);
+        }
+        match solver.proof(package) {
+            Some(smaller) => proof = smaller,
             None => position += 1,
         }
     }
-    let needed: HashSet<Lit> = core.into_iter().collect();
-    solver.switches.into_iter().flatten().filter(|(switch, _)| needed.contains(switch)).map(|(_, fact)| fact).collect()
+    proof
 }
 
 impl<'w, 'u, 'a> Solver<'w, 'u, 'a> {
@@ -135,14 +142,29 @@ impl<'w, 'u, 'a> Solver<'w, 'u, 'a> {
         self.sat.solve_limited(wanted)
     }
 
-    /// The switches of a proof that the package cannot be installed.
-    fn core(&mut self, wanted: Lit, switches: &[Lit]) -> Option<Vec<Lit>> {
-        let assumptions: Vec<Lit> = [wanted].into_iter().chain(switches.iter().copied()).collect();
+    /// The facts of a proof that the package cannot be installed.
+    fn proof(&mut self, package: Id) -> Option<Vec<Fact>> {
+        let wanted = self.package(package);
+        let switches = self.switches.clone().unwrap_or_default();
+        let assumptions: Vec<Lit> = [wanted].into_iter().chain(switches.iter().map(|(switch, _)| *switch)).collect();
         if self.solve(&assumptions) != lbool::FALSE {
             return None;
         }
         let core: HashSet<_> = self.sat.unsat_core().iter().map(Lit::var).collect();
-        Some(switches.iter().copied().filter(|switch| core.contains(&switch.var())).collect())
+        let mut facts: Vec<Fact> =
+            switches.into_iter().filter(|(switch, _)| core.contains(&switch.var())).map(|(_, fact)| fact).collect();
+        facts.dedup();
+        Some(facts)
+    }
+
+    fn state_fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Clause(id, number) => {
+                let (of, world) = (self.package(id), self.world);
+                self.state_clause(id, of, number, &world.clauses(id)[number]);
+            }
+            Fact::OneOfName(id) => self.state_name(id),
+        }
     }
 
     /// States the clauses of all packages that a package could draw in. Dead ones cannot be drawn in.

@@ -1,5 +1,7 @@
 //! A set of packages that could be installed as they are, and how it grows.
 
+use std::collections::{HashSet, VecDeque};
+
 use super::super::universe::Id;
 use super::Objection;
 use super::formula::AtomId;
@@ -74,11 +76,13 @@ impl System {
         Some(steps)
     }
 
-    /// Requirements are met member by member; then rich clauses, which later members can make false again.
+    /// What leaves no choice comes first; then the other requirements, in their order; then rich clauses, which later members can
+    /// make false again.
     fn grow<'a>(&mut self, world: &World<'_, 'a>, at_hand: &[bool], root: Id, judge: &mut impl Judge) -> Option<Vec<Step<'a>>> {
         let (mut next, old_rich) = (self.members.len(), self.rich.len());
         let first_new = next;
         let mut steps = Vec::new();
+        let mut open: VecDeque<(Id, usize)> = VecDeque::new();
         if !self.insert(world, root) {
             return None;
         }
@@ -86,11 +90,23 @@ impl System {
             while let Some(member) = self.members.get(next).copied() {
                 for number in 0..world.clauses(member).len() {
                     let clause = &world.clauses(member)[number];
-                    if clause.kind == RelationKind::Requires && !clause.is_rich && !self.is_met(world, member, clause) {
+                    if clause.kind != RelationKind::Requires || clause.is_rich || self.is_met(world, member, clause) {
+                        continue;
+                    }
+                    if world.leaves_no_choice(clause) {
                         steps.push(self.meet(world, at_hand, member, clause, judge)?);
+                    } else {
+                        open.push_back((member, number));
                     }
                 }
                 next += 1;
+            }
+            if let Some((of, number)) = open.pop_front() {
+                let clause = &world.clauses(of)[number];
+                if !self.is_met(world, of, clause) {
+                    steps.push(self.meet(world, at_hand, of, clause, judge)?);
+                }
+                continue;
             }
             let all = self.members[first_new..].iter().any(|id| world.is_watched(*id));
             let in_question = &self.rich[if all { 0 } else { old_rich }..];
@@ -145,7 +161,7 @@ impl System {
     /// The packages that can help a clause, the best first: what is taken anyway, then what a lookaside repository has.
     fn options(&self, world: &World<'_, '_>, at_hand: &[bool], of: Id, clause: &Clause<'_>) -> Vec<Id> {
         let mut options = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut add = |atom: AtomId| {
             for (position, id) in world.answers(atom).iter().enumerate() {
                 if !self.is_member[*id as usize] && seen.insert(*id) {

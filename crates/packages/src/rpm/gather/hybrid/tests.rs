@@ -187,6 +187,15 @@ fn what_comes_as_well_is_not_passed_over() {
 }
 
 #[test]
+fn what_leaves_no_choice_comes_first() {
+    let world = "
+        app-1-1.noarch; R mta; R sendmail
+        exim-1-1.noarch; P mta
+        sendmail-1-1.noarch; P mta";
+    ask(world, "app").is(&["app-1-1.noarch", "sendmail-1-1.noarch"]);
+}
+
+#[test]
 fn unless_keeps_packages_apart_and_both_are_gathered() {
     let world = format!(
         "app-1-1.noarch; R (a unless c else b)\napp-late-1-1.noarch; R c; R (a unless c else b)\nlib-1-1.noarch; R (a unless c)\n{PARTS}"

@@ -67,6 +67,7 @@ impl<'u, 'a> World<'u, 'a> {
             answers: 0,
             formulas: Vec::new(),
             known: HashMap::default(),
+            parts: HashMap::default(),
             known_obsoletes: HashMap::default(),
             known_plain: HashMap::default(),
         };
@@ -112,6 +113,12 @@ impl<'u, 'a> World<'u, 'a> {
 
     pub(super) fn formula(&self, id: FormulaId) -> &Formula {
         &self.formulas[id.0 as usize]
+    }
+
+    /// Whether one package at most can meet it, whatever else is there.
+    pub(super) fn leaves_no_choice(&self, clause: &Clause<'_>) -> bool {
+        let Formula::Atom(atom) = self.formula(clause.formula) else { return false };
+        self.answers(*atom).iter().filter(|id| !self.is_dead(**id)).nth(1).is_none()
     }
 
     /// The packages of a list, the best first.
@@ -192,6 +199,7 @@ struct Reader<'w, 'u, 'a> {
     answers: usize,
     formulas: Vec<Formula>,
     known: HashMap<Dependency<'a>, FormulaId, FixedState>,
+    parts: HashMap<FormulaId, Vec<FormulaId>, FixedState>,
     known_obsoletes: HashMap<Dependency<'a>, FormulaId, FixedState>,
     known_plain: HashMap<Dependency<'a>, AtomId, FixedState>,
 }
@@ -207,12 +215,15 @@ impl<'a> Reader<'_, '_, 'a> {
             kinds.into_iter().flat_map(|kind| package.relations(kind).map(move |relation| (kind, relation.dependency)));
         let mut clauses = Vec::new();
         for (kind, dependency) in relations {
-            let formula = match kind {
-                RelationKind::Obsoletes => self.obsoletes(dependency),
-                _ => self.formula(dependency),
+            let formulas = match kind {
+                RelationKind::Requires => self.requirements(dependency),
+                RelationKind::Obsoletes => vec![self.obsoletes(dependency)],
+                _ => vec![self.formula(dependency)],
             };
-            let is_rich = !matches!(self.formulas[formula.0 as usize], Formula::Atom(_));
-            clauses.push(Clause { kind, dependency, formula, is_rich });
+            for formula in formulas {
+                let is_rich = !matches!(self.formulas[formula.0 as usize], Formula::Atom(_));
+                clauses.push(Clause { kind, dependency, formula, is_rich });
+            }
         }
         if self.answers > ANSWERS {
             return Err(GatherError::TooManyAnswers);
@@ -233,6 +244,18 @@ impl<'a> Reader<'_, '_, 'a> {
         let id = self.keep(formula);
         self.known.insert(dependency, id);
         id
+    }
+
+    /// `(a and b)` is two requirements.
+    fn requirements(&mut self, dependency: Dependency<'a>) -> Vec<FormulaId> {
+        let whole = self.formula(dependency);
+        if let Some(known) = self.parts.get(&whole) {
+            return known.clone();
+        }
+        let Formula::All(parts) = &self.formulas[whole.0 as usize] else { return vec![whole] };
+        let parts: Vec<FormulaId> = parts.clone().into_iter().map(|part| self.keep(part)).collect();
+        self.parts.insert(whole, parts.clone());
+        parts
     }
 
     fn obsoletes(&mut self, dependency: Dependency<'a>) -> FormulaId {
