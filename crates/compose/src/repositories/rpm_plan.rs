@@ -1,6 +1,6 @@
 //! Jobs of the phase createrepo in composes of RPM packages: package files are put into trees, and repositories written over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::config::rpm::{LinkKind, RepositoryRules, RpmVariant};
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::files::set_modified;
 use crate::gather::rpm_plan::Shares;
 use crate::init::CompsFiles;
 use crate::package_set::compression::Compression;
@@ -192,7 +193,17 @@ fn put_in_place(
     }
     let locations = packages.iter().map(|(_, location)| location.as_str()).collect();
     remove_others(&repository, &place.packages, &locations)?;
-    Ok(TreePackages { place, set, packages })
+    let placed = TreePackages { place, set, packages };
+    // Images take over the times of folders.
+    date_folders(&repository, &placed.listed(), placed.newest())?;
+    Ok(placed)
+}
+
+/// Gives the folders of packages, but not the repository itself, a time that does not change from compose to compose.
+fn date_folders(repository: &Path, packages: &[ListedPackage<'_>], date: i64) -> std::io::Result<()> {
+    let above = packages.iter().flat_map(|listed| Path::new(listed.location).ancestors().skip(1));
+    let folders: BTreeSet<&Path> = above.filter(|folder| !folder.as_os_str().is_empty()).collect();
+    folders.into_iter().try_for_each(|folder| set_modified(&repository.join(folder), date))
 }
 
 /// Symbolic links stay inside of the compose: they lead to its own work folder, where the files are.
@@ -239,6 +250,12 @@ fn write_repositories(
         }
         for file in &written.files {
             files.push(output_file(context, &format!("{}/{}", tree.place.repository, file.location))?);
+        }
+        set_modified(&context.layout.path(&folder), date)?;
+        if tree.place.packages.is_empty() {
+            // An addon's repository and the folder of all addons lie inside the tree.
+            set_modified(&repository, date)?;
+            set_modified(repository.parent().unwrap_or(&repository), source_date_epoch.unwrap_or(date))?;
         }
     }
     Ok(RpmRepositories { files })
