@@ -9,7 +9,7 @@ use super::{PackageSetSpec, RpmSet, SetPackage};
 /// Sorts packages into the arches of the compose.
 pub(super) fn sort_into_arches(mut packages: Vec<SetPackage>, spec: &PackageSetSpec) -> RpmSet {
     inherit_restrictions(&mut packages);
-    let mut set = RpmSet { packages, arches: BTreeMap::new(), excluded: Vec::new() };
+    let mut set = RpmSet { packages, arches: BTreeMap::new(), excluded: Vec::new(), repositories: Vec::new() };
     for (tree, of_arch) in &spec.arches {
         let members = members(&set.packages, tree, of_arch.multilib, spec.exclusive_arch_considers_noarch, &mut set.excluded);
         set.arches.insert(tree.clone(), members);

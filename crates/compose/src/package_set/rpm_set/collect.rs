@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
@@ -9,13 +10,17 @@ use charmer_packages::rpm::gather::{
     Flag, GatherError, GroupLine, Method, Options, PackageList, Repository, Request, gather, needs_file_lists,
 };
 use charmer_packages::rpm::header::Header;
-use charmer_packages::rpm::package::Checksum;
+use charmer_packages::rpm::package::{Checksum, Package};
 
 use super::arches::sort_into_arches;
+use super::locked::KeptPackages;
 use super::{ArchSpec, PackageSetSpec, RpmSet, SetPackage};
 use crate::checksum::Algorithm;
+use crate::files::set_modified;
+use crate::package_set::lock::{LockedRepository, LockedRpm};
 use crate::package_set::rpm_file::{RpmFileError, find_rpms, read_rpms, stays_inside};
 use crate::package_set::rpm_md::{RpmMetadataError, RpmRepository};
+use crate::package_set::rpm_plan::is_remote;
 use crate::parallel::{drop_in_background, processors};
 
 /// What all variants ask for is a package of this name too.
@@ -56,6 +61,8 @@ pub struct WantedOfArch<'a> {
 pub struct Asked {
     /// Where its repository was read.
     pub folder: PathBuf,
+    /// The repository, as the configuration has it.
+    pub place: Arc<str>,
     /// Relative to it.
     pub location: String,
     pub checksum: Checksum,
@@ -65,12 +72,27 @@ pub struct Asked {
 /// The package files that variants could take, by their names.
 pub type Chosen = BTreeMap<String, Asked>;
 
+/// What variants could take, and where it comes from.
+#[derive(Debug, Default)]
+pub struct Choice {
+    pub packages: Chosen,
+    pub repositories: Vec<LockedRepository>,
+    /// Packages that are to be kept although no repository lists them. If there are any, nothing was chosen: it is to be asked again
+    /// with what they are.
+    pub unlisted: Vec<LockedRpm>,
+}
+
+/// A package, with the repository that offers it.
+pub(super) type Offer<'a> = (&'a RpmRepository, &'a Package);
+
 /// Reads the repositories of all arches, and finds what variants could take of them. `folders` says where repositories of servers lie.
+/// What is kept of a lock hides other versions of it.
 pub fn choose(
     spec: &PackageSetSpec,
     wanted: &BTreeMap<String, WantedOfArch<'_>>,
     folders: &BTreeMap<String, PathBuf>,
-) -> Result<Chosen, RpmSetError> {
+    keep: Option<&KeptPackages>,
+) -> Result<Choice, RpmSetError> {
     let places: BTreeSet<&String> = spec.arches.values().flat_map(|arch| &arch.repositories).collect();
     let places: Vec<&String> = places.into_iter().collect();
     let read = crate::parallel::in_parallel(processors(), &places, |place| {
@@ -78,13 +100,25 @@ pub fn choose(
     })?;
     let mut repositories: HashMap<&String, RpmRepository> = places.into_iter().zip(read).collect();
     read_file_lists(&mut repositories, wanted)?;
-    let mut asked = BTreeMap::new();
-    for (arch, wanted) in wanted {
-        let of_arch: Vec<&RpmRepository> = wanted.spec.repositories.iter().map(|place| &repositories[place]).collect();
-        ask(arch, wanted, &of_arch, &mut asked)?;
+    let mut choice = Choice::default();
+    if let Some(keep) = keep {
+        choice.unlisted = keep.unlisted(repositories.values());
+    }
+    if choice.unlisted.is_empty() {
+        for (arch, wanted) in wanted {
+            let mut offers: Vec<Vec<Offer<'_>>> =
+                wanted.spec.repositories.iter().map(|place| repositories[place].offers()).collect();
+            if let Some(keep) = keep {
+                keep.hold_back(&mut offers, repositories.values());
+            }
+            let comps = wanted.spec.repositories.iter().map(|place| repositories[place].comps.as_ref()).collect();
+            ask(arch, wanted, &offers, comps, &mut choice.packages)?;
+        }
+        choice.repositories = repositories.values().map(RpmRepository::locked).collect::<Result<_, _>>()?;
+        choice.repositories.sort();
     }
     drop_in_background(repositories.into_values().collect::<Vec<_>>());
-    Ok(asked)
+    Ok(choice)
 }
 
 /// Reads the headers of what was chosen.
@@ -105,6 +139,7 @@ fn read_repository(place: &str, mirrored: Option<&Path>) -> Result<RpmRepository
     } else {
         of_plain_folder(place, folder)?
     };
+    let repository = RpmRepository { place: place.into(), ..repository };
     let outside = repository.packages.iter().map(|package| &*package.file.location).find(|location| !stays_inside(location));
     match outside {
         Some(location) => Err(RpmSetError::Location { repository: place.to_owned(), location: location.to_owned() }),
@@ -161,9 +196,26 @@ fn options(tree: &str) -> Options {
     }
 }
 
+impl RpmRepository {
+    fn offers(&self) -> Vec<Offer<'_>> {
+        self.packages.iter().map(|package| (self, package)).collect()
+    }
+}
+
 /// Adds what all variants together need on an arch.
-fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], asked: &mut Chosen) -> Result<(), RpmSetError> {
-    let mut views: Vec<Repository<'_>> = repositories.iter().map(|repository| view(repository)).collect();
+fn ask(
+    tree: &str,
+    wanted: &WantedOfArch<'_>,
+    offers: &[Vec<Offer<'_>>],
+    comps: Vec<Option<&Comps>>,
+    asked: &mut Chosen,
+) -> Result<(), RpmSetError> {
+    let all_comps = comps.into_iter().chain(std::iter::repeat(None));
+    let views = offers.iter().zip(all_comps).map(|(offers, comps)| {
+        let packages = offers.iter().map(|(_, package)| *package).collect();
+        Repository { lookaside: false, packages, comps }
+    });
+    let mut views: Vec<Repository<'_>> = views.collect();
     views.push(Repository { lookaside: false, packages: Vec::new(), comps: wanted.comps.as_ref() });
     let group = |id: &String| GroupLine { id: id.clone(), default: true, optional: true };
     let ids: BTreeSet<&String> = wanted.comps.iter().flat_map(|comps| comps.groups.iter().map(|group| &group.id)).collect();
@@ -174,12 +226,12 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
     let failed = |source| RpmSetError::Request { arch: tree.to_owned(), source };
     let gathered = gather(&views, &request, &options(tree)).map_err(failed)?;
     for selected in gathered.packages.iter().filter(|selected| !selected.flags.contains(Flag::Lookaside)) {
-        let repository = repositories[selected.place.repository];
-        let package = &repository.packages[selected.place.package];
+        let (repository, package) = offers[selected.place.repository][selected.place.package];
         let location = package.file.location.to_string();
         let name = location.rsplit('/').next().unwrap_or(&location).to_owned();
         let (checksum, size) = (package.file.checksum.clone(), package.file.size);
-        let new = Asked { folder: repository.folder.clone(), location, checksum, size };
+        let (folder, place) = (repository.folder.clone(), repository.place.clone());
+        let new = Asked { folder, place, location, checksum, size };
         match asked.get(&name) {
             Some(known) if known.checksum.algorithm == new.checksum.algorithm && known.checksum != new.checksum => {
                 let path = |asked: &Asked| asked.folder.join(&asked.location);
@@ -194,19 +246,21 @@ fn ask(tree: &str, wanted: &WantedOfArch<'_>, repositories: &[&RpmRepository], a
 
 /// Reads the headers of all packages, and proves each file to be the one that was asked for.
 fn read_packages(asked: Chosen, algorithm: Algorithm) -> Result<Vec<SetPackage>, RpmSetError> {
-    let mut by_folder: BTreeMap<PathBuf, (Vec<String>, Vec<Checksum>)> = BTreeMap::new();
-    for Asked { folder, location, checksum, .. } in asked.into_values() {
-        let (locations, checksums) = by_folder.entry(folder).or_default();
-        locations.push(location);
-        checksums.push(checksum);
+    let mut by_folder: BTreeMap<PathBuf, Vec<Asked>> = BTreeMap::new();
+    for asked in asked.into_values() {
+        by_folder.entry(asked.folder.clone()).or_default().push(asked);
     }
     let mut packages = Vec::new();
-    for (folder, (locations, checksums)) in by_folder {
+    for (folder, asked) in by_folder {
+        let locations: Vec<String> = asked.iter().map(|asked| asked.location.clone()).collect();
         let headers = read_rpms(&folder, &locations, Some(algorithm), processors()).map_err(RpmSetError::Packages)?;
-        for ((header, location), checksum) in headers.into_iter().zip(locations).zip(checksums) {
-            let path = folder.join(location);
-            check_digest(&header, &path, &checksum)?;
-            packages.push(set_package(header, path));
+        for (mut header, asked) in headers.into_iter().zip(asked) {
+            let path = folder.join(&asked.location);
+            check_digest(&header, &path, &asked.checksum)?;
+            if is_remote(&asked.place) {
+                date_as_built(&mut header, &path)?;
+            }
+            packages.push(set_package(header, path, asked));
         }
     }
     packages.sort_unstable_by(|one, other| one.file_name().cmp(other.file_name()));
@@ -230,8 +284,25 @@ fn check_digest(header: &Header, path: &Path, expected: &Checksum) -> Result<(),
     if is_right { Ok(()) } else { Err(RpmSetError::Other { path: path.to_owned(), checksum: expected.clone() }) }
 }
 
-fn set_package(header: Header, path: PathBuf) -> SetPackage {
+/// When a package was fetched is no property of it, and what is made of it shall not depend on that.
+fn date_as_built(header: &mut Header, path: &Path) -> std::io::Result<()> {
+    let package = &mut header.package;
+    if package.file.time == package.build_time {
+        return Ok(());
+    }
+    package.file.time = package.build_time;
+    match set_modified(path, i64::try_from(package.build_time).unwrap_or(0)) {
+        // A cache may be somebody else's.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
+
+fn set_package(header: Header, path: PathBuf, asked: Asked) -> SetPackage {
+    let sha256 = |checksum: &Checksum| (&*checksum.algorithm == "sha256").then(|| checksum.digest.parse().ok()).flatten();
     SetPackage {
+        repository: asked.place,
+        sha256: sha256(&header.package.file.checksum).or_else(|| sha256(&asked.checksum)),
         sigkey: header.signing_keys.first().map(|key| short_id(&key.to_string())),
         exclude_arch: header.exclude_arch,
         exclusive_arch: header.exclusive_arch,
