@@ -20,6 +20,9 @@ impl Layout {
         &self.root
     }
 
+    /// The lock of a compose of RPM packages, relative to the compose's folder. What Pungi ships has no such file.
+    pub const RPM_LOCK: &'static str = "logs/global/charmer.lock";
+
     /// A path that an output or the metadata names, relative to the compose's folder.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)

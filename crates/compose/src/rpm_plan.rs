@@ -1,6 +1,7 @@
 //! The whole compose of RPM packages: from the frozen configuration to the graph of all jobs. Nothing is done here.
 //!
 //! ```text
+//!                      ┌─► lock
 //! comps ─► pkgset ─► gather ─► shares ─► packages ─► createrepo ─► tree ─► createiso ─► image-checksum ─┐
 //!                                           ├─► repoclosure ─► closed ◄──────────────────────────────────┤
 //!                                           └─► rpms, modules      └─► composeinfo, images ◄─────────────┘
@@ -19,6 +20,7 @@ use crate::images::rpm_plan::{IsoInputs, Spec};
 use crate::images::{RequiredProgram, optical};
 use crate::metadata::ComposeRecord;
 use crate::metadata::rpm_plan::Described;
+use crate::package_set::rpm_plan::RpmSource;
 use crate::repositories::rpm_plan::RepositorySettings;
 use crate::services::Services;
 use crate::{checks, extra_files, gather, images, init, metadata, package_set, repositories};
@@ -27,6 +29,7 @@ use crate::{checks, extra_files, gather, images, init, metadata, package_set, re
 #[derive(Debug, Clone)]
 pub struct RpmWanted {
     pub compose: ComposeRecord,
+    pub packages: RpmSource,
     /// Media are marked as supported.
     pub supported: bool,
     /// As the environment gave it.
@@ -53,13 +56,14 @@ pub enum NoPlan {
 pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services>) -> Result<Graph, NoPlan> {
     let mut graph = Graph::default();
     let config = &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.skip).copied().collect(), ..(**config).clone() });
-    let RpmWanted { compose, source_date_epoch, .. } = wanted;
+    let RpmWanted { compose, packages: source, source_date_epoch, .. } = wanted;
     let run = run_values(compose, (&config.release.short, &config.release.version));
 
     let comps = init::plan::plan(&mut graph, config, &compose.id);
-    let mirrored = package_set::rpm_plan::plan_mirrors(&mut graph, config, services, &compose.id);
-    let set = package_set::rpm_plan::plan(&mut graph, config, services, comps, mirrored);
-    let gathered = gather::rpm_plan::plan(&mut graph, config, set, comps, mirrored)?;
+    let mirrored = package_set::rpm_plan::plan_mirrors(&mut graph, config, source, services, &compose.id);
+    let set = package_set::rpm_plan::plan(&mut graph, config, source, services, comps, mirrored);
+    let gathered = gather::rpm_plan::plan(&mut graph, config, source, set, comps, mirrored)?;
+    gather::rpm_lock::plan_lock(&mut graph, config, &compose.id, source, set, &gathered);
     let extras = repositories::rpm_extras::plan(&mut graph, config, &compose.id);
     let settings = RepositorySettings { source_date_epoch: *source_date_epoch, delta_base: wanted.delta_base.clone() };
     let trees = repositories::rpm_plan::plan(&mut graph, config, set, gathered.shares, comps, extras, &settings);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use charmer_compose::package_set::lock::Lock;
+use charmer_compose::package_set::lock::AnyLock;
 use charmer_compose::session::locking::{LockRequest, LockingError, Update, make_lock};
 
 use crate::arguments::LockArguments;
@@ -12,10 +12,10 @@ use crate::output;
 use crate::progress::{ProgressOptions, reader};
 use crate::text::{count, harmless};
 
-use super::run::{Signals, load_native, run_options, runtime, surroundings};
+use super::run::{Signals, load, run_options, runtime, surroundings};
 
 pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load_native(&arguments.config)?;
+    let config = load(&arguments.config, environment)?;
     let path = arguments.output.clone().unwrap_or_else(|| lock_beside(&arguments.config));
     let old = read_lock(&path)?;
     let update = match arguments.update {
@@ -32,7 +32,7 @@ pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Resul
         made.map_err(|error| failure(error, &signals))
     });
     let text = made?;
-    let new = Lock::read(&text, &path.to_string_lossy()).map_err(|error| Failure::doomed(error.to_string()))?;
+    let new = AnyLock::read(&text, &path.to_string_lossy()).map_err(|error| Failure::doomed(error.to_string()))?;
     charmer_compose::files::write_whole(&path, text.as_bytes())?;
     output::print(&changes(old.as_ref(), &new, &path))?;
     Ok(Exit::Finished)
@@ -43,9 +43,9 @@ pub(super) fn lock_beside(config: &Path) -> PathBuf {
     config.with_file_name("charmer.lock")
 }
 
-fn read_lock(path: &Path) -> Result<Option<Lock>, Failure> {
+fn read_lock(path: &Path) -> Result<Option<AnyLock>, Failure> {
     match fs_err::read_to_string(path) {
-        Ok(text) => Lock::read(&text, &path.to_string_lossy()).map(Some).map_err(|error| Failure::usage(error.to_string())),
+        Ok(text) => AnyLock::read(&text, &path.to_string_lossy()).map(Some).map_err(|error| Failure::usage(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::usage(error.to_string())),
     }
@@ -60,11 +60,11 @@ fn failure(error: LockingError, signals: &Signals) -> Failure {
     }
 }
 
-fn changes(old: Option<&Lock>, new: &Lock, path: &Path) -> String {
+fn changes(old: Option<&AnyLock>, new: &AnyLock, path: &Path) -> String {
     let path = harmless(&path.display().to_string());
-    let packages = count(new.packages.len(), "package");
+    let packages = count(new.packages(), "package");
     let Some(old) = old else { return format!("{path}: {packages} locked\n") };
-    let changes = Lock::diff(old, new);
+    let changes = AnyLock::diff(old, new);
     let mut lines: Vec<String> = changes.iter().map(|change| harmless(&change.to_string())).collect();
     lines.push(match changes.len() {
         0 => format!("{path}: {packages}, nothing changed"),

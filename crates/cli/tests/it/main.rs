@@ -28,6 +28,8 @@ mod pungi_report_progress;
 mod repositories;
 mod resume;
 mod reuse;
+mod rpm_lock;
+mod rpm_verify;
 mod usage;
 mod whole_rpm;
 

@@ -8,6 +8,9 @@ use super::{Charmer, Ran};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
+/// The folder that the example's configuration names.
+pub(super) const REPOSITORY: &str = "target/demo/rpms";
+
 /// A folder with the example as users have it, and the repository that it names.
 pub(super) struct Harbour(tempfile::TempDir);
 
@@ -21,25 +24,38 @@ impl Harbour {
         harbour
     }
 
-    #[expect(clippy::disallowed_types, reason = "createrepo_c makes the repository that is composed from")]
     pub(super) fn with_packages(self) -> Self {
-        let repository = self.path("target/demo/rpms");
-        fs_err::create_dir_all(&repository).unwrap();
+        fs_err::create_dir_all(self.path(REPOSITORY)).unwrap();
         for name in ["bash", "coreutils", "nginx", "htop", "harbour-release", "harbour-firmware"] {
-            for arch in ["src", "x86_64", "aarch64"] {
-                let mut package = Rpm::new(name, "1", "1", arch);
-                if arch != "src" {
-                    package.provides.add_text(&format!("{name} = 1-1"));
-                }
-                if name == "nginx" && arch != "src" {
-                    package.requires.add_text("coreutils");
-                }
-                package.write_to(&repository);
-            }
+            self.add(name, "1");
         }
-        let output = std::process::Command::new("createrepo_c").arg("--quiet").arg(&repository).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.publish(&[]);
         self
+    }
+
+    /// Puts a package of some version into the repository's folder, for all arches and with its source.
+    pub(super) fn add(&self, name: &str, version: &str) {
+        for arch in ["src", "x86_64", "aarch64"] {
+            let mut package = Rpm::new(name, version, "1", arch);
+            if arch != "src" {
+                package.provides.add_text(&format!("{name} = {version}-1"));
+            }
+            if name == "nginx" && arch != "src" {
+                package.requires.add_text("coreutils");
+            }
+            package.write_to(&self.path(REPOSITORY));
+        }
+    }
+
+    /// Writes the repository's metadata, without the files of some patterns.
+    #[expect(clippy::disallowed_types, reason = "createrepo_c makes the repository that is composed from")]
+    pub(super) fn publish(&self, without: &[&str]) {
+        let mut command = std::process::Command::new("createrepo_c");
+        for pattern in without {
+            command.args(["--excludes", pattern]);
+        }
+        let output = command.arg("--quiet").arg(self.path(REPOSITORY)).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     pub(super) fn path(&self, inner: &str) -> PathBuf {
@@ -50,6 +66,14 @@ impl Harbour {
         let home = self.0.path().to_str().unwrap();
         let variables = [("HOME", home), ("SOURCE_DATE_EPOCH", "1767225600")];
         Charmer { folder: Some(self.0.path()), variables: &variables }.run(&words.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Writes a configuration of Pungi's with the same packages.
+    pub(super) fn pungi(&self) {
+        fs_err::create_dir(self.path("pungi")).unwrap();
+        fs_err::write(self.path("pungi/harbour.conf"), PUNGI).unwrap();
+        fs_err::write(self.path("pungi/variants.xml"), VARIANTS).unwrap();
+        fs_err::copy(self.path("examples/harbour-rpm/comps.xml"), self.path("pungi/comps.xml")).unwrap();
     }
 
     /// Names of files below a folder, without those of other endings.
@@ -187,12 +211,10 @@ const VARIANTS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 #[test]
 fn a_configuration_of_pungi_is_converted_into_another_folder_and_composed() {
     let harbour = Harbour::new().with_packages();
-    for folder in ["pungi", "charmer", "composes"] {
+    for folder in ["charmer", "composes"] {
         fs_err::create_dir(harbour.path(folder)).unwrap();
     }
-    fs_err::write(harbour.path("pungi/harbour.conf"), PUNGI).unwrap();
-    fs_err::write(harbour.path("pungi/variants.xml"), VARIANTS).unwrap();
-    fs_err::copy(harbour.path("examples/harbour-rpm/comps.xml"), harbour.path("pungi/comps.xml")).unwrap();
+    harbour.pungi();
     let words = "convert pungi/harbour.conf -o charmer/harbour.toml";
     let ran = harbour.charmer(words);
     assert_eq!(ran.code, 0, "{ran}");

@@ -89,6 +89,16 @@ impl Prepared {
         running.wait().unwrap();
     }
 
+    /// A command of charmer's own, in the folder of the configuration.
+    fn charmer(&self, words: &str) -> Ran {
+        let folder = self.work.path().canonicalize().unwrap();
+        let target = words.ends_with("--target-dir").then_some(&self.target);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_charmer"));
+        command.args(words.split(' ')).args(target).current_dir(folder.join(self.golden.file_name().unwrap()));
+        command.env("SOURCE_DATE_EPOCH", "1767225600").env("XDG_CACHE_HOME", folder.join("cache"));
+        Ran::of(command.output().unwrap())
+    }
+
     /// All that is shipped is what was recorded.
     fn assert_as_recorded(&self, ran: &Ran) {
         let made = composes(&self.target);
@@ -128,6 +138,37 @@ fn killed_composes_resume_to_what_was_recorded() {
         let ran = Ran::of(prepared.resume().output().unwrap());
         assert_eq!(ran.code, 0, "point {point}: {ran}");
         prepared.assert_as_recorded(&ran);
+    }
+}
+
+/// What was recorded comes out of a lock too, which `charmer verify` finds in order; but not with another lookaside repository.
+#[test]
+fn from_their_locks_composes_are_as_recorded() {
+    let Some(recorded) = recorded() else { return };
+    for (name, more) in [("b-multi", "--type nightly"), ("c-json", "--type ci --no-latest-link"), ("e-lookaside", "--type test")]
+    {
+        let prepared = Prepared::new(recorded.clone(), name);
+        let ran = Ran::of(prepared.command().output().unwrap());
+        let made = composes(&prepared.target);
+        let [root] = made.as_slice() else { panic!("one compose is expected, not {made:?}: {ran}") };
+        let lock = prepared.target.with_file_name("charmer.lock");
+        fs_err::copy(root.join("logs/global/charmer.lock"), &lock).unwrap();
+        fs_err::remove_dir_all(&prepared.target).unwrap();
+        fs_err::create_dir(&prepared.target).unwrap();
+        let words = format!("compose harbour.conf --skip buildinstall {more} --lock {} --target-dir", lock.display());
+        let ran = prepared.charmer(&words);
+        prepared.assert_as_recorded(&ran);
+        let made = composes(&prepared.target);
+        assert_eq!(fs_err::read(made[0].join("logs/global/charmer.lock")).unwrap(), fs_err::read(&lock).unwrap(), "{name}");
+        let verified = prepared.charmer(&format!("verify {}", made[0].display()));
+        assert_eq!(verified.code, 0, "{name}: {verified}");
+        if name == "e-lookaside" {
+            let repomd = prepared.target.with_file_name("repo").join("base/repodata/repomd.xml");
+            let text = fs_err::read_to_string(&repomd).unwrap();
+            fs_err::write(&repomd, text + "<!-- newer -->\n").unwrap();
+            let refused = prepared.charmer(&words);
+            assert!(refused.code == 2 && refused.stderr.contains("repo/base has changed since it was locked"), "{refused}");
+        }
     }
 }
 

@@ -73,6 +73,13 @@ impl Configuration {
         }
     }
 
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Deb(config) => &config.release.version,
+            Self::Rpm(config) => &config.release.version,
+        }
+    }
+
     pub fn limits(&self) -> &Limits {
         match self {
             Self::Deb(config) => &config.limits,

@@ -1,6 +1,6 @@
 //! Jobs of the phase extra-files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -137,17 +137,38 @@ async fn add_files(
     Ok(AddedFiles { fetched: place.fetched.clone(), tree: place.tree.clone(), records, files })
 }
 
+/// The packages of the set out of which some extra files come.
+pub fn packages_taken(config: &RpmConfig, set: &RpmSet) -> BTreeSet<u32> {
+    let of_trees = config.variants.iter().flat_map(|variant| &variant.extra_files);
+    let of_isos = config.extra_isos.iter().map(|extra| (&extra.spec.arch, &extra.files));
+    let mut taken = BTreeSet::new();
+    for (arch, spec) in of_trees.chain(of_isos) {
+        for file in &spec.files {
+            let ScmSource::ComposedRpm { packages: patterns } = &file.scm.source else { continue };
+            let is_taken = |number: &u32| {
+                let package = set.package(*number);
+                crate::scm::is_taken(patterns, package.name(), package.arch())
+            };
+            taken.extend(numbers_for(set, arch).into_iter().filter(is_taken));
+        }
+    }
+    taken
+}
+
 /// The packages of the set for an arch; those of any arch for sources.
-fn composed_packages<'a>(set: &'a RpmSet, arch: &str) -> Vec<ComposedPackage<'a>> {
-    let of_arch = set.arches.get(arch).cloned().unwrap_or_else(|| {
-        let all: std::collections::BTreeSet<u32> = set.arches.values().flatten().copied().collect();
+fn numbers_for(set: &RpmSet, arch: &str) -> Vec<u32> {
+    set.arches.get(arch).cloned().unwrap_or_else(|| {
+        let all: BTreeSet<u32> = set.arches.values().flatten().copied().collect();
         all.into_iter().collect()
-    });
+    })
+}
+
+fn composed_packages<'a>(set: &'a RpmSet, arch: &str) -> Vec<ComposedPackage<'a>> {
     let composed = |number: u32| {
         let package = &set.packages[number as usize];
         ComposedPackage { name: package.package.name(), arch: package.package.arch(), path: &package.path }
     };
-    of_arch.into_iter().map(composed).collect()
+    numbers_for(set, arch).into_iter().map(composed).collect()
 }
 
 impl From<ExtraFilesError> for JobError {

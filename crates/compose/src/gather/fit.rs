@@ -21,6 +21,12 @@ use super::{Question, Selection, seeds, select};
 #[error("the lock does not fit the configuration:\n  {}", .0.join("\n  "))]
 pub struct Misfit(Vec<String>);
 
+impl Misfit {
+    pub(super) fn new(lines: Vec<String>) -> Self {
+        Self(lines)
+    }
+}
+
 /// Looks at everything that a lock can lack. An `exact` lock holds nothing that the configuration does not need either, and comes from
 /// the configuration's archives as they are.
 pub fn check(lock: &Lock, config: &Config, exact: bool) -> Result<(), Misfit> {

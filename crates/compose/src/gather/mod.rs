@@ -9,6 +9,8 @@ mod findings;
 pub mod fit;
 pub mod plan;
 pub mod rpm;
+pub mod rpm_fit;
+pub mod rpm_lock;
 pub mod rpm_plan;
 
 mod seeds;

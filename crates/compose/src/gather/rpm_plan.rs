@@ -15,15 +15,18 @@ use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::init::CompsFiles;
+use crate::package_set::lock::{LockedRepository, RpmLock};
 use crate::package_set::rpm_md::RpmRepository;
-use crate::package_set::rpm_plan::{Mirrored, read_comps};
+use crate::package_set::rpm_plan::{Mirrored, RpmSource, read_comps};
 use crate::package_set::rpm_set::RpmSet;
+use crate::package_set::rpm_set::locked::local_folder;
 use crate::repositories::rpm_trees::TreeKind;
 
 use super::rpm::trim::{Files, Tree, trim};
 use super::rpm::{
     GatherInputs, GatheredTree, Lookaside, LookasideCycle, RpmGatherError, RpmRole, RpmSelection, gather_order, gather_tree,
 };
+use super::rpm_lock::{STALE_LOCK, check_selection};
 
 /// Selections by the UID of their variant and by arch.
 pub type RpmSelections = BTreeMap<(String, String), Handle<RpmSelection>>;
@@ -72,6 +75,11 @@ impl Lookasides {
         all.filter(|package| !package.is_source()).collect()
     }
 
+    /// What a lock says of the repositories.
+    pub fn locked(&self) -> std::io::Result<Vec<LockedRepository>> {
+        self.repositories.iter().map(RpmRepository::locked).collect()
+    }
+
     fn all(&self) -> Vec<Lookaside<'_>> {
         let of_repositories = self.repositories.iter().map(|repository| Lookaside {
             is_external: true,
@@ -111,14 +119,15 @@ pub struct Gathered {
 pub fn plan(
     graph: &mut Graph,
     config: &Arc<RpmConfig>,
+    source: &RpmSource,
     set: Handle<RpmSet>,
     comps: Handle<CompsFiles>,
     mirrored: Option<Handle<Mirrored>>,
 ) -> Result<Gathered, LookasideCycle> {
     let with_packages = config.variants.iter().filter(|variant| !variant.identity.is_empty);
     let uids: Vec<String> = with_packages.map(|variant| variant.uid().to_owned()).collect();
-    let mut gathered =
-        GatherJobs { graph, config, set, comps, mirrored, selections: BTreeMap::new(), lookasides: BTreeMap::new() };
+    let (lock, selections, lookasides) = (source.lock(), BTreeMap::new(), BTreeMap::new());
+    let mut gathered = GatherJobs { graph, config, lock, set, comps, mirrored, selections, lookasides };
     for kind in [Kind::Variant, Kind::Addon, Kind::LayeredProduct, Kind::Optional] {
         for uid in gather_order(&uids, &config.variant_lookasides)? {
             if let Some(variant) = config.variant(&uid).filter(|variant| variant.identity.kind == kind) {
@@ -134,6 +143,8 @@ pub fn plan(
 struct GatherJobs<'a> {
     graph: &'a mut Graph,
     config: &'a Arc<RpmConfig>,
+    /// What everything comes from, if it comes from a lock.
+    lock: Option<&'a Arc<RpmLock>>,
     set: Handle<RpmSet>,
     comps: Handle<CompsFiles>,
     mirrored: Option<Handle<Mirrored>>,
@@ -155,15 +166,19 @@ impl GatherJobs<'_> {
             .spec(&(&self.config.gather, &variant.trees[arch].gather, variant.identity.kind, &relatives, asked))
             .weight(Weight::new(1, 128))
             .estimate(1.0);
-        let (config, named) = (self.config.clone(), key.clone());
+        let (config, named, lock) = (self.config.clone(), key.clone(), self.lock.cloned());
         let inputs = (self.set, self.comps, parent.into_iter().collect::<Vec<_>>(), lookasides.into_iter().collect::<Vec<_>>());
         let selection = self.graph.add(job, inputs, move |context, (set, comps, parent, lookasides)| {
-            let (config, (uid, arch), relatives) = (config.clone(), named.clone(), relatives.clone());
+            let (config, (uid, arch), relatives, lock) = (config.clone(), named.clone(), relatives.clone(), lock.clone());
             async move {
                 let work = move |context: &JobContext| {
                     let parent = parent.first().map(AsRef::as_ref);
                     let lookasides = lookasides.first().map(AsRef::as_ref);
-                    select(context, &config, &set, &comps, (&uid, &arch), &relatives, parent, lookasides)
+                    let selection = select(context, &config, &set, &comps, (&uid, &arch), &relatives, parent, lookasides)?;
+                    if let Some(lock) = lock {
+                        check_selection(&lock, &uid, &arch, &selection)?;
+                    }
+                    Ok(selection)
                 };
                 context.clone().blocking(move || work(&context)).await
             }
@@ -189,17 +204,20 @@ impl GatherJobs<'_> {
         let handles: Vec<Vec<_>> =
             of_variants.into_iter().map(|own| own.into_iter().map(|(_, handle)| handle).collect()).collect();
         let key = (variant.uid().to_owned(), arch.to_owned());
+        let pinned = |place: &String| self.lock.and_then(|lock| lock.repository(place)).cloned();
+        let pinned: BTreeMap<String, LockedRepository> =
+            places.iter().filter_map(|place| Some((place.clone(), pinned(place)?))).collect();
         let job = Job::named("lookasides", Phase::Gather, format!("{}.{arch}", key.0))
-            .spec(&(&places, uids))
+            .spec(&(&places, uids, &pinned))
             .weight(Weight::new(1, 64));
         let mirrored: Vec<_> = self.mirrored.into_iter().collect();
         let handle = self.graph.add_held(job, (self.set, handles, mirrored), move |context, (set, selections, mirrored)| {
-            let (places, is_of_arch) = (places.clone(), is_of_arch.clone());
+            let (places, is_of_arch, pinned) = (places.clone(), is_of_arch.clone(), pinned.clone());
             async move {
                 let layout = context.layout.clone();
                 let read = move || {
                     let folder = |place: &str| mirrored.first().and_then(|mirrored| mirrored.folder(&layout, place));
-                    let read = |place: &String| read_lookaside(place, folder(place));
+                    let read = |place: &String| read_lookaside(place, folder(place), pinned.get(place));
                     let repositories = places.iter().map(read).collect::<Result<_, JobError>>()?;
                     let pairs = selections.iter().zip(&is_of_arch);
                     let variants = pairs.map(|(selections, here)| numbers_of(&set, selections, here)).collect();
@@ -213,9 +231,15 @@ impl GatherJobs<'_> {
     }
 }
 
-fn read_lookaside(place: &str, mirrored: Option<PathBuf>) -> Result<RpmRepository, JobError> {
-    let folder = mirrored.unwrap_or_else(|| place.strip_prefix("file://").unwrap_or(place).into());
-    let mut repository = RpmRepository::read(&folder).map_err(|error| JobError::caused(&error))?;
+/// Where a lock says which state of it was believed, it must be that one.
+fn read_lookaside(place: &str, mirrored: Option<PathBuf>, pinned: Option<&LockedRepository>) -> Result<RpmRepository, JobError> {
+    let folder = mirrored.unwrap_or_else(|| local_folder(place).to_owned());
+    let read = RpmRepository::read(&folder).map_err(|error| JobError::caused(&error))?;
+    let mut repository = RpmRepository { place: place.into(), ..read };
+    if pinned.is_some_and(|pinned| pinned.repomd != repository.repomd_file) {
+        let message = format!("the lookaside repository {place} has changed since it was locked");
+        return Err(JobError::new(message).hint(STALE_LOCK));
+    }
     if repository.repomd.data.contains_key("filelists") {
         repository.read_file_lists().map_err(|error| JobError::caused(&error))?;
     }

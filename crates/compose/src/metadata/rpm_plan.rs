@@ -14,7 +14,7 @@ use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::extra_files::plan::{AddedFiles, ExtraFileJobs};
-use crate::files::{link_or_copy_over, write_whole};
+use crate::files::{link_or_copy_over, set_modified, write_whole};
 use crate::finding::{Finding, Severity};
 use crate::gather::rpm_plan::Shares;
 use crate::images::iso_folders::IsoFolders;
@@ -171,7 +171,10 @@ fn describe_tree(
     folder: &str,
 ) -> Result<DescribedTree, JobError> {
     for (name, text) in tree.describe(config)?.files() {
-        tree.files.push(write_file(&context.layout, &format!("{folder}/{name}"), &text)?);
+        let file = write_file(&context.layout, &format!("{folder}/{name}"), &text)?;
+        // Images take over its time.
+        set_modified(&context.layout.path(&file.path), tree.timestamp)?;
+        tree.files.push(file);
     }
     Ok(tree)
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use charmer_packages::rpm::comps::{self, Comps, ReadError};
 use charmer_packages::rpm::package::{Checksum, Package};
@@ -13,8 +14,13 @@ use charmer_packages::rpm::repodata::read::{Data, Repomd, read_filelists, read_p
 use charmer_packages::rpm::xml::XmlError;
 
 use super::compression::{Compression, Limited, unpacking};
+use super::lock::{LockedFile, LockedRepository, REPOMD};
+use super::rpm_file::stays_inside;
 use crate::checksum::{Algorithm, UnknownAlgorithm};
+use crate::digest::Sha256;
 
+/// The parts of a repository's metadata that are read.
+pub const PARTS: [&str; 6] = ["primary", "filelists", "group", "group_gz", "group_xz", "group_zst"];
 /// The most that `repomd.xml` may have.
 const REPOMD_LIMIT: u64 = 4 << 20;
 /// How many times larger than packed a file of the metadata may be: many times what repositories have, far less than what a bomb has.
@@ -26,7 +32,11 @@ const SMALL: u64 = 32 << 20;
 #[derive(Debug, Default)]
 pub struct RpmRepository {
     pub folder: PathBuf,
+    /// As the configuration names it.
+    pub place: Arc<str>,
     pub repomd: Repomd,
+    /// The file that holds it; none if the folder has no metadata.
+    pub repomd_file: Option<LockedFile>,
     /// In the order of `primary.xml`, with the files that this has.
     pub packages: Vec<Package>,
     pub comps: Option<Comps>,
@@ -55,11 +65,14 @@ pub enum RpmMetadataError {
 impl RpmRepository {
     /// Reads everything but the whole lists of files.
     pub fn read(folder: &Path) -> Result<RpmRepository, RpmMetadataError> {
-        let path = folder.join("repodata/repomd.xml");
-        let mut input = BufReader::new(fs_err::File::open(&path)?);
-        let repomd =
-            read_repomd(&mut Limited::new(&mut input, REPOMD_LIMIT)).map_err(|source| RpmMetadataError::Xml { path, source })?;
-        let mut repository = RpmRepository { folder: folder.to_owned(), repomd, packages: Vec::new(), comps: None };
+        let path = folder.join(REPOMD);
+        let mut bytes = Vec::new();
+        let read = Limited::new(&mut BufReader::new(fs_err::File::open(&path)?), REPOMD_LIMIT).read_to_end(&mut bytes);
+        read.map_err(|source| RpmMetadataError::Unreadable { path: path.clone(), source })?;
+        let repomd = read_repomd(&mut &*bytes).map_err(|source| RpmMetadataError::Xml { path, source })?;
+        let file = LockedFile { path: REPOMD.to_owned(), size: bytes.len() as u64, sha256: Sha256::of(&bytes) };
+        let folder = folder.to_owned();
+        let mut repository = RpmRepository { folder, repomd, repomd_file: Some(file), ..RpmRepository::default() };
         let mut packages = Vec::new();
         repository.read_xml("primary", |input| read_primary(input, |package| packages.push(package)))?;
         packages.shrink_to_fit();
@@ -84,13 +97,29 @@ impl RpmRepository {
         Ok(())
     }
 
+    /// What a lock says of it: the files by which it was believed.
+    pub fn locked(&self) -> io::Result<LockedRepository> {
+        let parts = PARTS.iter().filter_map(|part| self.repomd.data.get(*part));
+        let locked = |data: &Data| {
+            let known = (&*data.checksum.algorithm == "sha256").then(|| data.checksum.digest.parse().ok()).flatten();
+            let (sha256, size) = match (known, data.size) {
+                (Some(sha256), Some(size)) => (sha256, size),
+                _ => Sha256::of_file(&self.folder.join(&data.location))?,
+            };
+            Ok(LockedFile { path: data.location.clone(), size, sha256 })
+        };
+        let mut files = parts.filter(|data| stays_inside(&data.location)).map(locked).collect::<io::Result<Vec<_>>>()?;
+        files.sort();
+        Ok(LockedRepository { place: self.place.to_string(), repomd: self.repomd_file.clone(), files })
+    }
+
     fn read_xml<T>(
         &self,
         kind: &'static str,
         read: impl FnOnce(&mut dyn BufRead) -> Result<T, XmlError>,
     ) -> Result<T, RpmMetadataError> {
         let absent = || {
-            let path = self.folder.join("repodata/repomd.xml");
+            let path = self.folder.join(REPOMD);
             let as_zchunk = self.repomd.data.contains_key(&format!("{kind}_zck"));
             if as_zchunk { RpmMetadataError::OnlyZchunk { path, kind } } else { RpmMetadataError::Absent { path, kind } }
         };

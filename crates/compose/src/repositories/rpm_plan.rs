@@ -1,6 +1,6 @@
 //! Jobs of the phase createrepo in composes of RPM packages: package files are put into trees, and repositories written over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::config::rpm::{LinkKind, RepositoryRules, RpmVariant};
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::files::set_modified;
 use crate::gather::rpm_plan::Shares;
 use crate::init::CompsFiles;
 use crate::package_set::rpm_set::RpmSet;
@@ -218,7 +219,17 @@ fn put_in_place(
     }
     let locations = packages.iter().map(|(_, location)| location.as_str()).collect();
     remove_others(&repository, &place.packages, &locations)?;
-    Ok(TreePackages { place, set, packages })
+    let placed = TreePackages { place, set, packages };
+    // Images take over the times of folders.
+    date_folders(&repository, &placed.listed(), placed.newest())?;
+    Ok(placed)
+}
+
+/// Gives the folders of packages, but not the repository itself, a time that does not change from compose to compose.
+fn date_folders(repository: &Path, packages: &[ListedPackage<'_>], date: i64) -> std::io::Result<()> {
+    let above = packages.iter().flat_map(|listed| Path::new(listed.location).ancestors().skip(1));
+    let folders: BTreeSet<&Path> = above.filter(|folder| !folder.as_os_str().is_empty()).collect();
+    folders.into_iter().try_for_each(|folder| set_modified(&repository.join(folder), date))
 }
 
 /// Symbolic links stay inside of the compose: they lead to its own work folder, where the files are.
@@ -266,6 +277,7 @@ impl Writer {
     ) -> Result<Vec<OutputFile>, JobError> {
         let additions = self.additions(&tree.place, is_first);
         let (repository, folder) = (context.layout.path(&tree.place.repository), tree.place.repository.clone());
+        let (place, date) = (tree.place.clone(), i64::try_from(spec.date).unwrap_or(0));
         let paths = if additions.is_empty() {
             context.blocking(move || Ok(write_itself(&repository, &tree.listed(), &spec)?)).await?
         } else {
@@ -276,6 +288,7 @@ impl Writer {
             writing.run(&context.runner).await?;
             context.blocking(move || Ok(finishing.finish()?)).await?
         };
+        date_repository(&context.layout.path(&folder), &place, date)?;
         paths.iter().map(|path| output_file(context, &format!("{folder}/{path}"))).collect()
     }
 
@@ -289,6 +302,17 @@ impl Writer {
             arguments: self.arguments.others.clone(),
         }
     }
+}
+
+/// Gives what was written a time that does not change from compose to compose: images take over the times of folders.
+fn date_repository(repository: &Path, place: &RepositoryPlace, date: i64) -> std::io::Result<()> {
+    set_modified(&repository.join("repodata"), date)?;
+    if place.packages.is_empty() {
+        // An addon's repository and the folder of all addons lie inside the tree.
+        set_modified(repository, date)?;
+        set_modified(repository.parent().unwrap_or(repository), date)?;
+    }
+    Ok(())
 }
 
 /// The paths of the written files, relative to the repository.

@@ -21,6 +21,7 @@ use crate::tools::Runner;
 use tree::FolderCopy;
 
 pub use error::{ScmError, ScmProblem};
+pub(crate) use rpm::is_taken;
 pub(crate) use tree::{copy_content, copy_file, listed_files};
 
 /// What is taken from where. Nothing is left open: defaults are filled in, and places are absolute.

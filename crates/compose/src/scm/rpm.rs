@@ -38,10 +38,7 @@ pub(super) fn of_compose(composed: &[ComposedPackage<'_>], patterns: &[String]) 
     let mut packages = Vec::new();
     for pattern in patterns {
         let glob = Glob::lenient(pattern);
-        let matches = |package: &&ComposedPackage<'_>| {
-            let is_meant = glob.matches(package.name) || glob.matches(&format!("{}.{}", package.name, package.arch));
-            is_meant && !arch::is_source(package.arch) && !is_debug_name(package.name)
-        };
+        let matches = |package: &&ComposedPackage<'_>| is_meant(&glob, package.name, package.arch);
         let before = packages.len();
         packages.extend(composed.iter().filter(matches).map(|package| package.path.to_owned()));
         if packages.len() == before {
@@ -49,6 +46,16 @@ pub(super) fn of_compose(composed: &[ComposedPackage<'_>], patterns: &[String]) 
         }
     }
     Ok(packages)
+}
+
+/// Whether a package of the compose is one of those that some patterns are for.
+pub(crate) fn is_taken(patterns: &[String], name: &str, arch: &str) -> bool {
+    patterns.iter().any(|pattern| is_meant(&Glob::lenient(pattern), name, arch))
+}
+
+fn is_meant(glob: &Glob, name: &str, arch: &str) -> bool {
+    let is_named = glob.matches(name) || glob.matches(&format!("{name}.{arch}"));
+    is_named && !arch::is_source(arch) && !is_debug_name(name)
 }
 
 fn is_debug_name(name: &str) -> bool {

@@ -5,26 +5,26 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Config, Configuration};
+use crate::config::Configuration;
 use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
 use crate::engine::scheduler::{self, Settings, Stop};
 use crate::layout::Layout;
 use crate::metadata::names::ComposeType;
-use crate::package_set::lock::Lock;
+use crate::package_set::lock::{AnyLock, Lock, LockedRpm, RpmLock};
 use crate::package_set::plan::PackageSource;
-use crate::plan::{Wanted, plan};
+use crate::package_set::rpm_plan::RpmSource;
 
 use super::folder::Place;
 use super::request::LatestLink;
-use super::{Options, RunOptions, StartError, Surroundings, limits, request, services};
+use super::{Options, RunOptions, StartError, Surroundings, World, limits, request, services};
 
 /// What to lock.
 #[derive(Debug, Clone)]
 pub struct LockRequest {
-    pub config: Config,
-    /// The lock that there is.
-    pub old: Option<Lock>,
+    pub config: Configuration,
+    /// The lock that there is; one of the other package world keeps nothing.
+    pub old: Option<AnyLock>,
     pub update: Update,
     pub run: RunOptions,
     pub stop: Stop,
@@ -34,7 +34,7 @@ pub struct LockRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
     Nothing,
-    /// Those of these names, and those of these sources.
+    /// Those of these names, and those of these sources. RPM packages move with all that was built together with them.
     Packages(Vec<String>),
     Everything,
 }
@@ -60,12 +60,11 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     surroundings: &Surroundings,
     reader: impl FnOnce(&Path) -> io::Result<R>,
 ) -> Result<String, LockingError> {
-    let keep = lock.old.map(|old| kept(old, &lock.update)).transpose()?.flatten();
-    let folder = tempfile::tempdir()?;
+    let world = world(&lock.config, lock.old, &lock.update)?;
+    let folder = work_folder(&lock.config, &lock.run.cache)?;
     let layout = Layout::new(folder.path());
-    let config = Arc::new(lock.config);
     let options = Options {
-        config: Configuration::Deb(config.clone()),
+        config: lock.config,
         place: Place::In(folder.path().to_owned()),
         compose_type: ComposeType::Development,
         label: None,
@@ -81,22 +80,15 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     };
     let request = request(&options, surroundings.now);
     let services = services(&request, &options.run, None, surroundings);
-    let wanted = Wanted {
-        compose: request.compose,
-        packages: PackageSource::Archives { keep: keep.map(Arc::new) },
-        source_date_epoch: None,
-        started: request.started,
-        only: request.only,
-        skip: Vec::new(),
-    };
-    let graph = plan(&config, &wanted, &services).map_err(|error| StartError::Plan(error.into()))?;
+    let graph = world.graph(&request, &services).map_err(StartError::Plan)?;
+    let short = options.config.short();
     let settings = Settings {
-        compose_id: format!("{}-{}", config.release.short, config.release.version),
+        compose_id: format!("{short}-{}", options.config.version()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resumed: false,
         layout: layout.clone(),
         older: Vec::new(),
-        limits: limits(&config.limits, options.run.jobs),
+        limits: limits(options.config.limits(), options.run.jobs),
         tools: super::preflight::tool_versions(graph.tools(), &surroundings.path).await?,
         path: surroundings.path.clone(),
         stop: lock.stop,
@@ -106,7 +98,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     let (outcome, ()) = scheduler::run(graph, settings, &events, |_| Ok(())).await?;
     log.close()?;
     match outcome.status {
-        Status::Finished => Ok(fs_err::read_to_string(layout.metadata().join("charmer.lock"))?),
+        Status::Finished => Ok(fs_err::read_to_string(lock_path(&layout, &options.config))?),
         Status::Terminated | Status::Started => Err(LockingError::Stopped),
         Status::Doomed | Status::FinishedIncomplete => Err(LockingError::Failed(
             outcome.failures.iter().map(|failed| format!("{}: {}", failed.job, failed.failure.message)).collect(),
@@ -114,18 +106,72 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     }
 }
 
+/// Where packages come from, and what of the old lock stays.
+fn world(config: &Configuration, old: Option<AnyLock>, update: &Update) -> Result<World, LockingError> {
+    match (config, old) {
+        (Configuration::Deb(config), Some(AnyLock::Debs(old))) => {
+            let keep = kept(old, update)?.map(Arc::new);
+            Ok(World::Deb { config: config.clone(), source: PackageSource::Archives { keep } })
+        }
+        (Configuration::Rpm(config), Some(AnyLock::Rpms(old))) => {
+            let keep = kept_rpms(old, update)?.map(Arc::new);
+            Ok(World::Rpm { config: config.clone(), source: RpmSource::Repositories { keep } })
+        }
+        (config, _) => Ok(World::fresh(config)),
+    }
+}
+
+/// Package files of RPM repositories are read, and so brought here: beside the cache, where that costs a link each.
+fn work_folder(config: &Configuration, cache: &Path) -> io::Result<tempfile::TempDir> {
+    match config {
+        Configuration::Deb(_) => tempfile::tempdir(),
+        Configuration::Rpm(_) => {
+            fs_err::create_dir_all(cache)?;
+            tempfile::Builder::new().prefix("locking-").tempdir_in(cache)
+        }
+    }
+}
+
+fn lock_path(layout: &Layout, config: &Configuration) -> std::path::PathBuf {
+    match config {
+        Configuration::Deb(_) => layout.metadata().join("charmer.lock"),
+        Configuration::Rpm(_) => layout.path(Layout::RPM_LOCK),
+    }
+}
+
+/// The names that an update lets move; none, if everything may.
+fn moving(update: &Update) -> Option<BTreeSet<&str>> {
+    match update {
+        Update::Everything => None,
+        Update::Nothing => Some(BTreeSet::new()),
+        Update::Packages(names) => Some(names.iter().map(String::as_str).collect()),
+    }
+}
+
 /// The part of the old lock that must stay as it is; nothing, if everything may move.
 fn kept(mut old: Lock, update: &Update) -> Result<Option<Lock>, LockingError> {
-    let names: BTreeSet<&str> = match update {
-        Update::Everything => return Ok(None),
-        Update::Nothing => BTreeSet::new(),
-        Update::Packages(names) => names.iter().map(String::as_str).collect(),
-    };
+    let Some(names) = moving(update) else { return Ok(None) };
     for name in &names {
         if !old.packages.iter().any(|package| package.name == *name || package.source == *name) {
             return Err(LockingError::UnknownName((*name).to_owned()));
         }
     }
     old.packages.retain(|package| !names.contains(package.name.as_str()) && !names.contains(package.source.as_str()));
+    Ok(Some(old))
+}
+
+/// As for Debian packages; but what was built together stays together.
+fn kept_rpms(mut old: RpmLock, update: &Update) -> Result<Option<RpmLock>, LockingError> {
+    let Some(names) = moving(update) else { return Ok(None) };
+    let mut builds: BTreeSet<String> = BTreeSet::new();
+    for name in &names {
+        let is_named = |package: &&LockedRpm| package.name == *name || package.source_name() == *name;
+        let named: Vec<_> = old.packages.iter().filter(is_named).map(|package| package.source_name().to_owned()).collect();
+        if named.is_empty() {
+            return Err(LockingError::UnknownName((*name).to_owned()));
+        }
+        builds.extend(named);
+    }
+    old.packages.retain(|package| !builds.contains(package.source_name()));
     Ok(Some(old))
 }

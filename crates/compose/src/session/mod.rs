@@ -12,6 +12,8 @@ mod old_composes;
 pub mod preflight;
 pub mod request;
 pub mod verify;
+mod verify_isos;
+mod verify_rpms;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,14 +35,16 @@ use crate::engine::{Graph, Phase, Weight};
 use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
 use crate::gather::rpm::RpmSelection;
+use crate::gather::rpm_fit;
 use crate::images::iso_folders::IsoFolderError;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 use crate::metadata::names::{self, ComposeType, Label, ReleaseName};
 use crate::metadata::pungi_names;
 use crate::package_set::download::Proxies;
-use crate::package_set::lock::{Lock, LockError};
+use crate::package_set::lock::{AnyLock, LockError};
 use crate::package_set::plan::PackageSource;
+use crate::package_set::rpm_plan::RpmSource;
 use crate::plan::{Wanted, plan};
 use crate::rpm_plan::{self, NoPlan, RpmWanted};
 use crate::services::Services;
@@ -113,8 +117,8 @@ pub enum StartError {
     LockUnreadable { path: PathBuf, reason: String },
     #[error(transparent)]
     LockMisfit(#[from] Misfit),
-    #[error("locks hold Debian packages, but this configuration is one of RPM packages: leave out --lock and --locked")]
-    LockOfOtherWorld,
+    #[error("the lock holds {lock} packages, but the configuration is one of {configured} packages")]
+    LockOfOtherWorld { lock: &'static str, configured: &'static str },
     #[error(transparent)]
     Unready(#[from] Unready),
     #[error(transparent)]
@@ -146,7 +150,7 @@ pub struct Session {
 #[derive(Debug, Clone)]
 enum World {
     Deb { config: Arc<Config>, source: PackageSource },
-    Rpm { config: Arc<RpmConfig> },
+    Rpm { config: Arc<RpmConfig>, source: RpmSource },
 }
 
 impl Session {
@@ -154,14 +158,16 @@ impl Session {
     pub async fn start(options: Options, surroundings: Surroundings) -> Result<Self, StartError> {
         let lock_text = options.lock.as_ref().map(|choice| read_text(&choice.path)).transpose()?;
         let lock = match (&lock_text, &options.lock) {
-            (Some(text), Some(choice)) => Some(Lock::read(text, &choice.path.to_string_lossy())?),
+            (Some(text), Some(choice)) => Some(AnyLock::read(text, &choice.path.to_string_lossy())?),
             _ => None,
         };
         let mut request = request(&options, surroundings.now);
         let services = services(&request, &options.run, None, &surroundings);
-        let world = World::new(&request.config, lock)?;
-        if let (World::Deb { config, source: PackageSource::Lock(lock) }, Some(choice)) = (&world, &options.lock) {
-            fit::check(lock, config, choice.exact)?;
+        let world = World::new(&request, lock)?;
+        match &world {
+            World::Deb { config, source: PackageSource::Lock(lock) } => fit::check(lock, config, request.exact_lock)?,
+            World::Rpm { config, source: RpmSource::Lock { lock, exact } } => rpm_fit::check(lock, config, *exact)?,
+            World::Deb { .. } | World::Rpm { .. } => {}
         }
         let graph = world.graph(&request, &services)?;
         let place = options.place;
@@ -193,11 +199,11 @@ impl Session {
             PackageOrigin::Archives => None,
             PackageOrigin::Lock => {
                 let path = layout.given_lock();
-                Some(Lock::read(&read_text(&path)?, &path.to_string_lossy())?)
+                Some(AnyLock::read(&read_text(&path)?, &path.to_string_lossy())?)
             }
         };
         let services = services(&request, &run, Some(layout.root()), &surroundings);
-        let world = World::new(&request.config, lock)?;
+        let world = World::new(&request, lock)?;
         let graph = world.graph(&request, &services)?;
         preflight::check(&world.needs(), &graph, &services, layout.root(), &surroundings).await?;
         Ok(Self { layout, _lock: process_lock, request, run, world, services, surroundings, resumed: true })
@@ -262,14 +268,36 @@ impl Session {
 }
 
 impl World {
-    fn new(config: &Configuration, lock: Option<Lock>) -> Result<Self, StartError> {
-        match (config, lock) {
-            (Configuration::Deb(config), lock) => {
-                let source = lock.map_or(PackageSource::Archives { keep: None }, |lock| PackageSource::Lock(Arc::new(lock)));
-                Ok(Self::Deb { config: config.clone(), source })
+    fn new(request: &Request, lock: Option<AnyLock>) -> Result<Self, StartError> {
+        let exact = request.exact_lock;
+        match (&request.config, lock) {
+            (config, None) => Ok(Self::fresh(config)),
+            (Configuration::Deb(config), Some(AnyLock::Debs(lock))) => Ok(Self::deb(config, PackageSource::Lock(lock.into()))),
+            (Configuration::Rpm(config), Some(AnyLock::Rpms(lock))) => {
+                Ok(Self::rpm(config, RpmSource::Lock { lock: lock.into(), exact }))
             }
-            (Configuration::Rpm(config), None) => Ok(Self::Rpm { config: config.clone() }),
-            (Configuration::Rpm(_), Some(_)) => Err(StartError::LockOfOtherWorld),
+            (Configuration::Deb(_), Some(AnyLock::Rpms(_))) => {
+                Err(StartError::LockOfOtherWorld { lock: "RPM", configured: "Debian" })
+            }
+            (Configuration::Rpm(_), Some(AnyLock::Debs(_))) => {
+                Err(StartError::LockOfOtherWorld { lock: "Debian", configured: "RPM" })
+            }
+        }
+    }
+
+    fn deb(config: &Arc<Config>, source: PackageSource) -> Self {
+        Self::Deb { config: config.clone(), source }
+    }
+
+    fn rpm(config: &Arc<RpmConfig>, source: RpmSource) -> Self {
+        Self::Rpm { config: config.clone(), source }
+    }
+
+    /// A new package set, as archives or repositories have it now.
+    fn fresh(config: &Configuration) -> Self {
+        match config {
+            Configuration::Deb(config) => Self::deb(config, PackageSource::Archives { keep: None }),
+            Configuration::Rpm(config) => Self::rpm(config, RpmSource::Repositories { keep: None }),
         }
     }
 
@@ -286,9 +314,10 @@ impl World {
                 };
                 Ok(plan(config, &wanted, services)?)
             }
-            Self::Rpm { config } => {
+            Self::Rpm { config, source } => {
                 let wanted = RpmWanted {
                     compose: request.compose.clone(),
+                    packages: source.clone(),
                     supported: request.supported,
                     source_date_epoch: request.source_date_epoch,
                     started: request.started,
@@ -304,7 +333,7 @@ impl World {
     fn needs(&self) -> Needs<'_> {
         match self {
             Self::Deb { config, source } => Needs::Deb { config, source },
-            Self::Rpm { config } => Needs::Rpm { config },
+            Self::Rpm { config, .. } => Needs::Rpm { config },
         }
     }
 }
@@ -349,11 +378,7 @@ pub fn preview(config: &Configuration, only: &[Phase], skip: &[Phase], surroundi
     };
     let request = request(&options, surroundings.now);
     let services = services(&request, &options.run, None, surroundings);
-    let world = match config {
-        Configuration::Deb(config) => World::Deb { config: config.clone(), source: PackageSource::Archives { keep: None } },
-        Configuration::Rpm(config) => World::Rpm { config: config.clone() },
-    };
-    world.graph(&request, &services)
+    World::fresh(config).graph(&request, &services)
 }
 
 fn request(options: &Options, now: SystemTime) -> Request {
@@ -379,6 +404,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
         started: started.as_second(),
         config: options.config.clone(),
         packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |_| PackageOrigin::Lock),
+        exact_lock: options.lock.as_ref().is_some_and(|choice| choice.exact),
         only: options.only.clone(),
         skip: options.skip.clone(),
         source_date_epoch: options.source_date_epoch,

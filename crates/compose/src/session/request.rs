@@ -20,6 +20,9 @@ pub struct Request {
     pub started: i64,
     pub config: Configuration,
     pub packages: PackageOrigin,
+    /// The lock may hold nothing that the compose does not need.
+    #[serde(default)]
+    pub exact_lock: bool,
     /// Only these phases and what they need; all of them when empty.
     pub only: Vec<Phase>,
     pub skip: Vec<Phase>,

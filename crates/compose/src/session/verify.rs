@@ -15,12 +15,13 @@ use crate::gather::plan::LockFile;
 use crate::layout::Layout;
 use crate::metadata::plan::{MetadataFiles, ShippedFolder, image_folder_job};
 use crate::openpgp::{Keyring, verify_detached};
-use crate::package_set::lock::Lock;
+use crate::package_set::lock::{Lock, LockError};
 use crate::repositories::{Repository, TrustedKeys, verify_apt_repository};
 use crate::tools::Runner;
 
 use super::Surroundings;
 use super::request::{Request, RequestError};
+use super::verify_rpms::verify_rpms;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone)]
@@ -37,24 +38,38 @@ pub enum VerifyError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("composes of RPM packages are not verified yet: read repositories with dnf, and media by their checksum files")]
-    OtherWorld,
     #[error("stopped before all was verified")]
     Stopped,
 }
 
 /// Verifies everything that the compose's records say it ships. Nothing is written to the compose.
 pub async fn verify(layout: &Layout, surroundings: &Surroundings, cancel: CancellationToken) -> Result<Verified, VerifyError> {
-    let go_on = || if cancel.is_cancelled() { Err(VerifyError::Stopped) } else { Ok(()) };
     // The programs that read images run in folders of their own.
     let layout = &Layout::new(fs_err::canonicalize(layout.root())?);
-    let Configuration::Deb(config) = Request::read(layout)?.config else { return Err(VerifyError::OtherWorld) };
     let mut verified = Verified { looked_at: Vec::new(), findings: Vec::new() };
-    let lock = verify_lock(layout, &mut verified);
-    let keyring = published_key(layout, &config);
+    match Request::read(layout)?.config {
+        Configuration::Deb(config) => verify_debs(layout, &config, surroundings, &cancel, &mut verified).await?,
+        Configuration::Rpm(config) => verify_rpms(layout, &config, surroundings, &cancel, &mut verified).await?,
+    }
+    Ok(verified)
+}
+
+pub(super) fn go_on(cancel: &CancellationToken) -> Result<(), VerifyError> {
+    if cancel.is_cancelled() { Err(VerifyError::Stopped) } else { Ok(()) }
+}
+
+async fn verify_debs(
+    layout: &Layout,
+    config: &Config,
+    surroundings: &Surroundings,
+    cancel: &CancellationToken,
+    verified: &mut Verified,
+) -> Result<(), VerifyError> {
+    let lock = verify_lock(layout, verified, Lock::read);
+    let keyring = published_key(layout, config);
     for variant in &config.variants {
         let Some(repository) = recorded_output::<Repository>(layout, &format!("createrepo:{}", variant.name)) else { continue };
-        go_on()?;
+        go_on(cancel)?;
         let keys = keyring.as_ref().map(|keyring| TrustedKeys { keyring, at: surroundings.now });
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut findings = verify_apt_repository(&layout.path(&repository.path), &repository.suite, keys, threads);
@@ -67,17 +82,17 @@ pub async fn verify(layout: &Layout, surroundings: &Surroundings, cancel: Cancel
     }
     let folders: BTreeSet<String> = config.images.iter().map(image_folder_job).collect();
     for folder in folders.iter().filter_map(|job| recorded_output::<ShippedFolder>(layout, job)) {
-        verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, &mut verified);
+        verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, verified);
         for shipped in &folder.images {
-            verify_image(layout, shipped, lock.as_ref(), surroundings, &cancel, &mut verified).await?;
-            go_on()?;
+            verify_image(layout, shipped, lock.as_ref(), surroundings, cancel, verified).await?;
+            go_on(cancel)?;
         }
     }
     if let Some(metadata) = recorded_output::<MetadataFiles>(layout, "metadata") {
         verified.findings.extend(metadata.files().iter().filter_map(|file| changed(layout, file)));
         verified.looked_at.push("metadata".to_owned());
     }
-    Ok(verified)
+    Ok(())
 }
 
 /// What a repository holds beside packages and their indexes, of which nothing in it knows the digests.
@@ -90,7 +105,7 @@ fn extra_files(repository: &Repository) -> impl Iterator<Item = &OutputFile> {
 }
 
 /// A file that is not what the compose's records say.
-fn changed(layout: &Layout, file: &OutputFile) -> Option<Finding> {
+pub(super) fn changed(layout: &Layout, file: &OutputFile) -> Option<Finding> {
     match Sha256::of_file(&layout.path(&file.path)) {
         Ok((sha256, _)) if sha256 == file.sha256 => None,
         Ok(_) => Some(finding("files", &file.path, "it was changed after it was made".to_owned())),
@@ -98,7 +113,7 @@ fn changed(layout: &Layout, file: &OutputFile) -> Option<Finding> {
     }
 }
 
-fn finding(check: &str, subject: &str, message: String) -> Finding {
+pub(super) fn finding(check: &str, subject: &str, message: String) -> Finding {
     Finding {
         check: check.to_owned(),
         severity: Severity::Fatal,
@@ -109,7 +124,12 @@ fn finding(check: &str, subject: &str, message: String) -> Finding {
     }
 }
 
-fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
+/// The compose's lock, if it is there as it was written.
+pub(super) fn verify_lock<T>(
+    layout: &Layout,
+    verified: &mut Verified,
+    read: impl FnOnce(&str, &str) -> Result<T, LockError>,
+) -> Option<T> {
     let recorded = recorded_output::<LockFile>(layout, "lock")?;
     verified.looked_at.push("lock".to_owned());
     let path = layout.path(&recorded.file.path);
@@ -128,7 +148,7 @@ fn verify_lock(layout: &Layout, verified: &mut Verified) -> Option<Lock> {
             return None;
         }
     };
-    Lock::read(&text, &recorded.file.path)
+    read(&text, &recorded.file.path)
         .map_err(|error| verified.findings.push(finding("lock", &recorded.file.path, error.to_string())))
         .ok()
 }

@@ -104,6 +104,9 @@ pub struct RpmSelection {
     pub unresolved: BTreeMap<String, Vec<String>>,
     /// Names and patterns that match nothing.
     pub missing: Vec<String>,
+    /// Names asked for by the method nodeps that no package has. Nobody is warned of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 impl Output for RpmSelection {}

@@ -50,6 +50,20 @@ impl Wanted {
         self.patterns.push((glob, arches));
     }
 
+    /// The names, sorted, that none of some packages has in an arch that is right; with the arches, if not any is.
+    fn absent<'a>(&self, packages: impl Iterator<Item = &'a Package>) -> Vec<String> {
+        let named = packages.filter_map(|package| Some((package.name(), self.names.get(package.name())?.has(package.arch()))));
+        let there: HashSet<&str> = named.filter(|(_, is_right)| *is_right).map(|(name, _)| name).collect();
+        let absent = self.names.iter().filter(|(name, _)| !there.contains(name.as_str()));
+        let spelled = absent.flat_map(|(name, arches)| {
+            let with_arch = arches.some.iter().filter(|_| !arches.any).map(move |arch| format!("{name}.{arch}"));
+            arches.any.then(|| name.clone()).into_iter().chain(with_arch)
+        });
+        let mut absent: Vec<String> = spelled.collect();
+        absent.sort_unstable();
+        absent
+    }
+
     fn takes(&self, package: &Package) -> bool {
         let named = self.names.get(package.name()).is_some_and(|arches| arches.has(package.arch()));
         named || self.patterns.iter().any(|(glob, arches)| arches.has(package.arch()) && glob.matches(package.name()))
@@ -60,7 +74,8 @@ impl Wanted {
 pub(super) fn select(set: &RpmSet, members: &[u32], wanted: &Wanted) -> RpmSelection {
     let packages = || members.iter().map(|&number| &set.packages[number as usize]);
     let is_binary = |package: &Package| !package.is_source() && !is_debug_name(package.name());
-    let mut selection = RpmSelection::default();
+    let mut selection =
+        RpmSelection { absent: wanted.absent(packages().map(|member| &member.package)), ..RpmSelection::default() };
     // The arches that were taken of each source package.
     let mut taken: HashMap<&str, HashSet<&str>> = HashMap::new();
     for member in packages().filter(|member| is_binary(&member.package) && wanted.takes(&member.package)) {

@@ -82,6 +82,7 @@ fn merge(selection: &mut RpmSelection, part: RpmSelection) {
     selection.packages.extend(part.packages.into_iter().filter(|rpm| !known.contains(&(rpm.role, rpm.file.clone()))));
     selection.unresolved.extend(part.unresolved);
     selection.missing.extend(part.missing);
+    selection.absent.extend(part.absent);
 }
 
 impl<'a> GatherInputs<'a> {
@@ -251,6 +252,7 @@ pub(super) fn selection(
         packages: selected.collect(),
         unresolved: unresolved.into_iter().map(|(name, requirements)| (name, requirements.into_iter().collect())).collect(),
         missing: missing.chain(prepopulate).collect(),
+        absent: Vec::new(),
     }
 }
 

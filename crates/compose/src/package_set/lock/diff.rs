@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::Lock;
+use super::{AnyLock, Lock, RpmLock};
 use crate::digest::Sha256;
 
 /// One package or source that is not the same in two locks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LockChange {
     pub name: String,
-    /// `None` for a source package.
+    /// `None` for a source package of Debian's, which has none.
     pub arch: Option<String>,
     pub change: Change,
 }
@@ -47,55 +47,86 @@ impl fmt::Display for LockChange {
 }
 
 /// By version, the digests of what it consists of.
-type Versions<'a> = BTreeMap<&'a str, BTreeSet<Sha256>>;
+type Versions = BTreeMap<String, BTreeSet<Sha256>>;
+
+/// All versions by name, whether it is a source without an arch, and arch.
+type Listed<'a> = BTreeMap<(&'a str, bool, &'a str), Versions>;
 
 impl Lock {
     /// What `new` has otherwise than `old`, by name and arch, sources after the binary packages of their name.
     pub fn diff(old: &Self, new: &Self) -> Vec<LockChange> {
-        let (old, new) = (old.versions(), new.versions());
-        let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-        let none = Versions::new();
-        keys.into_iter()
-            .flat_map(|key| {
-                let changes = changes(old.get(key).unwrap_or(&none), new.get(key).unwrap_or(&none));
-                changes.into_iter().map(|change| LockChange {
-                    name: key.0.to_owned(),
-                    arch: (!key.1).then(|| key.2.to_owned()),
-                    change,
-                })
-            })
-            .collect()
+        diff(&old.versions(), &new.versions())
     }
 
-    /// By name, whether it is a source, and arch.
-    fn versions(&self) -> BTreeMap<(&str, bool, &str), Versions<'_>> {
-        let mut versions: BTreeMap<(&str, bool, &str), Versions> = BTreeMap::new();
+    fn versions(&self) -> Listed<'_> {
+        let mut listed = Listed::new();
         for package in &self.packages {
-            let entry = versions.entry((&package.name, false, &package.arch)).or_default();
-            entry.entry(&package.version).or_default().insert(package.file.sha256);
+            let entry = listed.entry((&package.name, false, &package.arch)).or_default();
+            entry.entry(package.version.clone()).or_default().insert(package.file.sha256);
         }
         for source in &self.sources {
-            let entry = versions.entry((&source.name, true, "")).or_default();
-            entry.entry(&source.version).or_default().extend(source.files.iter().map(|file| file.sha256));
+            let entry = listed.entry((&source.name, true, "")).or_default();
+            entry.entry(source.version.clone()).or_default().extend(source.files.iter().map(|file| file.sha256));
         }
-        versions
+        listed
     }
+}
+
+impl RpmLock {
+    /// What `new` has otherwise than `old`, by name and arch.
+    pub fn diff(old: &Self, new: &Self) -> Vec<LockChange> {
+        diff(&old.versions(), &new.versions())
+    }
+
+    fn versions(&self) -> Listed<'_> {
+        let mut listed = Listed::new();
+        for package in &self.packages {
+            let entry = listed.entry((&package.name, false, &package.arch)).or_default();
+            entry.entry(package.evr()).or_default().insert(package.file.sha256);
+        }
+        listed
+    }
+}
+
+impl AnyLock {
+    /// What `new` has otherwise than `old`. Of locks of two worlds, everything.
+    pub fn diff(old: &Self, new: &Self) -> Vec<LockChange> {
+        diff(&old.versions(), &new.versions())
+    }
+
+    fn versions(&self) -> Listed<'_> {
+        match self {
+            Self::Debs(lock) => lock.versions(),
+            Self::Rpms(lock) => lock.versions(),
+        }
+    }
+}
+
+fn diff(old: &Listed<'_>, new: &Listed<'_>) -> Vec<LockChange> {
+    let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let none = Versions::new();
+    let of_key = |key: &(&str, bool, &str)| {
+        let changes = changes(old.get(key).unwrap_or(&none), new.get(key).unwrap_or(&none));
+        let (name, arch) = (key.0.to_owned(), (!key.1).then(|| key.2.to_owned()));
+        changes.into_iter().map(move |change| LockChange { name: name.clone(), arch: arch.clone(), change })
+    };
+    keys.into_iter().flat_map(of_key).collect()
 }
 
 /// Versions that went and versions that came are taken for pairs, as far as they go.
 fn changes(old: &Versions, new: &Versions) -> Vec<Change> {
-    let mut gone = old.keys().filter(|version| !new.contains_key(*version));
-    let mut come = new.keys().filter(|version| !old.contains_key(*version));
+    let mut gone = old.keys().filter(|version| !new.contains_key(*version)).cloned();
+    let mut come = new.keys().filter(|version| !old.contains_key(*version)).cloned();
     let mut changes = Vec::new();
     loop {
         changes.push(match (gone.next(), come.next()) {
-            (Some(from), Some(to)) => Change::Version { from: (*from).to_owned(), to: (*to).to_owned() },
-            (Some(version), None) => Change::Removed { version: (*version).to_owned() },
-            (None, Some(version)) => Change::Added { version: (*version).to_owned() },
+            (Some(from), Some(to)) => Change::Version { from, to },
+            (Some(version), None) => Change::Removed { version },
+            (None, Some(version)) => Change::Added { version },
             (None, None) => break,
         });
     }
     let other = old.iter().filter(|(version, digests)| new.get(*version).is_some_and(|new| new != *digests));
-    changes.extend(other.map(|(version, _)| Change::Content { version: (*version).to_owned() }));
+    changes.extend(other.map(|(version, _)| Change::Content { version: version.clone() }));
     changes
 }

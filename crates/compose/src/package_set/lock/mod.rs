@@ -11,12 +11,17 @@
 //! Must not know: how versions are chosen, where files are kept.
 
 mod diff;
+mod entries;
+mod rpm;
+mod rpm_text;
 mod text;
 
 use std::sync::Arc;
 
 pub use diff::{Change, LockChange};
-pub use text::LockError;
+pub use entries::LockError;
+pub use rpm::{LockedRepository, LockedRpm, LockedTree, RpmLock};
+pub use rpm_text::REPOMD;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +101,29 @@ pub struct LockedSource {
     pub files: Vec<LockedFile>,
     /// The archive's own index entry, as for packages.
     pub stanza: String,
+}
+
+/// A lock of either package world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyLock {
+    Debs(Lock),
+    Rpms(RpmLock),
+}
+
+impl AnyLock {
+    /// Reads a lock of the world that it says it is of.
+    pub fn read(text: &str, file: &str) -> Result<Self, LockError> {
+        let (ecosystem, ..) = entries::open(text).map_err(|fault| fault.of(file))?;
+        if ecosystem == "rpm" { RpmLock::read(text, file).map(Self::Rpms) } else { Lock::read(text, file).map(Self::Debs) }
+    }
+
+    /// How many packages it locks, without those of the Debian world that are sources.
+    pub fn packages(&self) -> usize {
+        match self {
+            Self::Debs(lock) => lock.packages.len(),
+            Self::Rpms(lock) => lock.packages.len(),
+        }
+    }
 }
 
 impl LockedPackage {

@@ -1,37 +1,21 @@
-//! The lock's text form.
+//! The text form of locks of Debian packages.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
-use std::str::FromStr;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::super::paragraph::excerpt;
+use super::entries::{Entry, Fault, LockError, field, open, sorted, write_files, write_head};
 use super::{Lock, LockedFile, LockedIndex, LockedPackage, LockedSource};
 use crate::digest::Sha256;
-
-/// What the first line says, and the only form that is read.
-const FORMAT: &str = "1";
-
-/// A lock that cannot be used. Nothing of it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {reason}")]
-pub struct LockError {
-    /// As the caller named it.
-    pub file: String,
-    /// Counted from 1.
-    pub line: usize,
-    pub reason: String,
-}
 
 impl Lock {
     /// The lock as text. The order of entries in memory does not matter.
     pub fn write(&self) -> String {
         let mut text = String::new();
         let date = Timestamp::from_second(self.date).map_or_else(|_| self.date.to_string(), |date| date.to_string());
-        field(&mut text, "Charmer-Lock", FORMAT);
-        field(&mut text, "Ecosystem", &self.ecosystem);
+        write_head(&mut text, &self.ecosystem);
         field(&mut text, "Date", &date);
         for index in sorted(&self.indexes) {
             write_index(&mut text, index);
@@ -47,14 +31,8 @@ impl Lock {
 
     /// Reads a lock. `file` is for error messages. Entries may be in any order; those of the result are sorted.
     pub fn read(text: &str, file: &str) -> Result<Self, LockError> {
-        read(text).map_err(|Fault { line, reason }| LockError { file: file.to_owned(), line, reason })
+        read(text).map_err(|fault| fault.of(file))
     }
-}
-
-fn sorted<T: Ord>(entries: &[T]) -> Vec<&T> {
-    let mut entries: Vec<_> = entries.iter().collect();
-    entries.sort();
-    entries
 }
 
 fn write_index(text: &mut String, index: &LockedIndex) {
@@ -98,19 +76,6 @@ fn write_source(text: &mut String, source: &LockedSource) {
     write_stanza(text, &source.stanza);
 }
 
-/// A field of one line. A line end in the value, which nothing that charmer reads can have, must not become a field of its own.
-fn field(text: &mut String, name: &str, value: &str) {
-    let blank = if value.is_empty() { "" } else { " " };
-    writeln!(text, "{name}:{blank}{}", value.replace('\n', " ")).expect("a string takes everything");
-}
-
-fn write_files(text: &mut String, files: &[LockedFile]) {
-    text.push_str("Files:\n");
-    for LockedFile { path, size, sha256 } in files {
-        writeln!(text, " {sha256} {size} {}", path.replace('\n', " ")).expect("a string takes everything");
-    }
-}
-
 /// Each line after one space, so that an empty line does not end the paragraph and everything comes back to the byte.
 fn write_stanza(text: &mut String, stanza: &str) {
     text.push_str("Stanza:\n");
@@ -123,23 +88,11 @@ fn write_stanza(text: &mut String, stanza: &str) {
     }
 }
 
-/// What is wrong, and in which line.
-struct Fault {
-    line: usize,
-    reason: String,
-}
-
-impl Fault {
-    fn new(line: usize, reason: impl Into<String>) -> Self {
-        Self { line, reason: reason.into() }
-    }
-}
-
 fn read(text: &str) -> Result<Lock, Fault> {
-    let mut entries = split_entries(text)?.into_iter();
-    let mut head = entries.next().ok_or_else(|| Fault::new(1, "it is empty: it is not a lock of charmer"))?;
-    let mut lock = read_head(&mut head)?;
+    let (ecosystem, mut head, entries) = open(text)?;
+    let date = read_date(&mut head)?;
     head.finish()?;
+    let mut lock = Lock { ecosystem, date, indexes: Vec::new(), packages: Vec::new(), sources: Vec::new() };
     let mut seen = Seen::default();
     for mut entry in entries {
         match entry.kind {
@@ -159,27 +112,13 @@ fn read(text: &str) -> Result<Lock, Fault> {
     Ok(lock)
 }
 
-fn read_head(head: &mut Entry) -> Result<Lock, Fault> {
-    if head.kind != "Charmer-Lock" {
-        return Err(Fault::new(head.line, "it does not begin with Charmer-Lock: it is not a lock of charmer"));
-    }
-    let (format, line) = head.take("Charmer-Lock")?;
-    if format != FORMAT {
-        let format = excerpt(format);
-        return Err(Fault::new(line, format!("it is a lock of form {format}, and this charmer reads form {FORMAT} only")));
-    }
-    let (ecosystem, line) = head.take("Ecosystem")?;
-    if !["deb", "rpm"].contains(&ecosystem) {
-        return Err(Fault::new(line, format!("Ecosystem is '{}', neither deb nor rpm", excerpt(ecosystem))));
-    }
+fn read_date(head: &mut Entry<'_>) -> Result<i64, Fault> {
     let (date, line) = head.take("Date")?;
     let seconds = date.parse().or_else(|_| date.parse::<Timestamp>().map(Timestamp::as_second));
-    let date =
-        seconds.map_err(|_| Fault::new(line, format!("Date '{}' is not of the form 2026-01-31T12:00:00Z", excerpt(date))))?;
-    Ok(Lock { ecosystem: ecosystem.to_owned(), date, indexes: Vec::new(), packages: Vec::new(), sources: Vec::new() })
+    seconds.map_err(|_| Fault::new(line, format!("Date '{}' is not of the form 2026-01-31T12:00:00Z", excerpt(date))))
 }
 
-fn read_index(entry: &mut Entry) -> Result<LockedIndex, Fault> {
+fn read_index(entry: &mut Entry<'_>) -> Result<LockedIndex, Fault> {
     Ok(LockedIndex {
         archive: entry.word("Index")?,
         suite: entry.word("Suite")?,
@@ -191,7 +130,7 @@ fn read_index(entry: &mut Entry) -> Result<LockedIndex, Fault> {
     })
 }
 
-fn read_package(entry: &mut Entry, ecosystem: &str) -> Result<LockedPackage, Fault> {
+fn read_package(entry: &mut Entry<'_>, ecosystem: &str) -> Result<LockedPackage, Fault> {
     let package = LockedPackage {
         name: entry.word("Package")?,
         version: entry.word("Version")?,
@@ -220,7 +159,7 @@ fn read_package(entry: &mut Entry, ecosystem: &str) -> Result<LockedPackage, Fau
     Ok(LockedPackage { stanza, ..package })
 }
 
-fn read_source(entry: &mut Entry, ecosystem: &str) -> Result<LockedSource, Fault> {
+fn read_source(entry: &mut Entry<'_>, ecosystem: &str) -> Result<LockedSource, Fault> {
     let source = LockedSource {
         name: entry.word("Source-Package")?,
         version: entry.word("Version")?,
@@ -322,146 +261,6 @@ impl Seen {
         }
         Err(Fault::new(line, format!("{} has another SHA-256 than in the entry of line {first}", file.path)))
     }
-}
-
-/// One paragraph, whose fields are taken out one by one until none is left.
-struct Entry<'a> {
-    line: usize,
-    /// The name of its first field.
-    kind: &'a str,
-    fields: BTreeMap<&'a str, Field<'a>>,
-}
-
-/// A field: the value in its own line, and the indented lines below it.
-struct Field<'a> {
-    line: usize,
-    value: &'a str,
-    block: Vec<&'a str>,
-}
-
-fn split_entries(text: &str) -> Result<Vec<Entry<'_>>, Fault> {
-    let mut entries: Vec<Entry> = Vec::new();
-    // The field that an indented line belongs to; none after an empty line.
-    let mut open = None;
-    for (number, text) in text.split_terminator('\n').enumerate() {
-        let line = number + 1;
-        if text.is_empty() {
-            open = None;
-        } else if let Some(indented) = text.strip_prefix(' ') {
-            let field = open.and_then(|name| entries.last_mut()?.fields.get_mut(name));
-            field.ok_or_else(|| Fault::new(line, "an indented line that belongs to no field"))?.block.push(indented);
-        } else {
-            let (name, value) =
-                text.split_once(':').ok_or_else(|| Fault::new(line, format!("'{}' is not a field", excerpt(text))))?;
-            if open.is_none() {
-                entries.push(Entry { line, kind: name, fields: BTreeMap::new() });
-            }
-            let fields = &mut entries.last_mut().expect("one has been pushed").fields;
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            if let Some(first) = fields.insert(name, Field { line, value, block: Vec::new() }) {
-                return Err(Fault::new(line, format!("{} is there twice, first in line {}", excerpt(name), first.line)));
-            }
-            open = Some(name);
-        }
-    }
-    Ok(entries)
-}
-
-impl<'a> Entry<'a> {
-    fn field(&mut self, name: &str) -> Result<Field<'a>, Fault> {
-        self.fields.remove(name).ok_or_else(|| Fault::new(self.line, format!("this entry has no {name}")))
-    }
-
-    /// The value of a field of one line, and the line.
-    fn take(&mut self, name: &str) -> Result<(&'a str, usize), Fault> {
-        let field = self.field(name)?;
-        if !field.block.is_empty() {
-            return Err(Fault::new(field.line + 1, format!("{name} has one line only")));
-        }
-        Ok((field.value, field.line))
-    }
-
-    /// A value that is one word.
-    fn word(&mut self, name: &str) -> Result<String, Fault> {
-        let (value, line) = self.take(name)?;
-        if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Fault::new(line, format!("{name} '{}' is not one word", excerpt(value))));
-        }
-        Ok(value.to_owned())
-    }
-
-    fn parse<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Result<T, Fault> {
-        let (value, line) = self.take(name)?;
-        value.parse().map_err(|error: T::Err| Fault::new(line, format!("{name}: {error}")))
-    }
-
-    fn path(&mut self, name: &str) -> Result<String, Fault> {
-        let (value, line) = self.take(name)?;
-        check_path(value, line)?;
-        Ok(value.to_owned())
-    }
-
-    fn flag(&mut self, name: &str) -> Result<bool, Fault> {
-        if !self.fields.contains_key(name) {
-            return Ok(false);
-        }
-        match self.take(name)? {
-            ("yes", _) => Ok(true),
-            ("no", _) => Ok(false),
-            (value, line) => Err(Fault::new(line, format!("{name} '{}' is neither yes nor no", excerpt(value)))),
-        }
-    }
-
-    fn files(&mut self) -> Result<Vec<LockedFile>, Fault> {
-        let (block, line) = self.block("Files")?;
-        block.iter().enumerate().map(|(offset, text)| read_file(text, line + 1 + offset)).collect()
-    }
-
-    fn stanza(&mut self) -> Result<(String, usize), Fault> {
-        let (block, line) = self.block("Stanza")?;
-        let mut stanza = String::with_capacity(block.iter().map(|line| line.len() + 1).sum());
-        for text in block {
-            stanza.push_str(text);
-            stanza.push('\n');
-        }
-        Ok((stanza, line))
-    }
-
-    fn block(&mut self, name: &str) -> Result<(Vec<&'a str>, usize), Fault> {
-        let field = self.field(name)?;
-        if !field.value.is_empty() {
-            return Err(Fault::new(field.line, format!("{name} has its value in the lines below, not here")));
-        }
-        Ok((field.block, field.line))
-    }
-
-    /// Nothing may be left that was not asked for.
-    fn finish(&self) -> Result<(), Fault> {
-        let unknown = self.fields.iter().min_by_key(|(_, field)| field.line);
-        unknown.map_or(Ok(()), |(name, field)| {
-            Err(Fault::new(field.line, format!("'{}' is not a field of {} entries", excerpt(name), self.kind)))
-        })
-    }
-}
-
-fn read_file(text: &str, line: usize) -> Result<LockedFile, Fault> {
-    let mut words = text.splitn(3, ' ');
-    let (Some(sha256), Some(size), Some(path)) = (words.next(), words.next(), words.next()) else {
-        return Err(Fault::new(line, "SHA-256, size and path are expected"));
-    };
-    check_path(path, line)?;
-    let sha256 = sha256.parse().map_err(|error| Fault::new(line, format!("{error}")))?;
-    let size = size.parse().map_err(|_| Fault::new(line, format!("'{}' is not a size", excerpt(size))))?;
-    Ok(LockedFile { path: path.to_owned(), size, sha256 })
-}
-
-/// Paths of a lock become paths on this machine, so they must stay in their folder.
-fn check_path(path: &str, line: usize) -> Result<(), Fault> {
-    let stays = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if stays && !path.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(Fault::new(line, format!("path '{}' is not a plain relative path", excerpt(path))))
 }
 
 #[cfg(test)]

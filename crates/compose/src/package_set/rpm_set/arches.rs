@@ -11,7 +11,7 @@ pub(super) fn sort_into_arches(mut packages: Vec<SetPackage>, spec: &PackageSetS
     if spec.noarch_inherits_exclusive_arch {
         inherit_restrictions(&mut packages);
     }
-    let mut set = RpmSet { packages, arches: BTreeMap::new(), excluded: Vec::new() };
+    let mut set = RpmSet { packages, arches: BTreeMap::new(), excluded: Vec::new(), repositories: Vec::new() };
     for (tree, of_arch) in &spec.arches {
         let members = members(&set.packages, tree, of_arch.multilib, spec.exclusive_arch_considers_noarch, &mut set.excluded);
         set.arches.insert(tree.clone(), members);

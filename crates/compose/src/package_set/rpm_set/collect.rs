@@ -1,8 +1,9 @@
 //! Repositories to the packages that a compose can take: all variants' request on each arch, then the headers of what it gives.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
@@ -14,11 +15,15 @@ use charmer_packages::rpm::header::Header;
 use charmer_packages::rpm::package::{Checksum, Field, Package, PackageFile};
 
 use super::arches::sort_into_arches;
+use super::locked::KeptPackages;
 use super::signatures::{SigningKeys, Verdict};
 use super::{ArchSpec, PackageSetSpec, RpmSet, SetPackage};
 use crate::checksum::Algorithm;
+use crate::files::set_modified;
+use crate::package_set::lock::{LockedRepository, LockedRpm};
 use crate::package_set::rpm_file::{RpmFileError, find_rpms, read_rpms, stays_inside};
 use crate::package_set::rpm_md::{RpmMetadataError, RpmRepository};
+use crate::package_set::rpm_plan::is_remote;
 use crate::parallel::{drop_in_background, processors};
 
 /// What all variants ask for is a package of this name too.
@@ -59,6 +64,8 @@ pub struct WantedOfArch<'a> {
 pub struct Asked {
     /// Where its repository was read.
     pub folder: PathBuf,
+    /// The repository, as the configuration has it.
+    pub place: Arc<str>,
     /// Relative to it.
     pub location: String,
     pub checksum: Checksum,
@@ -71,12 +78,27 @@ pub struct Asked {
 /// with different content and the configuration says which signature is the best.
 pub type Chosen = BTreeMap<String, Vec<Asked>>;
 
+/// What variants could take, and where it comes from.
+#[derive(Debug, Default)]
+pub struct Choice {
+    pub packages: Chosen,
+    pub repositories: Vec<LockedRepository>,
+    /// Packages that are to be kept although no repository lists them. If there are any, nothing was chosen: it is to be asked again
+    /// with what they are.
+    pub unlisted: Vec<LockedRpm>,
+}
+
+/// A package, with the repository that offers it.
+pub(super) type Offer<'a> = (&'a RpmRepository, &'a Package);
+
 /// Reads the repositories of all arches, and finds what variants could take of them. `folders` says where repositories of servers lie.
+/// What is kept of a lock hides other versions of it.
 pub fn choose(
     spec: &PackageSetSpec,
     wanted: &BTreeMap<String, WantedOfArch<'_>>,
     folders: &BTreeMap<String, PathBuf>,
-) -> Result<Chosen, RpmSetError> {
+    keep: Option<&KeptPackages>,
+) -> Result<Choice, RpmSetError> {
     let places: BTreeSet<&String> = spec.arches.values().flat_map(|arch| &arch.repositories).collect();
     let places: Vec<&String> = places.into_iter().collect();
     let read = crate::parallel::in_parallel(processors(), &places, |place| {
@@ -84,17 +106,31 @@ pub fn choose(
     })?;
     let mut repositories: HashMap<&String, RpmRepository> = places.into_iter().zip(read).collect();
     read_file_lists(&mut repositories, wanted)?;
-    let mut asked = BTreeMap::new();
-    for (arch, wanted) in wanted {
-        let of_arch: Vec<&RpmRepository> = wanted.spec.repositories.iter().map(|place| &repositories[place]).collect();
-        ask(arch, wanted, &of_arch, !spec.signing_keys.is_indifferent(), &mut asked)?;
+    let may_differ = !spec.signing_keys.is_indifferent();
+    let mut choice = Choice::default();
+    if let Some(keep) = keep {
+        choice.unlisted = keep.unlisted(repositories.values());
     }
-    if !spec.signing_keys.is_indifferent() {
-        let places = spec.arches.values().flat_map(|arch| &arch.repositories);
-        add_copies(&mut asked, places.map(|place| &repositories[place]));
+    if choice.unlisted.is_empty() {
+        for (arch, wanted) in wanted {
+            let mut offers: Vec<Vec<Offer<'_>>> =
+                wanted.spec.repositories.iter().map(|place| repositories[place].offers()).collect();
+            if let Some(keep) = keep {
+                keep.hold_back(&mut offers, repositories.values());
+            }
+            let comps = wanted.spec.repositories.iter().map(|place| repositories[place].comps.as_ref()).collect();
+            ask(arch, wanted, &offers, comps, may_differ, &mut choice.packages)?;
+        }
+        if may_differ {
+            let fixed = keep.map(KeptPackages::file_names).unwrap_or_default();
+            let places = spec.arches.values().flat_map(|arch| &arch.repositories);
+            add_copies(&mut choice.packages, places.map(|place| &repositories[place]), &fixed);
+        }
+        choice.repositories = repositories.values().map(RpmRepository::locked).collect::<Result<_, _>>()?;
+        choice.repositories.sort();
     }
     drop_in_background(repositories.into_values().collect::<Vec<_>>());
-    Ok(asked)
+    Ok(choice)
 }
 
 /// Reads the headers of what was chosen.
@@ -115,6 +151,7 @@ fn read_repository(place: &str, mirrored: Option<&Path>) -> Result<RpmRepository
     } else {
         of_plain_folder(place, folder)?
     };
+    let repository = RpmRepository { place: place.into(), ..repository };
     let outside = repository.packages.iter().map(|package| &*package.file.location).find(|location| !stays_inside(location));
     match outside {
         Some(location) => Err(RpmSetError::Location { repository: place.to_owned(), location: location.to_owned() }),
@@ -171,15 +208,27 @@ fn options(tree: &str) -> Options {
     }
 }
 
+impl RpmRepository {
+    fn offers(&self) -> Vec<Offer<'_>> {
+        self.packages.iter().map(|package| (self, package)).collect()
+    }
+}
+
 /// Adds what all variants together need on an arch.
 fn ask(
     tree: &str,
     wanted: &WantedOfArch<'_>,
-    repositories: &[&RpmRepository],
+    offers: &[Vec<Offer<'_>>],
+    comps: Vec<Option<&Comps>>,
     may_differ: bool,
     asked: &mut Chosen,
 ) -> Result<(), RpmSetError> {
-    let mut views: Vec<Repository<'_>> = repositories.iter().map(|repository| view(repository)).collect();
+    let all_comps = comps.into_iter().chain(std::iter::repeat(None));
+    let views = offers.iter().zip(all_comps).map(|(offers, comps)| {
+        let packages = offers.iter().map(|(_, package)| *package).collect();
+        Repository { lookaside: false, packages, comps }
+    });
+    let mut views: Vec<Repository<'_>> = views.collect();
     views.push(Repository { lookaside: false, packages: Vec::new(), comps: wanted.comps.as_ref() });
     let group = |id: &String| GroupLine { id: id.clone(), default: true, optional: true };
     let ids: BTreeSet<&String> = wanted.comps.iter().flat_map(|comps| comps.groups.iter().map(|group| &group.id)).collect();
@@ -198,13 +247,12 @@ fn ask(
     if wanted.spec.alternatives {
         places.extend(alternatives(tree, wanted, &views).map_err(failed)?);
     }
+    let taken: Vec<Offer<'_>> = places.into_iter().map(|place| offers[place.repository][place.package]).collect();
     if !may_differ {
-        let taken = places.iter().map(|place| &repositories[place.repository].packages[place.package]);
-        check_copies(taken, repositories)?;
+        check_copies(&taken, offers)?;
     }
-    for place in places {
-        let repository = repositories[place.repository];
-        let (name, new) = named(repository, &repository.packages[place.package], true);
+    for (repository, package) in taken {
+        let (name, new) = named(repository, package, true);
         let known = asked.entry(name.clone()).or_default();
         let other =
             known.iter().find(|known| known.checksum.algorithm == new.checksum.algorithm && known.checksum != new.checksum);
@@ -233,19 +281,16 @@ fn alternatives(tree: &str, wanted: &WantedOfArch<'_>, views: &[Repository<'_>])
 }
 
 /// A package that is taken must be the same wherever it lies: which of two is meant, nobody could say.
-fn check_copies<'a>(taken: impl Iterator<Item = &'a Package>, repositories: &[&'a RpmRepository]) -> Result<(), RpmSetError> {
-    let name = |package: &'a Package| {
+fn check_copies(taken: &[Offer<'_>], offers: &[Vec<Offer<'_>>]) -> Result<(), RpmSetError> {
+    fn name(package: &Package) -> (u32, [&str; 4]) {
         let fields = [Field::Name, Field::Version, Field::Release, Field::Arch];
         (package.epoch, fields.map(|field| package.field(field)))
-    };
-    let taken: HashMap<_, &Package> = taken.map(|package| (name(package), package)).collect();
-    let everywhere = || repositories.iter().flat_map(|&repository| repository.packages.iter().map(move |it| (repository, it)));
-    let contradicts = |(_, package): &(&RpmRepository, &'a Package)| {
-        taken.get(&name(package)).is_some_and(|known| is_other(&known.file, &package.file))
-    };
-    let Some((repository, other)) = everywhere().find(contradicts) else { return Ok(()) };
-    let one = taken[&name(other)];
-    let home = everywhere().find(|(_, package)| std::ptr::eq(*package, one)).map_or(repository, |(home, _)| home);
+    }
+    let taken: HashMap<_, Offer<'_>> = taken.iter().map(|offer| (name(offer.1), *offer)).collect();
+    let contradicts =
+        |(_, package): &&Offer<'_>| taken.get(&name(package)).is_some_and(|(_, known)| is_other(&known.file, &package.file));
+    let Some((repository, other)) = offers.iter().flatten().find(contradicts) else { return Ok(()) };
+    let (home, one) = taken[&name(other)];
     Err(RpmSetError::Contradiction {
         name: one.nevra().to_string(),
         one: home.folder.join(&*one.file.location),
@@ -262,13 +307,15 @@ fn is_other(one: &PackageFile, other: &PackageFile) -> bool {
     }
 }
 
-/// Adds what other repositories have under the names of what was asked for, or the same ones in other folders.
-fn add_copies<'a>(asked: &mut Chosen, repositories: impl Iterator<Item = &'a RpmRepository>) {
+/// Adds what other repositories have under the names of what was asked for, or the same ones in other folders. Files of some names
+/// are to stay what they are.
+fn add_copies<'a>(asked: &mut Chosen, repositories: impl Iterator<Item = &'a RpmRepository>, fixed: &HashSet<&str>) {
     let mut seen = BTreeSet::new();
     for repository in repositories.filter(|repository| seen.insert(repository.folder.clone())) {
         for package in &repository.packages {
             let (name, copy) = named(repository, package, false);
             if let Some(known) = asked.get_mut(&name)
+                && !fixed.contains(name.as_str())
                 && !known.iter().any(|known| known.checksum == copy.checksum)
             {
                 known.push(copy);
@@ -282,7 +329,8 @@ fn named(repository: &RpmRepository, package: &Package, was_requested: bool) -> 
     let location = package.file.location.to_string();
     let name = location.rsplit('/').next().unwrap_or(&location).to_owned();
     let (checksum, size) = (package.file.checksum.clone(), package.file.size);
-    (name, Asked { folder: repository.folder.clone(), location, checksum, size, was_requested })
+    let (folder, place) = (repository.folder.clone(), repository.place.clone());
+    (name, Asked { folder, place, location, checksum, size, was_requested })
 }
 
 impl Asked {
@@ -309,12 +357,15 @@ fn read_packages(asked: Chosen, algorithm: Algorithm, keys: &SigningKeys) -> Res
     for (folder, copies) in by_folder {
         let locations: Vec<String> = copies.iter().map(|(_, copy)| copy.location.clone()).collect();
         let headers = read_rpms(&folder, &locations, Some(algorithm), processors()).map_err(RpmSetError::Packages)?;
-        for (header, (position, copy)) in headers.into_iter().zip(copies) {
+        for (mut header, (position, copy)) in headers.into_iter().zip(copies) {
             let path = copy.path();
             check_digest(&header, &path, &copy.checksum)?;
+            if is_remote(&copy.place) {
+                date_as_built(&mut header, &path)?;
+            }
             let verdict = keys.judge(&header.signing_keys);
             let merit = (verdict.rank, !copy.was_requested, position);
-            let candidate = Candidate { merit, package: set_package(header, path, verdict) };
+            let candidate = Candidate { merit, package: set_package(header, copy, path, verdict) };
             match best.entry(candidate.package.file_name().to_owned()) {
                 Entry::Vacant(vacant) => drop(vacant.insert(candidate)),
                 Entry::Occupied(mut known) => {
@@ -358,8 +409,25 @@ fn check_digest(header: &Header, path: &Path, expected: &Checksum) -> Result<(),
     if is_right { Ok(()) } else { Err(RpmSetError::Other { path: path.to_owned(), checksum: expected.clone() }) }
 }
 
-fn set_package(header: Header, path: PathBuf, verdict: Verdict) -> SetPackage {
+/// When a package was fetched is no property of it, and what is made of it shall not depend on that.
+fn date_as_built(header: &mut Header, path: &Path) -> std::io::Result<()> {
+    let package = &mut header.package;
+    if package.file.time == package.build_time {
+        return Ok(());
+    }
+    package.file.time = package.build_time;
+    match set_modified(path, i64::try_from(package.build_time).unwrap_or(0)) {
+        // A cache may be somebody else's.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
+
+fn set_package(header: Header, asked: Asked, path: PathBuf, verdict: Verdict) -> SetPackage {
+    let sha256 = |checksum: &Checksum| (&*checksum.algorithm == "sha256").then(|| checksum.digest.parse().ok()).flatten();
     SetPackage {
+        repository: asked.place,
+        sha256: sha256(&header.package.file.checksum).or_else(|| sha256(&asked.checksum)),
         sigkey: verdict.key,
         is_unsigned: !verdict.allowed,
         exclude_arch: header.exclude_arch,

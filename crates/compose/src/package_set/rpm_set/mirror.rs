@@ -15,13 +15,12 @@ use crate::digest::Sha256;
 use crate::files::write_whole;
 use crate::package_set::cache::Cache;
 use crate::package_set::download::{Downloader, FetchError, Request};
+use crate::package_set::lock::{LockedRepository, REPOMD};
 use crate::package_set::rpm_file::stays_inside;
+use crate::package_set::rpm_md::PARTS;
 use crate::parallel::{blocking, in_parallel, processors};
 
-const REPOMD: &str = "repodata/repomd.xml";
 const REPOMD_LIMIT: u64 = 4 << 20;
-/// The parts that are read.
-const PARTS: [&str; 6] = ["primary", "filelists", "group", "group_gz", "group_xz", "group_zst"];
 
 /// Why a repository could not be brought here.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +50,25 @@ pub async fn mirror_metadata(url: &str, folder: &Path, cache: &Cache, downloader
     // Last, so that what it names is there.
     write_whole(&folder.join(REPOMD), &fresh.bytes)?;
     fresh.remember(cache)?;
+    Ok(())
+}
+
+/// Brings the metadata of a repository into a folder as a lock has it, whatever the server has now. A repository without any brings
+/// nothing.
+pub async fn mirror_locked(
+    url: &str,
+    folder: &Path,
+    locked: &LockedRepository,
+    cache: &Cache,
+    downloader: &Downloader,
+) -> Result<(), MirrorError> {
+    let files = || locked.files.iter().chain(&locked.repomd);
+    let requests: Vec<_> =
+        files().map(|file| Request { urls: vec![Request::url(url, &file.path)], size: file.size, sha256: file.sha256 }).collect();
+    downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
+    for file in files() {
+        link(cache, file.sha256, &folder.join(&file.path))?;
+    }
     Ok(())
 }
 
@@ -92,9 +110,7 @@ async fn fetch(
     take_old(old, &locations, &requests, cache).await?;
     downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
     for (location, request) in locations.into_iter().zip(requests) {
-        let file = folder.join(location);
-        fs_err::create_dir_all(file.parent().unwrap_or(folder))?;
-        cache.link_to(request.sha256, &file)?;
+        link(cache, request.sha256, &folder.join(location))?;
     }
     Ok(())
 }
@@ -113,4 +129,9 @@ async fn take_old(old: &Arc<OldPackages>, locations: &[&str], requests: &[Reques
         })
     };
     blocking(take).await.map(drop)
+}
+
+fn link(cache: &Cache, sha256: Sha256, file: &Path) -> std::io::Result<()> {
+    fs_err::create_dir_all(file.parent().unwrap_or(file))?;
+    cache.link_to(sha256, file).map(drop)
 }

@@ -9,20 +9,23 @@
 
 mod arches;
 mod collect;
+pub mod locked;
 pub mod mirror;
 pub mod old_packages;
 mod signatures;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use charmer_packages::rpm::package::Package;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
 use crate::engine::graph::Held;
+use crate::package_set::lock::LockedRepository;
 
-pub use collect::{Asked, Chosen, RpmSetError, WantedOfArch, choose, collect};
+pub use collect::{Asked, Choice, Chosen, RpmSetError, WantedOfArch, choose, collect};
 pub use signatures::{SigningKeys, UnsignedPackages};
 
 /// Where packages come from, and what of them is looked at.
@@ -64,6 +67,8 @@ pub struct RpmSet {
     pub arches: BTreeMap<String, Vec<u32>>,
     /// What was kept from an arch although it would run there, in Pungi's words.
     pub excluded: Vec<String>,
+    /// Where they come from; empty if a lock said so. It is no part of what tells two sets apart.
+    pub repositories: Vec<LockedRepository>,
 }
 
 /// A package and its file.
@@ -71,6 +76,10 @@ pub struct RpmSet {
 pub struct SetPackage {
     pub package: Package,
     pub path: PathBuf,
+    /// The repository that it is of, as the configuration has it. The package's location is relative to it.
+    pub repository: Arc<str>,
+    /// Of the file, if it became known when that was proven.
+    pub sha256: Option<Sha256>,
     /// The key that signed it, of those that the configuration prefers.
     pub sigkey: Option<String>,
     /// No key signed it that the configuration lists, and that is not allowed.
