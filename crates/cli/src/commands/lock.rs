@@ -15,7 +15,7 @@ use crate::text::{count, harmless};
 use super::run::{Signals, load, run_options, runtime, surroundings};
 
 pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Result<Exit, Failure> {
-    let config = load(&arguments.config, environment)?;
+    let config = load(&arguments.config, true, environment)?;
     let path = arguments.output.clone().unwrap_or_else(|| lock_beside(&arguments.config));
     let old = read_lock(&path)?;
     let update = match arguments.update {

@@ -154,6 +154,8 @@ impl Workshop {
             format!("--installroot={root}"),
             format!("--setopt=cachedir={}", inside("cache")),
             format!("--setopt=logdir={}", inside("log")),
+            // The plugin offers what other runs have installed.
+            "--disableplugin=local".to_owned(),
             "--setopt=reposdir=/nonexistent".to_owned(),
             "--releasever=1".to_owned(),
             "--forcearch=x86_64".to_owned(),

@@ -36,6 +36,8 @@ fn packages(repository: &Path) -> Vec<String> {
         format!("--installroot={}", inside("root")),
         format!("--setopt=cachedir={}", inside("cache")),
         format!("--setopt=logdir={}", inside("log")),
+        // The plugin offers what other runs have installed.
+        "--disableplugin=local".to_owned(),
         "--setopt=reposdir=/nonexistent".to_owned(),
         "--forcearch=x86_64".to_owned(),
         format!("--repofrompath=image,file://{}", repository.display()),

@@ -121,7 +121,7 @@ fn dnf_repoclosure(folder: &Path) -> String {
         .args(["repoclosure", "--quiet", "--arch=x86_64", "--arch=noarch", "--forcearch=x86_64", "--releasever=1"])
         .arg(format!("--setopt=cachedir={}", root.path().join("cache").display()))
         .arg(format!("--setopt=logdir={}", root.path().join("log").display()))
-        .arg("--setopt=reposdir=/dev/null")
+        .args(["--disableplugin=local", "--setopt=reposdir=/dev/null"])
         .arg(format!("--repofrompath=ours,file://{}", folder.display()))
         .args(["--repo=ours", "--check=ours"])
         .env("LC_ALL", "C")

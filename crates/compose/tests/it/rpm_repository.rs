@@ -215,6 +215,8 @@ fn dnf(repository: &Path, arguments: &[&str]) -> String {
         format!("--installroot={}", path("root")),
         format!("--setopt=cachedir={}", path("cache")),
         format!("--setopt=logdir={}", path("log")),
+        // The plugin offers what other runs have installed.
+        "--disableplugin=local".to_owned(),
         "--setopt=reposdir=/dev/null".to_owned(),
         "--releasever=1".to_owned(),
         "--quiet".to_owned(),

@@ -48,6 +48,8 @@ impl Dnf<'_> {
             format!("--installroot={}", inside("root")),
             format!("--setopt=cachedir={}", inside("cache")),
             format!("--setopt=logdir={}", inside("log")),
+            // The plugin offers what other runs have installed.
+            "--disableplugin=local".to_owned(),
             "--setopt=reposdir=/nonexistent".to_owned(),
             "--setopt=install_weak_deps=false".to_owned(),
             "--releasever=1".to_owned(),
