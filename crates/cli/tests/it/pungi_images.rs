@@ -51,7 +51,7 @@ fn isos_lie_on_another_disk_behind_links() {
         let images = fs_err::read_to_string(compose.join("compose/metadata/images.json")).unwrap();
         assert_eq!(images.matches("\"path\": \"Server/").count(), 3, "{images}");
         assert_eq!(names(&compose.join("compose/Server/x86_64/jigdo"), ".template").len(), 1);
-        assert!(ran.stdout.contains("FINISHED"), "{ran}");
+        assert!(ran.stderr.contains("FINISHED"), "{ran}");
         if number == 1 {
             let calls = fs_err::read_to_string(distribution.path("tools/calls")).unwrap();
             assert_eq!(calls.lines().filter(|line| line.contains("--product")).count(), 1, "the second compose reuses: {calls}");

@@ -54,7 +54,7 @@ fn packages_without_a_listed_key_doom_the_compose_that_would_have_them_and_are_n
         let ran = distribution.compose(&["--old-composes", "composes"]);
         assert_eq!(ran.code, 1, "{attempt}: {ran}");
         let expected = "RPM(s) not found for sigs: ('AABBCCDD',). Check log for details. Unsigned packages:";
-        let (_, said) = ran.stdout.split_once(expected).unwrap_or_else(|| panic!("{attempt}: {ran}"));
+        let (_, said) = ran.stderr.rsplit_once(expected).unwrap_or_else(|| panic!("{attempt}: {ran}"));
         assert_eq!(said.split_whitespace().take(2).collect::<Vec<_>>(), ["moss-1-1", "reed-1-1"], "{attempt}: {ran}");
         let compose = distribution.newest();
         assert_eq!(fs_err::read_to_string(compose.join("STATUS")).unwrap(), "DOOMED\n");

@@ -221,8 +221,10 @@ fn what_only_gathering_tells_dooms_a_compose_from_a_lock() {
     harbour.publish(&[]);
     for lock in [" --locked".to_owned(), format!(" --lock {LOCK}")] {
         let ran = harbour.compose("composes", &lock, 1);
-        let reason = "the lock does not fit the configuration: Server.x86_64: No package matches pattern lighttpd";
-        assert!(ran.stdout.contains(reason) && ran.stdout.contains("run `charmer lock`"), "{ran}");
+        // On one arch or the other: with the first failure nothing more is begun.
+        let reason = |arch| format!("the lock does not fit the configuration: Server.{arch}: No package matches pattern lighttpd");
+        assert!(["x86_64", "aarch64"].into_iter().any(|arch| ran.stdout.contains(&reason(arch))), "{ran}");
+        assert!(ran.stdout.contains("run `charmer lock`"), "{ran}");
         assert!(!harbour.path("composes").join("latest-Harbour-1").exists());
     }
     // What is not needed any more is no reason to refuse a lock that is given by name.

@@ -23,7 +23,7 @@ impl Quay {
 
 /// What each compose does anew, whatever older ones have: reading files that lie outside, what is held in memory, and what holds its
 /// own name or the place of its own images.
-const ALWAYS: [&str; 14] = [
+const ALWAYS: [&str; 15] = [
     "closed",
     "composeinfo",
     "comps",
@@ -31,6 +31,7 @@ const ALWAYS: [&str; 14] = [
     "extra-files",
     "extra-files-list",
     "image-checksum",
+    "lock",
     "modules",
     "packages",
     "pkgset",
