@@ -222,7 +222,8 @@ fn what_only_gathering_tells_dooms_a_compose_from_a_lock() {
     for lock in [" --locked".to_owned(), format!(" --lock {LOCK}")] {
         let ran = harbour.compose("composes", &lock, 1);
         // On one arch or the other: with the first failure nothing more is begun.
-        let reason = |arch| format!("the lock does not fit the configuration: Server.{arch}: No package matches pattern lighttpd");
+        let reason =
+            |arch| format!("the lock does not fit the configuration: Server.{arch}: No package matches pattern lighttpd");
         assert!(["x86_64", "aarch64"].into_iter().any(|arch| ran.stdout.contains(&reason(arch))), "{ran}");
         assert!(ran.stdout.contains("run `charmer lock`"), "{ran}");
         assert!(!harbour.path("composes").join("latest-Harbour-1").exists());
