@@ -11,7 +11,7 @@
 //! In reading order: [`request`](HybridRequest) is what is wanted, and which packages that means; `world` is what packages need and
 //! exclude, as formulas; `order` says which of several packages is better; `system` grows; `solver` proves, and `explain` puts its
 //! proofs in words; `rounds` goes on until nothing new comes along: `companions` are builds in the second word size, debug packages,
-//! translations and sources. [`reach`] tells what could come along at all.
+//! translations and sources. [`reach()`] tells what could come along at all.
 //!
 //! Must not know: files, comps groups, how a result is printed.
 
