@@ -289,7 +289,8 @@ struct Output {
     logged: u64,
     captured: Vec<u8>,
     captured_too_much: bool,
-    lines: VecDeque<Vec<u8>>,
+    /// The last lines, each with whether it came on standard error.
+    lines: VecDeque<(bool, Vec<u8>)>,
     open_line: bool,
 }
 
@@ -323,22 +324,31 @@ impl Output {
             self.captured.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
         for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            self.take_line(piece);
+            self.take_line(piece, !capture);
         }
     }
 
-    fn take_line(&mut self, piece: &[u8]) {
+    fn take_line(&mut self, piece: &[u8], is_error: bool) {
         let ended = piece.ends_with(b"\n") || piece.ends_with(b"\r");
         let text = piece.trim_ascii_end();
         match self.lines.back_mut() {
-            Some(line) if self.open_line => line.extend_from_slice(&text[..text.len().min(4096usize.saturating_sub(line.len()))]),
+            Some((own, line)) if self.open_line && *own == is_error => {
+                line.extend_from_slice(&text[..text.len().min(4096usize.saturating_sub(line.len()))]);
+            }
             _ if text.is_empty() => {}
-            _ => self.lines.push_back(text[..text.len().min(4096)].to_vec()),
+            _ => self.lines.push_back((is_error, text[..text.len().min(4096)].to_vec())),
         }
         self.open_line = !ended;
         if self.lines.len() > TAIL_LINES {
-            self.lines.pop_front();
+            self.drop_line();
         }
+    }
+
+    /// The two streams come in no order, and much on one shall not hide what the other says last: errors keep half of the lines.
+    fn drop_line(&mut self) {
+        let errors = self.lines.iter().filter(|(is_error, _)| *is_error).count();
+        let oldest = self.lines.iter().position(|(is_error, _)| *is_error == (errors > TAIL_LINES / 2));
+        self.lines.remove(oldest.unwrap_or(0));
     }
 
     fn end(&mut self, how: &str, duration: Duration) {
@@ -351,7 +361,7 @@ impl Output {
 
     fn tail(&self) -> Vec<String> {
         let printable = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
-        self.lines.iter().map(|line| String::from_utf8_lossy(line).chars().map(printable).collect()).collect()
+        self.lines.iter().map(|(_, line)| String::from_utf8_lossy(line).chars().map(printable).collect()).collect()
     }
 }
 
@@ -377,6 +387,20 @@ mod tests {
         assert!(error.tail.contains(&"oops".to_owned()), "{error}");
         let log = fs_err::read_to_string(folder.path().join("job.log")).unwrap();
         assert!(log.starts_with("$ sh -c 'seq 30;") && log.contains("exit status 7"), "{log}");
+    }
+
+    #[test]
+    fn what_is_said_on_standard_error_is_not_hidden_by_what_follows_on_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = Output::open(&folder.path().join("log"), &shell("true")).unwrap();
+        output.take(b"oops\n", false);
+        (1..=30).for_each(|number| output.take(format!("{number}\n").as_bytes(), true));
+        let tail = output.tail();
+        assert_eq!((tail.len(), tail[0].as_str(), tail[19].as_str()), (20, "oops", "30"));
+        (1..=30).for_each(|number| output.take(format!("error {number}\n").as_bytes(), false));
+        let tail = output.tail();
+        assert_eq!((tail.len(), tail[19].as_str()), (20, "error 30"));
+        assert!(tail.contains(&"30".to_owned()) && !tail.contains(&"oops".to_owned()), "{tail:?}");
     }
 
     #[tokio::test]
