@@ -12,9 +12,6 @@ pub struct UnknownPackageKind {
     pub group: String,
 }
 
-/// Environments that do not say where they stand come after those that do.
-const LAST: i64 = 1024;
-
 impl Comps {
     /// The file's text. Whiteouts and the blacklist are not written: nothing that reads such files follows them.
     pub fn to_xml(&self) -> Result<String, UnknownPackageKind> {
@@ -50,7 +47,7 @@ impl Comps {
     fn write_environments(&self, out: &mut Writer) {
         let mut environments: Vec<&Environment> =
             self.environments.iter().filter(|environment| !environment.groups.is_empty()).collect();
-        environments.sort_by_key(|environment| environment.display_order.unwrap_or(LAST));
+        environments.sort_by(|one, other| one.id.cmp(&other.id));
         for environment in environments {
             let groups: BTreeSet<&str> = environment.groups.iter().map(String::as_str).collect();
             let mut options: Vec<_> = environment.options.iter().collect();

@@ -17,12 +17,14 @@ impl Selection<'_, '_> {
     /// The best of the candidates, and with them, what being greedy adds: selected native ones, then selected ones of the second
     /// word size, then native ones, then the others. Of these by arch, then the shortest name.
     ///
-    /// A candidate goes if a lookaside repository has the same name and version among them, of whatever arch.
+    /// A candidate goes if a lookaside repository has the same name and version among them, of whatever arch. Hidden ones, which only
+    /// debug packages can be here, are never the best; but greed for all takes even them.
     pub(super) fn best(&self, candidates: &[Id], purpose: Purpose) -> Vec<Id> {
         if self.options.greedy == Greedy::All || candidates.is_empty() {
             return candidates.to_vec();
         }
-        let candidates = self.without_lookaside_builds(candidates);
+        let mut candidates = self.without_lookaside_builds(candidates);
+        candidates.retain(|id| self.universe.entry(*id).visible);
         let native = |id: &Id| self.universe.entry(*id).is_native();
         let selected = |id: &Id| self.is_selected(*id);
         let least = |of: &dyn Fn(&Id) -> bool| {

@@ -12,7 +12,7 @@ use crate::rpm::dependency::Rich;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Among {
     Binary,
-    /// Hidden debug packages meet a requirement too, but are not taken.
+    /// Hidden debug packages meet a requirement too, but only greed for all takes them.
     Debug,
 }
 
@@ -90,7 +90,6 @@ impl Selection<'_, '_> {
         if candidates.is_empty() {
             return None;
         }
-        candidates.retain(|id| self.universe.entry(*id).visible);
         let best = self.best(&candidates, Purpose::Requirement);
         self.solved.insert(text.to_owned(), best.clone());
         Some(best)

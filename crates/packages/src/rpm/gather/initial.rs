@@ -13,10 +13,10 @@ impl Selection<'_, '_> {
     /// The best package of each name that a pattern matches.
     pub(super) fn add_requested(&mut self, wanted: &Wanted) -> Result<(), GatherError> {
         for pattern in &wanted.patterns {
-            let found = self.requested(pattern);
-            if found.is_empty() {
+            let Some(found) = self.requested(pattern) else {
                 self.missing.insert(pattern.clone());
-            }
+                continue;
+            };
             for id in found {
                 let role = if self.universe.entry(id).is_debug { Role::Debug } else { Role::Binary };
                 self.add(id, role, Reason::Requested(pattern.clone()))?;
@@ -26,17 +26,20 @@ impl Selection<'_, '_> {
         Ok(())
     }
 
-    fn requested(&self, pattern: &str) -> Vec<Id> {
+    /// None if nothing matches; what matches need not be taken.
+    fn requested(&self, pattern: &str) -> Option<Vec<Id>> {
         if pattern == "system-release" && self.options.greedy == Greedy::All {
             let mut providers = self.providers.of(Dependency { name: pattern, constraint: None });
             providers.retain(|id| self.universe.entry(*id).visible && self.universe.entry(*id).is_binary());
-            return providers;
+            return (!providers.is_empty()).then_some(providers);
         }
         let asked = Asked::by(pattern);
-        let mut found = Vec::new();
+        let mut found = None;
         for of_one_name in self.universe.matching(&asked.names) {
             let fitting: Vec<Id> = of_one_name.iter().copied().filter(|id| asked.is_meant(self.universe.entry(*id))).collect();
-            found.extend(self.best(&fitting, Purpose::Request));
+            if !fitting.is_empty() {
+                found.get_or_insert_with(Vec::new).extend(self.best(&fitting, Purpose::Request));
+            }
         }
         found
     }
@@ -86,6 +89,8 @@ impl Asked {
             Class::Native => !self.multilib,
             Class::Noarch | Class::Multilib => true,
         };
-        entry.visible && fits_arch && entry.is_debug == self.debug
+        // Debug packages are found though excluded or outdated; those of the second word size are not.
+        let is_there = entry.visible || (self.debug && !self.multilib);
+        is_there && fits_arch && entry.is_debug == self.debug
     }
 }

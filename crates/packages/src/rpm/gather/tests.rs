@@ -294,3 +294,16 @@ fn large_worlds_are_no_burden() {
         assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
     }
 }
+
+#[test]
+fn debug_packages_asked_for_are_found_though_excluded_and_taken_so_only_by_greed() {
+    let world = "
+        kiosk-debuginfo-1-1.x86_64; source kiosk-1-1
+        kiosk-debuginfo-2-1.x86_64; source kiosk-2-1";
+    let all = |_: &mut Request, options: &mut Options| options.greedy = Greedy::All;
+    let (newest, both) = (["kiosk-debuginfo.x86_64(input)"], ["kiosk-debuginfo.x86_64(input)"; 2]);
+    check(world, "", &["kiosk-debuginfo"], plain, &newest);
+    check(world, "", &["kiosk-debuginfo"], all, &both);
+    check(world, "", &["kiosk-debuginfo*", "-kiosk-debuginfo"], plain, &[]);
+    check(world, "", &["kiosk-debuginfo*", "-kiosk-debuginfo"], all, &both);
+}
