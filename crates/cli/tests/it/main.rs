@@ -77,6 +77,15 @@ impl std::fmt::Display for Ran {
     }
 }
 
+/// What a tool that users have prints, run in a folder.
+#[expect(clippy::disallowed_types, reason = "what was made is read by the tools that users have")]
+fn output(folder: &Path, program: &str, arguments: &[&str]) -> String {
+    let mut command = std::process::Command::new(program);
+    let output = command.args(arguments).current_dir(folder).output().expect("scripts/install-packages was run");
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 fn charmer(arguments: &[&str]) -> Ran {
     Charmer::default().run(arguments)
 }

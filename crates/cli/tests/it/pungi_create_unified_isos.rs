@@ -1,21 +1,13 @@
 //! `pungi-create-unified-isos` on composes that the program made before; its images are read back by the tools that users have.
-#![expect(clippy::disallowed_types, reason = "images and repositories are read by the tools that users have")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::harbour::composes;
 use super::native_rpm::Harbour;
 use super::pungi_koji_golden::{Prepared, recorded};
-use super::{Charmer, Ran};
-
-fn output(folder: &Path, program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(folder).output().expect("scripts/install-packages was run");
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
+use super::{Charmer, Ran, output};
 
 /// Everything on an image, unpacked.
 fn unpacked(image: &Path) -> tempfile::TempDir {

@@ -1,18 +1,9 @@
 //! Files that a configuration takes from elsewhere before and while a compose is made.
-#![expect(clippy::disallowed_types, reason = "git makes the repository, gzip unpacks what was made")]
-
-use std::path::Path;
-use std::process::Command;
 
 use charmer_testkit::rpm_file::Rpm;
 
+use super::output;
 use super::pungi_distribution::{Distribution, VARIANTS, names};
-
-fn output(program: &str, folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[test]
 fn what_decides_what_a_compose_is_may_come_from_git() {
@@ -24,10 +15,10 @@ fn what_decides_what_a_compose_is_may_come_from_git() {
     fs_err::rename(distribution.path("variants.xml"), repository.join("deep/variants.xml")).unwrap();
     fs_err::rename(distribution.path("comps.xml"), repository.join("comps.xml")).unwrap();
     fs_err::write(repository.join("more.json"), r#"{"Server": {"x86_64": {"reed-1-1": ["reed.x86_64"]}}}"#).unwrap();
-    output("git", &repository, &["init", "--quiet", "--initial-branch=stable"]);
-    output("git", &repository, &["add", "."]);
+    output(&repository, "git", &["init", "--quiet", "--initial-branch=stable"]);
+    output(&repository, "git", &["add", "."]);
     let identity = ["-c", "user.name=a", "-c", "user.email=a@example.invalid"];
-    output("git", &repository, &[&identity[..], &["commit", "--quiet", "-m", "settings"]].concat());
+    output(&repository, "git", &[&identity[..], &["commit", "--quiet", "-m", "settings"]].concat());
     let git =
         |file: &str| format!("{{'scm': 'git', 'repo': 'file://{}', 'branch': 'stable', 'file': '{file}'}}", repository.display());
     let options = |variants: &str| {
@@ -44,7 +35,7 @@ fn what_decides_what_a_compose_is_may_come_from_git() {
     let compose = distribution.newest();
     let packages = compose.join("compose/Server/x86_64/os/Packages");
     assert_eq!(names(&packages, ".rpm"), ["pond-1-1.x86_64.rpm", "reed-1-1.x86_64.rpm"]);
-    let commit = output("git", &repository, &["rev-parse", "HEAD"]);
+    let commit = output(&repository, "git", &["rev-parse", "HEAD"]);
     let dump = fs_err::read_to_string(compose.join("logs/global/config-dump.global.log")).unwrap();
     assert_eq!(dump.matches(commit.trim()).count(), 3, "each is of the commit that the branch was at: {dump}");
 
@@ -95,6 +86,6 @@ fn defaults_of_modules_can_be_overridden() {
     assert_eq!(ran.code, 0, "{ran}");
     let repodata = distribution.newest().join("compose/Server/x86_64/os/repodata");
     let modules = names(&repodata, "-modules.yaml.gz");
-    let text = output("gzip", &repodata, &["-dc", &modules[0]]);
+    let text = output(&repodata, "gzip", &["-dc", &modules[0]]);
     assert!(text.contains("stream: '2'\n...\n") && !text.contains("stream: '1'"), "{text}");
 }

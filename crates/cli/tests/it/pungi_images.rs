@@ -6,6 +6,7 @@ use std::path::Path;
 use charmer_testkit::fake_tools::write_fake_lorax;
 use charmer_testkit::rpm_file::Rpm;
 
+use super::output;
 use super::pungi_distribution::{Distribution, names};
 
 /// In memory where there is a disk in memory, as that is another file system than that of the compose.
@@ -79,4 +80,75 @@ fn isos_are_made_anew_where_the_configuration_wants_it() {
         events.filter(is_start).count()
     };
     assert_eq!([made(""), made(""), made("createiso_allow_reuse = False")], [1, 0, 1]);
+}
+
+/// Everything on an image, in a folder.
+fn extracted(image: &Path, folder: &Path) -> std::path::PathBuf {
+    let got = folder.join("got");
+    let image = format!("stdio:{}", image.display());
+    output(folder, "xorriso", &["-no_rc", "-osirrox", "on", "-indev", &image, "-extract", "/", got.to_str().unwrap()]);
+    got
+}
+
+fn variant(id: &str, attributes: &str, arch: &str, group: &str, more: &str) -> String {
+    let group = if group.is_empty() { String::new() } else { format!("<groups><group>{group}</group></groups>") };
+    let kind = if attributes.contains("type=") { "" } else { "type=\"variant\"" };
+    format!("<variant id=\"{id}\" name=\"{id}\" {kind} {attributes}><arches><arch>{arch}</arch></arches>{group}{more}</variant>")
+}
+
+#[test]
+fn images_of_several_variants_name_those_that_are_not_on_the_arch() {
+    let distribution = Distribution::new(&["pond"], "");
+    distribution.add("one", &Rpm::new("pond", "1", "1", "x86_64"));
+    let variants = [
+        variant("Server", "", "x86_64", "core", ""),
+        variant("Mainframe", "has_optional=\"true\"", "s390x", "core", ""),
+        variant("Blank", "is_empty=\"true\"", "x86_64", "", ""),
+    ];
+    fs_err::write(distribution.path("variants.xml"), format!("<variants>{}</variants>", variants.concat())).unwrap();
+    let isos = "[{'include_variants': ['Mainframe', 'Mainframe-optional'], 'filename': 'all.iso', 'skip_src': True}]";
+    let files = "[('^Blank$', {'*': [{'scm': 'file', 'repo': '', 'file': 'comps.xml'}]})]";
+    distribution.configure(&format!(
+        "pkgset_repos = {{'*': ['one']}}\ncreateiso_use_xorrisofs = True\nskip_phases = ['createiso']\ntreeinfo_version = '9'\n\
+         extra_isos = {{'^Server$': {isos}}}\nextra_files = {files}"
+    ));
+    let ran = distribution.compose(&[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    let compose = distribution.newest().join("compose");
+    let folder = tempfile::tempdir().unwrap();
+    let disc = extracted(&compose.join("Server/x86_64/iso/all.iso"), folder.path());
+    let treeinfo = fs_err::read_to_string(disc.join(".treeinfo")).unwrap();
+    for line in ["[variant-Mainframe]", "[variant-Mainframe-optional]", "variants = Mainframe,Server,optional", "version = 9"] {
+        assert!(treeinfo.lines().any(|found| found == line), "{line} is not in {treeinfo}");
+    }
+    assert!(disc.join("Server/Packages/pond-1-1.x86_64.rpm").is_file() && !disc.join("Mainframe").exists());
+    let discinfo = fs_err::read_to_string(disc.join(".discinfo")).unwrap();
+    assert_eq!(discinfo.lines().nth(1), Some("Meadow 1"), "media have the release's own version");
+    // Empty variants get no files, but the option is set, and so there is a list.
+    assert!(!compose.join("Blank").exists());
+    let listed = fs_err::read_to_string(compose.join("metadata/extra_files.json")).unwrap();
+    assert!(listed.contains("\"extra_files\": {}"), "{listed}");
+}
+
+#[test]
+fn empty_folders_of_a_tree_are_on_its_image() {
+    let distribution = Distribution::new(&["pond"], "");
+    distribution.add("one", &Rpm::new("pond", "1", "1", "x86_64"));
+    let variants = [
+        variant("Tools", "type=\"addon\"", "x86_64", "core", ""),
+        variant("Server", "", "x86_64", "none", "<variants><ref id=\"Tools\"/></variants>"),
+    ];
+    fs_err::write(distribution.path("variants.xml"), format!("<variants>{}</variants>", variants.concat())).unwrap();
+    for tool in ["createiso_use_xorrisofs = True", ""] {
+        let options = "pkgset_repos = {'*': ['one']}\ncreateiso_skip = [('^Server$', {'src': True})]\n";
+        distribution.configure(&format!("{options}{tool}"));
+        let ran = distribution.compose(&[]);
+        assert_eq!(ran.code, 0, "{ran}");
+        let isos = distribution.newest().join("compose/Server/x86_64/iso");
+        let folder = tempfile::tempdir().unwrap();
+        let disc = extracted(&isos.join(&names(&isos, ".iso")[0]), folder.path());
+        assert!(disc.join("addons/Tools/pond-1-1.x86_64.rpm").is_file());
+        let inside: Vec<_> = fs_err::read_dir(disc.join("Packages")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(inside.iter().all(|name| name == "TRANS.TBL"), "{inside:?}");
+    }
 }

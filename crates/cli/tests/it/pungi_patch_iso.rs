@@ -1,16 +1,6 @@
 //! `pungi-patch-iso`, as Pungi's callers call it.
-#![expect(clippy::disallowed_types, reason = "images are made and read by the tools that users have")]
 
-use std::path::Path;
-use std::process::Command;
-
-use super::{Charmer, charmer};
-
-fn output(folder: &Path, program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(folder).output().expect("scripts/install-packages was run");
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
+use super::{Charmer, charmer, output};
 
 #[test]
 fn files_of_folders_are_put_on_a_copy_of_the_image() {

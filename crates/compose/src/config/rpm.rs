@@ -54,6 +54,9 @@ pub struct RpmConfig {
     pub media_checksums: MediaChecksums,
     /// Phases that are left out.
     pub skip: BTreeSet<Phase>,
+    /// Phases that options are set for: their lists are written though no tree of any variant is meant by them.
+    #[serde(default)]
+    pub asked: BTreeSet<Phase>,
     /// What paths begin with, and what URLs of them begin with instead.
     pub translate_paths: Vec<(String, String)>,
     pub limits: Limits,
@@ -186,6 +189,10 @@ impl RpmConfig {
 
     pub fn is_skipped(&self, phase: Phase) -> bool {
         self.skip.contains(&phase)
+    }
+
+    pub fn is_asked(&self, phase: Phase) -> bool {
+        self.asked.contains(&phase) && !self.is_skipped(phase)
     }
 }
 

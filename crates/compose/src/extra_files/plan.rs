@@ -47,7 +47,7 @@ impl Output for AddedFiles {
 pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>, set: Handle<RpmSet>, compose_id: &str) -> ExtraFileJobs {
     let mut jobs = ExtraFileJobs::new();
     if !config.is_skipped(Phase::ExtraFiles) {
-        for variant in &config.variants {
+        for variant in config.variants.iter().filter(|variant| !variant.identity.is_empty) {
             for (arch, spec) in &variant.extra_files {
                 let kind = if arch == "src" { TreeKind::Source } else { TreeKind::Binary };
                 let tree = RepositoryPlace::of(&variant.identity, kind, arch).tree;

@@ -19,6 +19,8 @@ use crate::layout::Layout;
 use crate::metadata::checksums::Checksums;
 use crate::metadata::python_format::Values;
 use crate::metadata::rpm_plan::{DescribedTree, TreeJobs};
+use crate::metadata::rpm_trees::included_variant;
+use crate::metadata::treeinfo::TreeVariant;
 use crate::repositories::rpm_plan::{TreePackages, VariantTrees, rpm_md_spec};
 
 use super::optical::{
@@ -230,7 +232,12 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
     let job = iso_job(Phase::ExtraIsos, scope, inputs, &Spec::Extra(spec.clone()));
     let making = Making::new(inputs, &spec.variant, &spec.arch);
     let uids = std::iter::once(&spec.variant).chain(&spec.included);
-    let trees: Vec<TreeInputs> = uids.filter_map(|uid| inputs.tree(uid, &spec.arch)).collect();
+    let variants = uids.filter_map(|uid| inputs.config.variant(uid)).map(|variant| &variant.identity);
+    let (on_arch, elsewhere): (Vec<_>, Vec<_>) = variants
+        .map(|variant| (included_variant(variant), inputs.tree(&variant.uid, &spec.arch)))
+        .partition(|(_, tree)| tree.is_some());
+    let trees: Vec<TreeInputs> = on_arch.iter().filter_map(|(_, tree)| tree.clone()).collect();
+    let variants: Vec<TreeVariant> = on_arch.into_iter().chain(elsewhere).map(|(variant, _)| variant).collect();
     let own_files = inputs.extra_files.get(&(format!("{}.{}", spec.variant, spec.number), spec.arch.clone())).copied();
     let handles = (
         trees.iter().map(|tree| tree.packages).collect::<Vec<_>>(),
@@ -242,7 +249,7 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
     );
     let (spec, config) = (spec.clone(), inputs.config.clone());
     graph.add_deliverable(job, handles, move |context, (packages, _, descriptions, extra_files, own_files, boot)| {
-        let (making, spec, config) = (making.clone(), spec.clone(), config.clone());
+        let (making, spec, config, variants) = (making.clone(), spec.clone(), config.clone(), variants.clone());
         async move {
             let volume = spec.volume.clone();
             let (of_job, making_of_job) = (context.clone(), making.clone());
@@ -256,8 +263,12 @@ fn plan_extra(graph: &mut Graph, inputs: &IsoInputs<'_>, spec: &ExtraIsoSpec) ->
                     let extra = extra_files[index].first().map(|added| layout.path(&added.fetched));
                     (repository.join(&place.packages), repository, extra)
                 };
-                let folders: Vec<_> = (0..packages.len()).map(folders).collect();
-                let variants: Vec<_> = described.iter().map(|described| described.treeinfo.variants[0].clone()).collect();
+                // A variant that is not on the arch is named though its tree is not there.
+                let elsewhere = variants[packages.len()..].iter().map(|variant| {
+                    let tree = layout.path(&format!("compose/{}/{}/os", variant.uid, spec.arch));
+                    (tree.join("Packages"), tree, None)
+                });
+                let folders: Vec<_> = (0..packages.len()).map(folders).chain(elsewhere).collect();
                 let pairs = folders.iter().zip(&variants);
                 let trees: Vec<IncludedTree<'_>> = pairs
                     .map(|((packages, tree, extra), variant)| IncludedTree {

@@ -508,7 +508,7 @@ pub fn plan_compose(
     compose: &ComposeRecord,
     described: &Described<'_>,
 ) -> Handle<WrittenFiles> {
-    plan_extra_files(graph, compose, described.extra_files);
+    plan_extra_files(graph, config, compose, described.extra_files);
     let job = Job::named("composeinfo", Phase::Metadata, "").of_compose(compose).spec(&(&config.release, &config.variants));
     let (of_job, record) = (config.clone(), compose.clone());
     let repositories = described.trees.values().flat_map(|trees| {
@@ -521,7 +521,8 @@ pub fn plan_compose(
             let is_folder = |path: &str| context.layout.path(&format!("compose/{path}")).is_dir();
             let text = rpm_composeinfo_json(&config, &record, is_folder);
             let mut files = vec![write_metadata(&context.layout, "composeinfo.json", &text)?];
-            if !folders.is_empty() || !config.is_skipped(Phase::Createiso) {
+            let is_asked = [Phase::ExtraIsos, Phase::Buildinstall].into_iter().any(|phase| config.is_asked(phase));
+            if !folders.is_empty() || !config.is_skipped(Phase::Createiso) || is_asked {
                 let text = images_json(&unlabelled(&record), &listed_images(&config, &folders));
                 files.push(write_metadata(&context.layout, "images.json", &text)?);
             }
@@ -530,10 +531,11 @@ pub fn plan_compose(
     })
 }
 
-fn plan_extra_files(graph: &mut Graph, compose: &ComposeRecord, jobs: &ExtraFileJobs) {
+fn plan_extra_files(graph: &mut Graph, config: &RpmConfig, compose: &ComposeRecord, jobs: &ExtraFileJobs) {
     // Those of images of several variants are in no tree.
     let of_trees: Vec<_> = jobs.iter().map(|(key, handle)| (key.clone(), *handle)).collect();
-    if of_trees.is_empty() {
+    let is_asked = config.is_asked(Phase::ExtraFiles);
+    if of_trees.is_empty() && !is_asked {
         return;
     }
     let (keys, handles): (Vec<_>, Vec<_>) = of_trees.into_iter().unzip();
@@ -549,8 +551,8 @@ fn plan_extra_files(graph: &mut Graph, compose: &ComposeRecord, jobs: &ExtraFile
                 listed.entry(variant).or_default().insert(arch, records);
             }
             let text = extra_files_json(&record, &listed);
-            let files =
-                if listed.is_empty() { Vec::new() } else { vec![write_metadata(&context.layout, "extra_files.json", &text)?] };
+            let is_written = is_asked || !listed.is_empty();
+            let files = if is_written { vec![write_metadata(&context.layout, "extra_files.json", &text)?] } else { Vec::new() };
             Ok(WrittenFiles { files })
         }
     });

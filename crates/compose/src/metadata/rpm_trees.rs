@@ -43,7 +43,7 @@ pub fn describe(
     let described = base_product.as_ref().map(|base| (base.name.as_str(), base.version.as_str()));
     let description = match &config.release.discinfo_description {
         Some(format) => configured_description(format, &variant.name, arch)?,
-        None => medium_description((&release.name, &release.version), described),
+        None => medium_description((&release.name, medium_version(config, variant)), described),
     };
     let treeinfo = TreeInfo {
         release,
@@ -56,6 +56,12 @@ pub fn describe(
         ..TreeInfo::default()
     };
     Ok(TreeDescription { treeinfo, description, timestamp })
+}
+
+/// Media always have the release's version, though trees can be told another one.
+fn medium_version<'a>(config: &'a RpmConfig, variant: &'a Variant) -> &'a str {
+    let own = variant.release.as_ref().filter(|_| variant.kind == Kind::LayeredProduct);
+    own.map_or(&config.release.version, |own| &own.version)
 }
 
 /// A layered product is a release of its own, on top of the compose's.
@@ -106,6 +112,19 @@ fn tree_variant(config: &RpmConfig, variant: &Variant, arch: &str) -> TreeVarian
         packages: "Packages".to_owned(),
         repository: ".".to_owned(),
         addons: config.children(&variant.uid).filter(is_addon_here).map(|child| addon(&child.identity)).collect(),
+    }
+}
+
+/// A variant as it stands in the tree of another one.
+pub fn included_variant(variant: &Variant) -> TreeVariant {
+    TreeVariant {
+        id: plain_id(&variant.id),
+        uid: variant.uid.clone(),
+        name: variant.name.clone(),
+        kind: variant.kind.name().to_owned(),
+        packages: format!("{}/Packages", variant.uid),
+        repository: variant.uid.clone(),
+        addons: Vec::new(),
     }
 }
 

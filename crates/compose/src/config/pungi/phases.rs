@@ -20,7 +20,8 @@ pub fn messages(values: &Dict, variants: Option<&Variants>, old_composes: bool) 
         ("image_checksum", image_checksum(values)),
     ];
     let skipped: Vec<String> = items(values, "skip_phases").iter().map(plain).collect();
-    let run = phases.into_iter().filter(|(phase, _)| !skipped.iter().any(|skipped| skipped == phase));
+    // Without checksums images could not be listed: nobody can skip that phase.
+    let run = phases.into_iter().filter(|(phase, _)| *phase == "image_checksum" || !skipped.iter().any(|name| name == phase));
     let with_name = |(phase, messages): (&str, Vec<String>)| {
         let name = phase.to_uppercase();
         messages.into_iter().map(move |message| format!("{name}: {message}"))
@@ -46,15 +47,21 @@ fn pkgset(values: &Dict) -> Vec<String> {
 
 fn gather(values: &Dict, variants: &Variants) -> Vec<String> {
     let pairs = items(values, "variant_as_lookaside").iter().filter_map(Value::as_items);
-    let unknown = pairs.filter_map(|pair| match pair {
-        [variant, lookaside] if lookaside.as_text().is_none_or(|uid| variants.get(uid).is_none()) => Some((variant, lookaside)),
-        _ => None,
-    });
-    let message = |(variant, lookaside): (&Value, &Value)| {
-        let (variant, lookaside) = (plain(variant), plain(lookaside));
-        format!("variant_as_lookaside: variant '{lookaside}' doesn't exist but is required by '{variant}'")
-    };
-    unknown.map(message).collect()
+    let (mut unknown, mut fewer_arches) = (Vec::new(), Vec::new());
+    for pair in pairs {
+        let [uid, lookaside] = pair else { continue };
+        let Some(variant) = uid.as_text().and_then(|uid| variants.get(uid)) else { continue };
+        let (uid, lookaside_uid) = (plain(uid), plain(lookaside));
+        match lookaside.as_text().and_then(|uid| variants.get(uid)) {
+            None => unknown
+                .push(format!("variant_as_lookaside: variant '{lookaside_uid}' doesn't exist but is required by '{uid}'")),
+            Some(lookaside) if variant.arches.iter().any(|arch| !lookaside.arches.contains(arch)) => fewer_arches.push(format!(
+                "variant_as_lookaside: architectures of variant '{uid}' aren't subset of architectures of variant '{lookaside_uid}'"
+            )),
+            Some(_) => {}
+        }
+    }
+    unknown.into_iter().chain(fewer_arches).collect()
 }
 
 fn createrepo(values: &Dict, old_composes: bool) -> Vec<String> {

@@ -9,7 +9,7 @@ use super::spec::ExtraIsoSpec;
 use super::tree::TreeFiles;
 use crate::metadata::media;
 use crate::metadata::python_format::Values;
-use crate::metadata::treeinfo::{TreeInfo, TreeVariant};
+use crate::metadata::treeinfo::{GeneralNames, TreeInfo, TreeVariant};
 
 /// Trees side by side, and what the disc says of them.
 #[derive(Debug, Clone, Copy)]
@@ -91,10 +91,12 @@ fn work_folder(work: &Path, spec: &ExtraIsoSpec, file_name: &str) -> PathBuf {
     work.join(format!("extra-{}-{}", spec.variant, spec.number)).join(file_name)
 }
 
-/// All variants are in a tree with a folder for each.
+/// All variants are in a tree with a folder for each, be they on the arch or not. The first is there already, a layered product under
+/// its parent's name.
 fn of_several(treeinfo: &TreeInfo, trees: &[IncludedTree<'_>]) -> TreeInfo {
     let mut treeinfo = on_disc(treeinfo, 1, 1);
-    for included in trees {
+    treeinfo.general_names = GeneralNames::UidsOfFirst(treeinfo.variants.len());
+    for included in trees.iter().skip(1) {
         if !treeinfo.variants.iter().any(|variant| variant.uid == included.variant.uid) {
             treeinfo.variants.push(TreeVariant { addons: Vec::new(), ..included.variant.clone() });
         }

@@ -1,6 +1,7 @@
 //! Graft points: which file goes to which path of a disc, and in which order they are written.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ const BOOT_FOLDERS: [&str; 5] = ["images/", "isolinux/", "EFI/", "etc/", "ppc/"]
 /// Names that never are on a disc: what a file system keeps for itself, and the small image that starts the installation only.
 const EXCLUDED: [&str; 2] = ["lost+found", "boot.iso"];
 
-/// Files by their paths on the disc.
+/// Files by their paths on the disc; a path that ends in `/` is a folder, which is kept where nothing lies below it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GraftPoints(BTreeMap<String, PathBuf>);
 
@@ -24,11 +25,20 @@ impl GraftPoints {
         }
     }
 
-    /// Adds all files of a folder below a path of the disc, which is empty or ends in `/`.
+    /// Adds all files and empty folders of a folder below a path of the disc, which is empty or ends in `/`.
     pub(super) fn add_tree(&mut self, tree: &TreeFiles, below: &str) {
         for file in &tree.files {
             self.add(format!("{below}{}", file.path), tree.source(file));
         }
+        for folder in &tree.empty_folders {
+            self.add(format!("{below}{folder}"), tree.root.join(folder));
+        }
+    }
+
+    /// Takes one and the same empty folder for all of them; false if there are none.
+    pub(super) fn replace_folders(&mut self, empty: &Path) -> bool {
+        let folders = self.0.iter_mut().filter(|(path, _)| path.ends_with('/'));
+        folders.map(|(_, folder)| empty.clone_into(folder)).count() > 0
     }
 
     /// Takes each file for another one, or the same.
@@ -46,9 +56,15 @@ impl GraftPoints {
 
     /// In the order of writing: what is started, anything else, packages; each by path.
     pub(super) fn ordered(&self) -> Vec<(&str, &Path)> {
-        let mut points: Vec<(&str, &Path)> = self.0.iter().map(|(path, file)| (path.as_str(), file.as_path())).collect();
+        let points = self.0.iter().filter(|(path, _)| !path.ends_with('/') || self.is_empty_folder(path));
+        let mut points: Vec<(&str, &Path)> = points.map(|(path, file)| (path.as_str(), file.as_path())).collect();
         points.sort_by_key(|(path, _)| rank(path));
         points
+    }
+
+    fn is_empty_folder(&self, path: &str) -> bool {
+        let behind = (Bound::Excluded(path), Bound::Unbounded);
+        self.0.range::<str, _>(behind).next().is_none_or(|(next, _)| !next.starts_with(path))
     }
 
     /// The list that genisoimage and xorrisofs read: `PATH=FILE` in each line.
@@ -100,5 +116,22 @@ mod tests {
         let expected = "EFI/BOOT/x=/t/EFI/BOOT/x\nboot.img=/t/boot.img\n.treeinfo=/t/.treeinfo\nGPL\\=3\\\\=/t/GPL\\=3\\\\\n\
                         media.repo=/t/media.repo\nPackages/a.rpm=/t/Packages/a.rpm\naddons/a.rpm=/t/addons/a.rpm\n";
         assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn folders_are_kept_where_nothing_lies_below_them() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["one/Packages", "one/full", "one/deep/er", "two/full"] {
+            fs_err::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        fs_err::write(folder.path().join("two/full/file"), "x").unwrap();
+        let mut points = GraftPoints::default();
+        for tree in ["one", "two"] {
+            points.add_tree(&TreeFiles::read(&folder.path().join(tree)).unwrap(), "");
+        }
+        assert!(points.replace_folders(Path::new("/empty")));
+        let found: Vec<&str> = points.ordered().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(found, ["Packages/", "deep/er/", "full/file"]);
+        assert!(String::from_utf8(points.list()).unwrap().starts_with("Packages/=/empty\n"));
     }
 }

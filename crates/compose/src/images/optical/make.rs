@@ -163,6 +163,12 @@ fn with_own_files(mut disc: Disc, volume: &VolumeSpec, date: i64) -> Result<Disc
     own.files.iter().try_for_each(|file| set_modified(&own.source(file), date))?;
     own.folders().try_for_each(|folder| set_modified(&disc.work.join(folder), date))?;
     disc.graft.add_tree(&own, "");
+    let empty = beside(&disc.work, "empty");
+    if disc.graft.replace_folders(&empty) {
+        // The tree's own folders have the time at which they were made.
+        fs_err::create_dir_all(&empty)?;
+        set_modified(&empty, date)?;
+    }
     if volume.breaks_hardlinks {
         let copies = beside(&disc.work, "copies");
         remove_folder(&copies)?;

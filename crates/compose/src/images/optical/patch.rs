@@ -244,6 +244,9 @@ async fn write(runner: &Runner, patch: &Patch, patched: &Patched, tree: &Path, p
 fn write_list(tree: &Path, list: &Path) -> Result<(), IsoError> {
     let files = TreeFiles::read(tree)?;
     let mut graft = GraftPoints::default();
+    for folder in &files.empty_folders {
+        graft.add(folder.clone(), tree.join(folder));
+    }
     for file in &files.files {
         let is_remade = REMADE.contains(&file.path.as_str()) || file.path.rsplit('/').next() == Some("TRANS.TBL");
         if !is_remade {

@@ -11,6 +11,8 @@ pub struct TreeFiles {
     pub(super) root: PathBuf,
     /// Sorted by path.
     pub(super) files: Vec<TreeFile>,
+    /// Folders in which nothing is, relative to the tree, with `/` at the end.
+    pub(super) empty_folders: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,14 +27,16 @@ pub(super) struct TreeFile {
 impl TreeFiles {
     /// Lists what is there. There may be no such folder: then it has no files.
     pub fn read(root: &Path) -> Result<Self, IsoError> {
-        let mut files = Vec::new();
+        let (mut files, mut empty_folders) = (Vec::new(), Vec::new());
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
             let entries = match fs_err::read_dir(root.join(&folder)) {
                 Err(error) if folder.is_empty() && error.kind() == std::io::ErrorKind::NotFound => break,
                 entries => entries?,
             };
+            let mut is_empty = true;
             for entry in entries {
+                is_empty = false;
                 let entry = entry?;
                 let name = entry.file_name();
                 let name = name.to_str().filter(|name| !name.contains(char::is_control));
@@ -44,9 +48,12 @@ impl TreeFiles {
                     files.push(TreeFile::read(&entry, path)?);
                 }
             }
+            if is_empty && !folder.is_empty() {
+                empty_folders.push(folder);
+            }
         }
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        Ok(Self { root: root.to_owned(), files })
+        Ok(Self { root: root.to_owned(), files, empty_folders })
     }
 
     /// Without one there is nothing to make a disc of.

@@ -40,6 +40,8 @@ pub enum GeneralNames {
     Ids,
     /// Their uids: on ISOs, whose files productmd has read from those of trees.
     Uids,
+    /// The uids of so many, the ids of all behind them: on ISOs of several trees, where one was read and the others were added.
+    UidsOfFirst(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,11 +134,12 @@ impl TreeInfo {
     /// What readers from before productmd look for.
     fn general(&self) -> Vec<(&'static str, String)> {
         let TreeRelease { name, version, .. } = &self.release;
-        let name_of = |variant: &&TreeVariant| match self.general_names {
-            GeneralNames::Ids => variant.id.clone(),
+        let name_of = |(number, variant): (usize, &TreeVariant)| match self.general_names {
             GeneralNames::Uids => variant.uid.clone(),
+            GeneralNames::UidsOfFirst(count) if number < count => variant.uid.clone(),
+            GeneralNames::Ids | GeneralNames::UidsOfFirst(_) => variant.id.clone(),
         };
-        let names: BTreeSet<String> = self.variants.iter().map(|variant| name_of(&variant)).collect();
+        let names: Vec<String> = self.variants.iter().enumerate().map(name_of).collect();
         let mut values = vec![
             ("; WARNING.0", "This section provides compatibility with pre-productmd treeinfos.".to_owned()),
             ("; WARNING.1", "Read productmd documentation for details about new format.".to_owned()),
@@ -148,13 +151,14 @@ impl TreeInfo {
             ("timestamp", self.build_timestamp.to_string()),
             ("variants", sorted_list(names.iter())),
         ];
+        let mut named = names.iter().zip(&self.variants);
         let main = match &self.main_variant {
-            Some(main) => self.variants.iter().find(|variant| variant.uid == *main),
-            None => self.variants.iter().min_by_key(name_of),
+            Some(main) => named.find(|(_, variant)| variant.uid == *main),
+            None => named.min_by_key(|(name, _)| *name),
         };
-        if let Some(main) = main {
+        if let Some((name, main)) = main {
             values.extend([
-                ("variant", name_of(&main)),
+                ("variant", name.clone()),
                 ("packagedir", main.packages.clone()),
                 ("repository", main.repository.clone()),
             ]);

@@ -168,19 +168,12 @@ impl<'a> GatherOptions<'a> {
             let places = configured.map(|dict| texts(&for_arch(dict, arch))).unwrap_or_default();
             places.iter().map(|place| absolute(place, self.folder)).collect()
         };
-        let multilib = |arch: &str| {
-            let methods = |variant: &Variant| texts(&self.multilib.get(Some(&variant.uid), arch));
-            variants
-                .all
-                .iter()
-                .filter(|variant| variant.arches.iter().any(|own| own == arch))
-                .any(|variant| !methods(variant).is_empty())
-        };
         let mut arches = BTreeMap::new();
         for arch in variants.arches() {
             let spec = ArchSpec {
                 repositories: places(arch),
-                multilib: multilib(arch),
+                // As Pungi does it, patterns of variants do not count here either.
+                multilib: !texts(&self.multilib.get(None, arch)).is_empty(),
                 packages: self.asked_by_all(variants, arch),
                 prepopulate: self.prepopulated(None, arch),
                 alternatives: self.is_hybrid_on(variants, arch)?,

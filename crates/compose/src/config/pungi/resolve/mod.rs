@@ -111,6 +111,7 @@ pub fn resolve(
         size_limits,
         media_checksums: media_checksums(values),
         skip: texts(values, "skip_phases").iter().filter_map(|name| phase(name)).collect(),
+        asked: asked(values),
         translate_paths: pairs(values, "translate_paths"),
         limits: crate::config::schema::policy::Limits::default(),
         files: surroundings.files.clone(),
@@ -142,6 +143,13 @@ fn always_anew(values: &Dict) -> BTreeSet<Phase> {
     let phases = [("createiso_allow_reuse", Phase::Createiso), ("extraiso_allow_reuse", Phase::ExtraIsos)];
     let is_off = |option: &str| values.get(option).is_some_and(|value| !value.is_truthy());
     phases.into_iter().filter(|(option, _)| is_off(option)).map(|(_, phase)| phase).collect()
+}
+
+fn asked(values: &Dict) -> BTreeSet<Phase> {
+    let phases =
+        [("extra_files", Phase::ExtraFiles), ("extra_isos", Phase::ExtraIsos), ("buildinstall_method", Phase::Buildinstall)];
+    let is_set = |option: &str| values.get(option).is_some_and(Value::is_truthy);
+    phases.into_iter().filter(|(option, _)| is_set(option)).map(|(_, phase)| phase).collect()
 }
 
 /// A phase by Pungi's name of it.
