@@ -307,3 +307,20 @@ fn debug_packages_asked_for_are_found_though_excluded_and_taken_so_only_by_greed
     check(world, "", &["kiosk-debuginfo*", "-kiosk-debuginfo"], plain, &[]);
     check(world, "", &["kiosk-debuginfo*", "-kiosk-debuginfo"], all, &both);
 }
+
+#[test]
+fn greed_for_all_takes_every_build_of_the_second_word_size() {
+    let world = "
+        gfx-1-1.x86_64
+        gfx-1-1.i686
+        gfx-1-1.i386";
+    let all = |greedy| {
+        move |_: &mut Request, options: &mut Options| {
+            options.multilib = vec![Method::All];
+            options.greedy = greedy;
+        }
+    };
+    let flagged = ["gfx.x86_64(input)", "gfx.i686(input,multilib)", "gfx.i386(input,multilib)"];
+    check(world, "", &["gfx"], all(Greedy::All), &flagged);
+    check(world, "", &["gfx"], all(Greedy::None), &["gfx.x86_64(input)", "gfx.i686(multilib)"]);
+}

@@ -10,6 +10,7 @@ use foldhash::fast::FixedState;
 pub use method::{Method, UnknownMethod};
 
 use super::GatherError;
+use super::best::Purpose;
 use super::result::{Flag, Reason, Role};
 use super::selection::{Cursor, Selection};
 use super::universe::{Class, Id, Universe};
@@ -18,6 +19,8 @@ use super::universe::{Class, Id, Universe};
 pub(super) struct MultilibBuilds<'a> {
     builds: HashMap<(&'a str, &'a str, &'a str), Vec<Id>, FixedState>,
     seen: Cursor,
+    /// Packages whose best build was not wanted while there are others: which one is best can change.
+    undecided: Vec<Id>,
 }
 
 impl<'a> MultilibBuilds<'a> {
@@ -28,22 +31,28 @@ impl<'a> MultilibBuilds<'a> {
             let package = universe.package(id);
             builds.entry((package.name(), package.version(), package.release())).or_default().push(id);
         }
-        MultilibBuilds { builds, seen: Cursor::default() }
+        MultilibBuilds { builds, seen: Cursor::default(), undecided: Vec::new() }
     }
 
     pub(super) fn add(&mut self, selection: &mut Selection<'_, 'a>) -> Result<bool, GatherError> {
         let mut added = false;
-        for of in self.seen.new_ones(&selection.binary) {
+        let undecided = std::mem::take(&mut self.undecided);
+        for of in undecided.into_iter().chain(self.seen.new_ones(&selection.binary)) {
             let entry = selection.universe.entry(of);
             if entry.class != Class::Native {
                 continue;
             }
             let package = entry.package;
             let Some(builds) = self.builds.get(&(package.name(), package.version(), package.release())) else { continue };
-            let best = builds.iter().copied().min_by_key(|id| selection.universe.preference(*id));
-            let Some(id) = best.filter(|id| is_wanted(selection, *id)) else { continue };
-            selection.set_flag(id, Flag::Multilib);
-            added |= selection.add(id, Role::Binary, Reason::MultilibOf(entry.place))?;
+            let mut wanted = selection.best(builds, Purpose::Request);
+            wanted.retain(|id| is_wanted(selection, *id));
+            if wanted.is_empty() && builds.len() > 1 {
+                self.undecided.push(of);
+            }
+            for id in wanted {
+                selection.set_flag(id, Flag::Multilib);
+                added |= selection.add(id, Role::Binary, Reason::MultilibOf(entry.place))?;
+            }
         }
         Ok(added)
     }
