@@ -34,6 +34,15 @@ impl Algorithm {
         }
     }
 
+    /// How many hexadecimal digits a checksum has.
+    pub const fn digits(self) -> usize {
+        match self {
+            Self::Sha1 => 40,
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
+        }
+    }
+
     /// The checksum of bytes, in hexadecimal.
     pub fn of(self, bytes: &[u8]) -> String {
         let mut hasher = Hasher::new(self);
@@ -121,6 +130,7 @@ mod tests {
             [(Algorithm::Sha1, "a9993e36"), (Algorithm::Sha256, "ba7816bf"), (Algorithm::Sha512, "ddaf35a1")]
         {
             assert!(algorithm.of(b"abc").starts_with(begin), "{algorithm}");
+            assert_eq!(algorithm.of(b"abc").len(), algorithm.digits());
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
         }
         assert!("md5".parse::<Algorithm>().is_err());

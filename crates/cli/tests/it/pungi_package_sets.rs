@@ -85,14 +85,21 @@ fn copies_of_servers_are_compared_too() {
 }
 
 #[test]
-fn packages_of_an_older_compose_are_not_downloaded_again_whoever_made_it() {
+fn packages_of_an_older_compose_are_not_downloaded_again_whoever_made_it_and_whatever_proves_them() {
+    for checksum in ["sha256", "sha512", "sha1"] {
+        packages_of_an_older_compose_are_taken(checksum);
+    }
+}
+
+fn packages_of_an_older_compose_are_taken(checksum: &str) {
     let server = HttpServer::start();
     let distribution = Distribution::new(&["pond", "reed", "moss"], "");
     let folder = distribution.path("served");
     for name in ["pond", "reed", "moss"] {
         distribution.add("served", &package(name, None));
     }
-    let output = std::process::Command::new("createrepo_c").arg("--quiet").arg(&folder).output().unwrap();
+    let output =
+        std::process::Command::new("createrepo_c").args(["--quiet", "--checksum", checksum]).arg(&folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     server.serve_folder("/served/", &folder).unwrap();
     distribution.configure(&format!("pkgset_repos = {{'*': ['{}/served']}}", server.url()));
@@ -112,7 +119,7 @@ fn packages_of_an_older_compose_are_not_downloaded_again_whoever_made_it() {
     assert_eq!(ran.code, 0, "{ran}");
     for (name, times) in [("pond", 1), ("moss", 1), ("reed", 2)] {
         let file = format!("{name}-1-1.x86_64.rpm");
-        assert_eq!(server.received(&format!("/served/{file}")).len(), times, "{name}");
+        assert_eq!(server.received(&format!("/served/{file}")).len(), times, "{name}, {checksum}");
         let shipped = fs_err::read(distribution.newest().join(TREE).join(&file)).unwrap();
         assert_eq!(shipped, fs_err::read(folder.join(&file)).unwrap(), "{name}");
     }

@@ -335,8 +335,8 @@ impl ListedIndex {
         let mut passed_over = Vec::new();
         for (file, compression) in &self.forms {
             match downloader.fetch_all(&[self.request(file)], cache).await {
-                Ok(mut paths) => {
-                    let cached = paths.pop().expect("one request gives one path");
+                Ok(mut files) => {
+                    let cached = files.pop().expect("one request gives one file").path;
                     let (file, compression) = (file.clone(), *compression);
                     let Self { kind, component, unpacked_size, .. } = self;
                     return Ok(IndexFile { kind, component, file, compression, unpacked_size, cached, passed_over });
@@ -360,7 +360,7 @@ impl ListedIndex {
             let (index_folder, _) = file.path.rsplit_once('/').unwrap_or_default();
             urls.insert(0, Request::url(&self.folder, &format!("{index_folder}/by-hash/SHA256/{}", file.sha256)));
         }
-        Request { urls, size: file.size, sha256: file.sha256 }
+        Request { urls, size: file.size, proof: file.sha256.into() }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The cache: files by their SHA-256, shared by all composes of a user, also by those that run at once.
+//! The cache: files by their SHA-256, shared by all composes of a user, also by those that run at once. Of a file that came by another
+//! digest it knows the SHA-256.
 //!
 //! A file gets its final name only when it is whole and its digest is right, so whoever sees it may use it. Files that are being
 //! fetched stay under their own name, locked, and are gone on with by whoever comes next.
@@ -14,12 +15,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256 as Hasher};
 use tempfile::NamedTempFile;
 
+use super::proof::{Proof, Prover};
 use crate::digest::Sha256;
 
 /// A folder of files by digest.
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
+}
+
+/// A file of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cached {
+    pub sha256: Sha256,
+    pub path: PathBuf,
 }
 
 /// How a file of the cache got its second name.
@@ -43,7 +52,7 @@ pub struct Remembered {
 impl Cache {
     /// Opens a cache; makes its folders if they are not there, and removes what killed processes have left in it.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        for name in ["sha256", "partial", "remembered", "temporary"] {
+        for name in ["sha256", "partial", "remembered", "temporary", "known"] {
             fs_err::create_dir_all(folder.join(name))?;
         }
         remove_abandoned(&folder.join("temporary"))?;
@@ -78,6 +87,23 @@ impl Cache {
         }
     }
 
+    /// The SHA-256 of the file that a proof means, if the cache ever had it.
+    pub fn known(&self, proof: &Proof) -> Option<Sha256> {
+        match proof {
+            Proof::Sha256(sha256) => Some(*sha256),
+            // What cannot be read is worth as much as nothing: the file is fetched again.
+            Proof::Other(other) => fs_err::read_to_string(self.folder.join("known").join(other.key())).ok()?.parse().ok(),
+        }
+    }
+
+    fn know(&self, proof: &Proof, sha256: Sha256) -> io::Result<()> {
+        let Proof::Other(other) = proof else { return Ok(()) };
+        let mut file = self.temporary()?;
+        write!(file, "{sha256}")?;
+        file.persist(self.folder.join("known").join(other.key())).map_err(|error| error.error)?;
+        Ok(())
+    }
+
     /// Stores bytes; they need not be new.
     pub fn insert_bytes(&self, bytes: &[u8]) -> io::Result<(Sha256, PathBuf)> {
         let sha256 = Sha256::of(bytes);
@@ -105,18 +131,26 @@ impl Cache {
         Ok((sha256, size, self.keep(file, sha256)?))
     }
 
-    /// Takes a file that lies elsewhere, if it has this digest and size: by hard link, else as a copy. Whether it did.
-    pub fn adopt(&self, file: &Path, sha256: Sha256, size: u64) -> io::Result<bool> {
+    /// Takes a file that lies elsewhere, if it has this size and is what the proof means: by hard link, else as a copy. Whether it did.
+    pub fn adopt(&self, file: &Path, proof: &Proof, size: u64) -> io::Result<bool> {
+        let mut prover = Prover::new(proof.clone());
         let temporary = self.folder.join("temporary");
         let Ok(linked) = tempfile::Builder::new().make_in(temporary, |path| fs_err::hard_link(file, path)) else {
-            let (found, ..) = self.insert_reader(&mut fs_err::File::open(file)?)?;
-            return Ok(found == sha256);
+            let mut copy = self.temporary()?;
+            let mut original = fs_err::File::open(file)?;
+            let copied = io::copy(&mut io::Read::take(&mut original, size.saturating_add(1)), &mut copy)?;
+            io::copy(&mut fs_err::File::open(copy.path())?, &mut prover)?;
+            let Some(sha256) = prover.verdict().ok().filter(|_| copied == size) else { return Ok(false) };
+            self.know(proof, sha256)?;
+            return self.keep(copy, sha256).map(|_| true);
         };
         // Its own name might lead to another file by now.
-        let opened = fs_err::File::open(linked.path())?;
-        if !take_lock(opened.file())? || Sha256::of_file(linked.path())? != (sha256, size) {
+        let mut opened = fs_err::File::open(linked.path())?;
+        if !take_lock(opened.file())? || io::copy(&mut opened, &mut prover)? != size {
             return Ok(false);
         }
+        let Ok(sha256) = prover.verdict() else { return Ok(false) };
+        self.know(proof, sha256)?;
         let path = self.path(sha256);
         fs_err::create_dir_all(path.parent().expect("files of the cache lie in folders"))?;
         linked.persist(path).map_err(|error| error.error)?;
@@ -200,17 +234,21 @@ impl Cache {
     }
 
     /// Begins to fetch a file, or goes on where somebody stopped. `None` while somebody else is at it.
-    pub(super) fn partial(&self, sha256: Sha256) -> io::Result<Option<Partial>> {
-        let path = self.folder.join("partial").join(sha256.to_string());
+    pub(super) fn partial(&self, proof: &Proof) -> io::Result<Option<Partial>> {
+        let name = match proof {
+            Proof::Sha256(sha256) => sha256.to_string(),
+            Proof::Other(other) => other.key(),
+        };
+        let path = self.folder.join("partial").join(name);
         let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         // Whoever had the lock may have given the file its final name since it was opened here.
         if !take_lock(file.file())? || !has_name(file.file(), &path) {
             return Ok(None);
         }
-        let mut hasher = Hasher::new();
-        let length = io::copy(&mut file, &mut HashWriter(&mut hasher))?;
+        let mut prover = Prover::new(proof.clone());
+        let length = io::copy(&mut file, &mut prover)?;
         let validator = fs_err::read_to_string(validator_path(&path)).ok().filter(|_| length > 0);
-        Ok(Some(Partial { cache: self.clone(), sha256, path, file, hasher, length, validator }))
+        Ok(Some(Partial { cache: self.clone(), path, file, prover, length, validator }))
     }
 }
 
@@ -257,27 +295,13 @@ fn same_file(one: &Path, other: &Path) -> io::Result<bool> {
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
-struct HashWriter<'a>(&'a mut Hasher);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A file on its way into the cache. It is locked against other fetchers, and stays when it is dropped.
 #[derive(Debug)]
 pub(super) struct Partial {
     cache: Cache,
-    sha256: Sha256,
     path: PathBuf,
     file: fs_err::File,
-    hasher: Hasher,
+    prover: Prover,
     length: u64,
     /// The server's word for this state of the file, to go on only with the same one.
     validator: Option<String>,
@@ -305,7 +329,7 @@ impl Partial {
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
-        self.hasher.update(bytes);
+        self.prover.update(bytes);
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -315,7 +339,7 @@ impl Partial {
         use std::io::Seek as _;
         self.file.set_len(0)?;
         self.file.rewind()?;
-        self.hasher = Hasher::new();
+        self.prover.restart();
         self.length = 0;
         self.set_validator(None)
     }
@@ -326,17 +350,19 @@ impl Partial {
         remove(&self.path)
     }
 
-    pub(super) fn digest(&self) -> Sha256 {
-        Sha256::from_bytes(self.hasher.clone().finalize().into())
+    /// Whether it is the file that is wanted, or else what speaks against it.
+    pub(super) fn verdict(&self) -> Result<Sha256, Proof> {
+        self.prover.verdict()
     }
 
-    /// Gives the file its final name. Its digest must be the right one.
-    pub(super) fn finish(mut self) -> io::Result<PathBuf> {
-        assert_eq!(self.digest(), self.sha256, "only verified files get into the cache");
+    /// Gives the file its final name. It must be the right one.
+    pub(super) fn finish(mut self) -> io::Result<Cached> {
+        let sha256 = self.verdict().expect("only verified files get into the cache");
         self.set_validator(None)?;
-        let path = self.cache.prepare(self.file.file(), self.sha256)?;
+        let path = self.cache.prepare(self.file.file(), sha256)?;
+        self.cache.know(self.prover.proof(), sha256)?;
         fs_err::rename(&self.path, &path)?;
-        Ok(path)
+        Ok(Cached { sha256, path })
     }
 }
 
@@ -396,15 +422,16 @@ mod tests {
     fn one_fetcher_at_a_time_and_the_next_goes_on() {
         let (_folder, cache) = cache();
         let sha256 = Sha256::of(b"package");
-        let mut partial = cache.partial(sha256).unwrap().unwrap();
-        assert!(cache.partial(sha256).unwrap().is_none());
+        let proof = Proof::from(sha256);
+        let mut partial = cache.partial(&proof).unwrap().unwrap();
+        assert!(cache.partial(&proof).unwrap().is_none());
         partial.append(b"pack").unwrap();
         partial.set_validator(Some("\"v1\"")).unwrap();
         drop(partial);
-        let mut partial = cache.partial(sha256).unwrap().unwrap();
+        let mut partial = cache.partial(&proof).unwrap().unwrap();
         assert_eq!((partial.length(), partial.validator()), (4, Some("\"v1\"")));
         partial.append(b"age").unwrap();
-        let path = partial.finish().unwrap();
+        let path = partial.finish().unwrap().path;
         assert_eq!(cache.get_verified(sha256, 7).unwrap(), Some(path));
         assert_eq!(fs_err::read_dir(cache.folder.join("partial")).unwrap().count(), 0);
     }

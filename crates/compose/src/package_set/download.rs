@@ -12,10 +12,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::cache::{Cache, Partial, Remembered};
+use super::cache::{Cache, Cached, Partial, Remembered};
 use super::http::{Client, Failed, News};
 pub use super::http::{Connections, Proxies};
 use super::progress::Progress;
+pub use super::proof::Proof;
 use super::rate::RateLimit;
 use crate::digest::Sha256;
 
@@ -94,7 +95,7 @@ pub struct Request {
     /// Where it is, in the order in which they are asked: the next when one does not have it, or has another file.
     pub urls: Vec<String>,
     pub size: u64,
-    pub sha256: Sha256,
+    pub proof: Proof,
 }
 
 impl Request {
@@ -214,14 +215,14 @@ impl Downloader {
         Ok(Self { shared: Arc::new(Shared { options, client, slots }) })
     }
 
-    /// Brings all files into the cache; the paths are in the order of the requests. All failures are given, not only the first.
-    pub async fn fetch_all(&self, requests: &[Request], cache: &Cache) -> Result<Vec<PathBuf>, Vec<FetchError>> {
-        let mut paths = vec![PathBuf::new(); requests.len()];
+    /// Brings all files into the cache; they are in the order of the requests. All failures are given, not only the first.
+    pub async fn fetch_all(&self, requests: &[Request], cache: &Cache) -> Result<Vec<Cached>, Vec<FetchError>> {
+        let mut found = vec![None; requests.len()];
         let mut tasks = JoinSet::new();
         for (index, request) in requests.iter().enumerate() {
-            if let Some(path) = self.cached(request, cache).await.map_err(|error| vec![error])? {
+            if let Some(file) = self.cached(request, cache).await.map_err(|error| vec![error])? {
                 self.shared.options.progress.found_in_cache();
-                paths[index] = path;
+                found[index] = Some(file);
                 continue;
             }
             self.shared.options.progress.expect_file(request.size);
@@ -232,7 +233,7 @@ impl Downloader {
         let mut exhausted = 0;
         while let Some(joined) = tasks.join_next().await {
             match joined {
-                Ok((index, Ok(path))) => paths[index] = path,
+                Ok((index, Ok(file))) => found[index] = Some(file),
                 Ok((index, Err(error))) => {
                     exhausted += usize::from(matches!(error.cause, FetchFailure::Exhausted { .. }));
                     errors.push((index, error));
@@ -245,7 +246,11 @@ impl Downloader {
             }
         }
         errors.sort_by_key(|(index, _)| *index);
-        if errors.is_empty() { Ok(paths) } else { Err(errors.into_iter().map(|(_, error)| error).collect()) }
+        if errors.is_empty() {
+            Ok(found.into_iter().flatten().collect())
+        } else {
+            Err(errors.into_iter().map(|(_, error)| error).collect())
+        }
     }
 
     /// Fetches a file whose content may change, and asks only for news if the cache remembers it.
@@ -281,14 +286,14 @@ impl Downloader {
         }
     }
 
-    async fn fetch(&self, request: &Request, cache: &Cache) -> Result<PathBuf, FetchError> {
+    async fn fetch(&self, request: &Request, cache: &Cache) -> Result<Cached, FetchError> {
         let _slot = self.shared.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let progress = &self.shared.options.progress;
         let mut partial = match self.claim(request, cache).await? {
-            Claim::Cached(path) => {
+            Claim::Cached(file) => {
                 progress.already_there(request.size);
                 progress.file_done();
-                return Ok(path);
+                return Ok(file);
             }
             Claim::Ours(partial) => partial,
         };
@@ -319,12 +324,11 @@ impl Downloader {
         let mut pieced = partial.length() > 0;
         loop {
             match self.unless_cancelled(self.shared.client.transfer(&target, partial, request.size)).await {
-                Ok(()) if partial.digest() == request.sha256 => return Ok(()),
                 Ok(()) => {
-                    let found = partial.digest();
+                    let Err(found) = partial.verdict() else { return Ok(()) };
                     self.shared.client.restart(partial).map_err(|error| request.cache_error(&error))?;
                     if !std::mem::take(&mut pieced) {
-                        let what = format!("its SHA-256 is {} instead of {}", found.short(), request.sha256.short());
+                        let what = format!("it has {found} instead of {}", request.proof);
                         return Err(fail(FetchFailure::Stale(what)));
                     }
                 }
@@ -336,25 +340,26 @@ impl Downloader {
         }
     }
 
-    async fn cached(&self, request: &Request, cache: &Cache) -> Result<Option<PathBuf>, FetchError> {
-        let (cache, sha256, size) = (cache.clone(), request.sha256, request.size);
+    async fn cached(&self, request: &Request, cache: &Cache) -> Result<Option<Cached>, FetchError> {
+        let Some(sha256) = cache.known(&request.proof) else { return Ok(None) };
+        let (cache, size) = (cache.clone(), request.size);
         let found = if self.shared.options.verify_cached {
             blocking(move || cache.get_verified(sha256, size)).await
         } else {
             cache.get(sha256, size)
         };
-        found.map_err(|error| request.cache_error(&error))
+        Ok(found.map_err(|error| request.cache_error(&error))?.map(|path| Cached { sha256, path }))
     }
 
     /// Waits until nobody else fetches the file.
     async fn claim(&self, request: &Request, cache: &Cache) -> Result<Claim, FetchError> {
         loop {
-            if let Some(path) = self.cached(request, cache).await? {
-                return Ok(Claim::Cached(path));
+            if let Some(file) = self.cached(request, cache).await? {
+                return Ok(Claim::Cached(file));
             }
-            let (owned, sha256, size) = (cache.clone(), request.sha256, request.size);
+            let (owned, proof, size) = (cache.clone(), request.proof.clone(), request.size);
             let partial = blocking(move || {
-                let mut partial = owned.partial(sha256)?;
+                let mut partial = owned.partial(&proof)?;
                 if let Some(longer) = partial.as_mut().filter(|partial| partial.length() > size) {
                     longer.restart()?;
                 }
@@ -362,9 +367,9 @@ impl Downloader {
             });
             if let Some(partial) = partial.await.map_err(|error| request.cache_error(&error))? {
                 // Another may have brought the file in between the first look and the claim.
-                let Some(path) = self.cached(request, cache).await? else { return Ok(Claim::Ours(Box::new(partial))) };
+                let Some(file) = self.cached(request, cache).await? else { return Ok(Claim::Ours(Box::new(partial))) };
                 partial.discard().map_err(|error| request.cache_error(&error))?;
-                return Ok(Claim::Cached(path));
+                return Ok(Claim::Cached(file));
             }
             tokio::select! {
                 () = tokio::time::sleep(LOCK_POLL) => {}
@@ -392,7 +397,7 @@ impl Downloader {
 }
 
 enum Claim {
-    Cached(PathBuf),
+    Cached(Cached),
     Ours(Box<Partial>),
 }
 

@@ -13,6 +13,7 @@ pub mod lock;
 pub mod overlay;
 pub mod plan;
 pub mod progress;
+mod proof;
 mod rate;
 pub mod release;
 pub mod rpm_file;

@@ -415,7 +415,11 @@ pub async fn fetch_files(
         if !bases.contains_key(archive) {
             bases.insert(archive, archive_base(config, services, archive)?);
         }
-        requests.push(Request { urls: vec![Request::url(&bases[archive], &file.path)], size: file.size, sha256: file.sha256 });
+        requests.push(Request {
+            urls: vec![Request::url(&bases[archive], &file.path)],
+            size: file.size,
+            proof: file.sha256.into(),
+        });
     }
     let fetched =
         services.download(context, async |downloader| Ok::<_, JobError>(downloader.fetch_all(&requests, &cache).await)).await?;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use charmer_compose::checksum::Algorithm;
 use charmer_compose::digest::Sha256;
 use charmer_compose::package_set::cache::Cache;
-use charmer_compose::package_set::download::{Downloader, FetchError, FetchFailure, Limits, Options, Request, Retry};
+use charmer_compose::package_set::download::{Downloader, FetchError, FetchFailure, Limits, Options, Proof, Request, Retry};
 use charmer_compose::package_set::progress::ProgressSnapshot;
 use charmer_testkit::http_server::{Fault, HttpServer};
 use tempfile::TempDir;
@@ -45,7 +46,7 @@ impl Bench {
     /// A file that the server has, and the request for it.
     fn file(&self, path: &str, bytes: &[u8]) -> Request {
         self.server.serve(path, bytes);
-        Request { urls: vec![format!("{}{path}", self.server.url())], size: bytes.len() as u64, sha256: Sha256::of(bytes) }
+        Request { urls: vec![format!("{}{path}", self.server.url())], size: bytes.len() as u64, proof: Sha256::of(bytes).into() }
     }
 
     async fn fetch(&self, request: &Request) -> Result<PathBuf, FetchError> {
@@ -59,7 +60,7 @@ impl Bench {
 
 async fn fetch_one(downloader: &Downloader, request: &Request, cache: &Cache) -> Result<PathBuf, FetchError> {
     match downloader.fetch_all(std::slice::from_ref(request), cache).await {
-        Ok(mut paths) => Ok(paths.remove(0)),
+        Ok(mut files) => Ok(files.remove(0).path),
         Err(mut errors) => Err(errors.remove(0)),
     }
 }
@@ -116,7 +117,7 @@ async fn a_file_that_changed_in_the_middle_is_fetched_anew() {
     let mut request = bench.file("/a.deb", &[b'x'; 5000]);
     bench.server.fail("/a.deb", Fault::Status(503, vec![]));
     bench.server.fail("/a.deb", Fault::Status(503, vec![]));
-    request.sha256 = Sha256::of(&[b'y'; 5000]);
+    request.proof = Sha256::of(&[b'y'; 5000]).into();
     bench.fetch(&request).await.unwrap_err();
     bench.server.serve("/a.deb", [b'y'; 5000]);
     let path = bench.fetch(&request).await.unwrap();
@@ -174,7 +175,7 @@ async fn another_file_than_the_index_lists_is_stale_and_not_tried_again() {
         let error = bench.fetch(&request).await.unwrap_err();
         assert!(matches!(error.cause, FetchFailure::Stale(_)), "{error}");
         assert_eq!(bench.asked(name), 1);
-        assert_eq!(bench.cache.get(request.sha256, request.size).unwrap(), None);
+        assert_eq!(bench.cache.get(Sha256::of(b"package"), request.size).unwrap(), None);
     }
 }
 
@@ -306,15 +307,34 @@ async fn schemes_offline_and_local_files() {
     let local = bench.folder.path().join("a package.deb");
     fs_err::write(&local, b"local").unwrap();
     let url = Request::url(&format!("file://{}", bench.folder.path().display()), "a package.deb");
-    let request = Request { urls: vec![url], size: 5, sha256: Sha256::of(b"local") };
+    let request = Request { urls: vec![url], size: 5, proof: Sha256::of(b"local").into() };
     let offline = Downloader::new(Options { offline: true, ..bench.options() }).unwrap();
     fetch_one(&offline, &request, &bench.cache).await.unwrap();
-    let wrong = Request { sha256: Sha256::of(b"other"), ..request.clone() };
+    let wrong = Request { proof: Sha256::of(b"other").into(), ..request.clone() };
     assert!(matches!(bench.fetch(&wrong).await.unwrap_err().cause, FetchFailure::Stale(_)));
     let remote = bench.file("/a.deb", b"package");
     assert_eq!(fetch_one(&offline, &remote, &bench.cache).await.unwrap_err().cause, FetchFailure::Offline);
     let ftp = Request { urls: vec!["ftp://127.0.0.1/a.deb".into()], ..remote };
     assert_eq!(bench.fetch(&ftp).await.unwrap_err().cause, FetchFailure::Scheme);
+}
+
+#[tokio::test]
+async fn a_file_known_by_another_digest_is_proven_by_it_and_kept_by_its_sha256() {
+    let bench = Bench::new();
+    let of = |bytes: &[u8]| Proof::read("sha512", &Algorithm::Sha512.of(bytes)).unwrap();
+    let by_sha256 = bench.file("/a.rpm", b"package");
+    let request = Request { proof: of(b"package"), ..by_sha256.clone() };
+    bench.server.fail("/a.rpm", Fault::Truncate(3));
+    let path = bench.fetch(&request).await.unwrap();
+    assert_eq!(fs_err::read(&path).unwrap(), b"package");
+    let offline = Downloader::new(Options { offline: true, verify_cached: true, ..bench.options() }).unwrap();
+    for request in [&request, &by_sha256] {
+        assert_eq!(fetch_one(&offline, request, &bench.cache).await.unwrap(), path);
+    }
+    let other = Request { proof: of(b"pockage"), ..request };
+    let error = bench.fetch(&other).await.unwrap_err();
+    assert!(error.is_stale() && error.to_string().contains("it has SHA-512 "), "{error}");
+    assert_eq!(bench.cache.known(&other.proof), None);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::old_packages::OldPackages;
 use crate::digest::Sha256;
 use crate::files::write_whole;
 use crate::package_set::cache::Cache;
-use crate::package_set::download::{Downloader, FetchError, Request};
+use crate::package_set::download::{Downloader, FetchError, Proof, Request};
 use crate::package_set::lock::{LockedRepository, REPOMD};
 use crate::package_set::rpm_file::stays_inside;
 use crate::package_set::rpm_md::PARTS;
@@ -29,7 +29,9 @@ pub enum MirrorError {
     Fetch(Vec<FetchError>),
     #[error("{url}: {source}")]
     Xml { url: String, source: XmlError },
-    #[error("{url}: it cannot be verified: its size and its SHA-256 digest must be known, and there is {found}")]
+    #[error(
+        "{url}: it cannot be verified: its size and its SHA-256, SHA-512 or SHA-1 digest must be known, and there is {found}"
+    )]
     NotVerifiable { url: String, found: String },
     #[error("{url}: it names '{location}', which would not lie inside it")]
     Outside { url: String, location: String },
@@ -63,8 +65,9 @@ pub async fn mirror_locked(
     downloader: &Downloader,
 ) -> Result<(), MirrorError> {
     let files = || locked.files.iter().chain(&locked.repomd);
-    let requests: Vec<_> =
-        files().map(|file| Request { urls: vec![Request::url(url, &file.path)], size: file.size, sha256: file.sha256 }).collect();
+    let requests: Vec<_> = files()
+        .map(|file| Request { urls: vec![Request::url(url, &file.path)], size: file.size, proof: file.sha256.into() })
+        .collect();
     downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
     for file in files() {
         link(cache, file.sha256, &folder.join(&file.path))?;
@@ -100,17 +103,16 @@ async fn fetch(
             return Err(MirrorError::Outside { url: url.to_owned(), location: location.to_owned() });
         }
         let url = Request::url(url, location);
-        let sha256 = (&*checksum.algorithm == "sha256").then(|| checksum.digest.parse::<Sha256>().ok()).flatten();
-        let (Some(sha256), 1..) = (sha256, size) else {
+        let (Some(proof), 1..) = (Proof::read(&checksum.algorithm, &checksum.digest), size) else {
             return Err(MirrorError::NotVerifiable { url, found: format!("{size} bytes, {}", checksum.algorithm) });
         };
         locations.push(location);
-        requests.push(Request { urls: vec![url], size, sha256 });
+        requests.push(Request { urls: vec![url], size, proof });
     }
     take_old(old, &locations, &requests, cache).await?;
-    downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
-    for (location, request) in locations.into_iter().zip(requests) {
-        link(cache, request.sha256, &folder.join(location))?;
+    let files = downloader.fetch_all(&requests, cache).await.map_err(MirrorError::Fetch)?;
+    for (location, file) in locations.into_iter().zip(files) {
+        link(cache, file.sha256, &folder.join(location))?;
     }
     Ok(())
 }
@@ -118,12 +120,13 @@ async fn fetch(
 /// Fills the cache with what it lacks and an older compose has.
 async fn take_old(old: &Arc<OldPackages>, locations: &[&str], requests: &[Request], cache: &Cache) -> Result<(), MirrorError> {
     let pairs = locations.iter().zip(requests);
-    let files: Vec<_> = pairs.map(|(location, request)| ((*location).to_owned(), request.sha256, request.size)).collect();
+    let files: Vec<_> = pairs.map(|(location, request)| ((*location).to_owned(), request.proof.clone(), request.size)).collect();
     let (old, cache) = (old.clone(), cache.clone());
     let take = move || {
-        in_parallel(processors(), &files, |(location, sha256, size)| {
-            if cache.get(*sha256, *size)?.is_none() {
-                old.take(location, *sha256, *size, &cache);
+        in_parallel(processors(), &files, |(location, proof, size)| {
+            let cached = cache.known(proof).map_or(Ok(None), |sha256| cache.get(sha256, *size))?;
+            if cached.is_none() {
+                old.take(location, proof, *size, &cache);
             }
             Ok(())
         })

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::digest::Sha256;
 use crate::package_set::cache::Cache;
+use crate::package_set::download::Proof;
 use crate::package_set::rpm_file::stays_inside;
 
 /// A larger list is not read. That of a distribution of 100,000 packages has 60 MiB.
@@ -60,19 +60,20 @@ impl OldPackages {
     }
 
     /// Takes a file into the cache if a file of its name is the very same; whether it did. What cannot be read is passed over.
-    pub fn take(&self, location: &str, sha256: Sha256, size: u64, cache: &Cache) -> bool {
+    pub fn take(&self, location: &str, proof: &Proof, size: u64, cache: &Cache) -> bool {
         let name = location.rsplit('/').next().unwrap_or(location);
         let paths = self.0.get(name).into_iter().flatten();
         // A tree may have links to the files.
         let files = paths.filter_map(|path| fs_err::canonicalize(path).ok());
         let mut fitting = files.filter(|path| fs_err::metadata(path).is_ok_and(|data| data.is_file() && data.len() == size));
-        fitting.any(|path| cache.adopt(&path, sha256, size).unwrap_or(false))
+        fitting.any(|path| cache.adopt(&path, proof, size).unwrap_or(false))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha256;
 
     #[test]
     fn lists_that_make_no_sense_and_paths_that_lead_out_are_passed_over() {
@@ -85,7 +86,7 @@ mod tests {
         let taken = |text: &str| {
             fs_err::write(metadata.join("rpms.json"), text).unwrap();
             let old = OldPackages::read(&folder.path().join("old"));
-            ["a", "b"].map(|name| old.take(&format!("x/{name}.rpm"), Sha256::of(name.as_bytes()), 1, &cache))
+            ["a", "b"].map(|name| old.take(&format!("x/{name}.rpm"), &Sha256::of(name.as_bytes()).into(), 1, &cache))
         };
         assert_eq!(taken("{}"), [false, false]);
         assert_eq!(taken("[1"), [false, false]);
@@ -94,6 +95,6 @@ mod tests {
         let b = Sha256::of(b"b");
         assert!(cache.get_verified(b, 1).unwrap().is_some());
         let old = OldPackages::read(&folder.path().join("old"));
-        assert!(!old.take("b.rpm", Sha256::of(b"c"), 1, &cache), "another content of the same size is not it");
+        assert!(!old.take("b.rpm", &Sha256::of(b"c").into(), 1, &cache), "another content of the same size is not it");
     }
 }
