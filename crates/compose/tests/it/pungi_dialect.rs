@@ -113,3 +113,70 @@ fn hostile_files_are_refused_quickly() {
     assert_eq!(class_of("a = '%999999999s' % 'x'\n"), "ValueError");
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
+
+/// What a configuration of these files, of which the first is read, holds; or the class of the error and its place.
+fn read(files: &[(&str, &str)]) -> Result<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs_err::write(folder.path().join(name), text).unwrap();
+    }
+    match load(folder.path().join(files[0].0).to_str().unwrap(), &[]) {
+        Ok(loaded) => Ok(repr(&Value::Dict(loaded.values.into()))),
+        Err(error) => {
+            let place = error.place.map(|place| format!(" {}:{}", place.line, place.column)).unwrap_or_default();
+            Err(format!("{}{place}", error.class.name()))
+        }
+    }
+}
+
+#[test]
+fn imports_take_names_from_the_next_line_when_their_own_has_none() {
+    let with = |main: &str| read(&[("main.conf", main), ("other.conf", "a = 1\nb = 2\n")]);
+    assert_eq!(with("from other import\n\na\n"), Ok("{'a': 1}".to_owned()));
+    assert_eq!(with("from other import a, # one\nb = 3\n"), Ok("{'a': 1, 'b': 3}".to_owned()));
+    assert_eq!(with("from other import , a\n"), Err("SyntaxError 1:18".to_owned()));
+    assert_eq!(with("from other import\n"), Err("SyntaxError 2:0".to_owned()));
+    assert_eq!(with("from other import a"), Ok("{'a': 1}".to_owned()));
+    assert_eq!(with("from \0other import a\n"), Err("ValueError 1:0".to_owned()));
+}
+
+#[test]
+fn global_variables_are_those_of_the_importing_file_when_it_imports() {
+    let with = |main: &str, other: &str| read(&[("main.conf", main), ("other.conf", other), ("third.conf", "c = g\n")]);
+    assert_eq!(with("global g\ng = 1\nfrom other import a\n", "a = g\n"), Ok("{'g': 1, 'a': 1}".to_owned()));
+    // What an imported file makes of it stays there unless it is imported.
+    let changes = "global g\ng = 1\nfrom other import a\nfrom third import c\n";
+    assert_eq!(with(changes, "g = 2\na = g\n"), Ok("{'g': 1, 'a': 2, 'c': 1}".to_owned()));
+    assert_eq!(with("from other import a\nb = g\n", "global g\na = 1\n"), Err("SyntaxError 2:4".to_owned()));
+    // That it is global is handed on all the same.
+    let later = "from other import a\ng = 5\nfrom third import c\n";
+    assert_eq!(with(later, "global g\na = 1\n"), Ok("{'a': 1, 'g': 5, 'c': 5}".to_owned()));
+    assert_eq!(with("global _g\n", ""), Err("KeyError 1:7".to_owned()));
+    assert_eq!(with("global if\n", ""), Err("SyntaxError 1:7".to_owned()));
+    assert_eq!(with("a = 1\nglobal", ""), Ok("{'a': 1}".to_owned()));
+}
+
+#[test]
+fn keys_are_compared_with_what_the_dict_holds_and_hashed_last() {
+    let one = |text: &str| read(&[("main.conf", text)]);
+    assert_eq!(one("a = {1: 'x', True: 'y', True: 'z'}\n"), Ok("{'a': {1: 'z'}}".to_owned()));
+    assert_eq!(one("a = {True: 'x', 1: 'y', True: 'z'}\n"), Err("SyntaxError 1:24".to_owned()));
+    assert_eq!(one("a = [1]\nb = {a: c}\n"), Err("SyntaxError 2:8".to_owned()));
+    assert_eq!(one("a = [1]\nb = {a: 1}\n").unwrap_err().split(' ').next(), Some("TypeError"));
+}
+
+#[test]
+fn percent_signs_stand_for_themselves_only_side_by_side() {
+    let one = |text: &str| read(&[("main.conf", &format!("a = {text}\n"))]);
+    assert_eq!(one("'%%' % ()"), Ok("{'a': '%'}".to_owned()));
+    for (text, class) in [
+        ("'%5%' % 1", "ValueError"),
+        ("'%5%' % ()", "TypeError"),
+        ("'%(k)%' % {'k': 1}", "ValueError"),
+        ("'%(k)s %s' % {'k': 1}", "TypeError"),
+        ("'%(k)*d' % {'k': 1}", "TypeError"),
+    ] {
+        assert_eq!(one(text).unwrap_err().split(' ').next(), Some(class), "{text}");
+    }
+    assert_eq!(one("'%s %(k)s' % {'k': 1}"), Ok("{'a': \"{'k': 1} 1\"}".to_owned()));
+}

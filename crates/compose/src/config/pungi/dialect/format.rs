@@ -148,6 +148,10 @@ fn convert<I: Iterator<Item = (usize, char)>>(
     out: &mut String,
 ) -> Result<()> {
     let mut named = None;
+    if input.next_if(|character| character == '%').is_some() {
+        out.push('%');
+        return Ok(());
+    }
     if input.next_if(|character| character == '(').is_some() {
         let mapping = arguments.mapping()?;
         let key = input.key()?;
@@ -155,6 +159,8 @@ fn convert<I: Iterator<Item = (usize, char)>>(
             return wrong(Class::KeyError, show::repr_text(&key));
         };
         named = Some(value);
+        // What has keys cannot be taken as a whole any more.
+        arguments.taken += 1;
     }
     let mut conversion = Conversion::default();
     while let Some(flag) = input.next_if(|character| "-+ #0".contains(character)) {
@@ -177,10 +183,6 @@ fn convert<I: Iterator<Item = (usize, char)>>(
     let Some((index, kind)) = input.characters.next() else {
         return wrong(Class::ValueError, "incomplete format");
     };
-    if kind == '%' {
-        out.push('%');
-        return Ok(());
-    }
     let value = match named {
         Some(value) => value,
         None if "sraduioxXeEfFgGc".contains(kind) => arguments.next()?,

@@ -55,10 +55,15 @@ impl Measured {
 
 type Namespace = IndexMap<String, Measured>;
 
+/// What a file gives to the one that imports it.
+struct Imported {
+    namespace: Namespace,
+    globals: HashSet<String>,
+}
+
 /// What the files of one configuration share.
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    globals: HashMap<String, Measured>,
     unfolded: usize,
     import_depth: usize,
     pub(super) opened_files: Vec<String>,
@@ -73,18 +78,20 @@ impl Session {
     /// Reads a file and what it imports; `variables` are there before.
     pub(super) fn load(&mut self, file: &str, variables: &[(String, String)]) -> Result<Dict> {
         let text = source::read(file)?;
-        let namespace = self.parse(file, &text, variables)?;
+        let variable = |(name, text): &(String, String)| (name.clone(), Measured::single(Value::text(text)));
+        let namespace = variables.iter().map(variable).collect();
+        let Imported { namespace, .. } = self.parse(file, &text, namespace, HashSet::new())?;
         Ok(namespace.into_iter().map(|(name, measured)| (Key::text(&name), measured.value)).collect())
     }
 
-    fn parse(&mut self, file: &str, text: &str, variables: &[(String, String)]) -> Result<Namespace> {
+    fn parse(&mut self, file: &str, text: &str, namespace: Namespace, globals: HashSet<String>) -> Result<Imported> {
         self.opened_files.push(file.to_owned());
         if self.opened_files.len() > FILE_LIMIT {
             return Err(DialectError::new(Class::OsError, format!("more than {FILE_LIMIT} files are imported")));
         }
-        let variable = |(name, text): &(String, String)| (name.clone(), Measured::single(Value::text(text)));
         let mut parser = Parser {
-            namespace: variables.iter().map(variable).collect(),
+            namespace,
+            globals,
             session: self,
             file,
             tokens: Tokenizer::new(file, text),
@@ -93,19 +100,21 @@ impl Session {
             nesting: 0,
         };
         parser.statements()?;
-        Ok(parser.namespace)
+        Ok(Imported { namespace: parser.namespace, globals: parser.globals })
     }
 
-    fn import(&mut self, file: &str) -> Result<Namespace> {
+    /// Reads a file that begins with the given variables, which are global there too.
+    fn import(&mut self, file: &str, variables: Namespace) -> Result<Imported> {
         self.import_depth += 1;
         if self.import_depth > IMPORT_DEPTH_LIMIT {
             let error = DialectError::new(Class::RecursionError, "maximum recursion depth exceeded");
             return Err(error.hint("the files import each other in a circle"));
         }
         let text = source::read(file)?;
-        let namespace = self.parse(file, &text, &[])?;
+        let globals = variables.keys().cloned().collect();
+        let imported = self.parse(file, &text, variables, globals)?;
         self.import_depth -= 1;
-        Ok(namespace)
+        Ok(imported)
     }
 }
 
@@ -118,6 +127,8 @@ struct Parser<'session, 'text> {
     /// A token that was read ahead.
     waiting: Option<Token>,
     namespace: Namespace,
+    /// Which variables imported files see.
+    globals: HashSet<String>,
     nesting: usize,
 }
 
@@ -125,11 +136,22 @@ impl Parser<'_, '_> {
     fn statements(&mut self) -> Result<()> {
         loop {
             self.advance()?;
-            match (self.token.kind, self.token.text.as_str()) {
-                (Kind::End, _) => return Ok(()),
-                (Kind::Name, "from") => self.import()?,
-                (Kind::Name, "global") => self.global()?,
-                (Kind::Name, _) => self.assignment()?,
+            if self.token.text == "from" {
+                self.import()?;
+                continue;
+            }
+            let is_global = self.token.text == "global";
+            if is_global {
+                self.advance()?;
+            }
+            if KEYWORDS.contains(&self.token.text.as_str()) {
+                let message = format!("Cannot assign to a python keyword: {}", self.token.text);
+                return Err(DialectError::new(Class::SyntaxError, message).at(self.place()));
+            }
+            match self.token.kind {
+                Kind::End => return Ok(()),
+                Kind::Name if is_global => self.global()?,
+                Kind::Name => self.assignment()?,
                 _ => return Err(self.invalid_syntax()),
             }
         }
@@ -138,83 +160,67 @@ impl Parser<'_, '_> {
     fn assignment(&mut self) -> Result<()> {
         let name = self.token.text.clone();
         let place = self.place();
-        if KEYWORDS.contains(&name.as_str()) {
-            let message = format!("Cannot assign to a python keyword: {name}");
-            return Err(DialectError::new(Class::SyntaxError, message).at(place));
-        }
         self.advance()?;
         if !self.token.is_operator("=") {
             return Err(self.invalid_syntax());
         }
         self.advance()?;
         let value = self.value()?;
-        if name.starts_with('_') {
-            let error = DialectError::new(Class::KeyError, format!("'{name}'")).at(place);
-            return Err(error.hint("names must not begin with an underscore"));
-        }
+        check_name(&name, &place)?;
         let again = self.session.assigned.get(&name).filter(|earlier| earlier.file == self.file);
         if let Some(earlier) = again {
             let message = format!("`{name}` was set on line {} already; that value is lost", earlier.line);
             self.trap(TrapKind::SetTwice, place.clone(), message, "remove one of them");
         }
         self.session.assigned.insert(name.clone(), place);
-        self.set(name, value);
-        Ok(())
-    }
-
-    fn set(&mut self, name: String, value: Measured) {
-        if let Some(global) = self.session.globals.get_mut(&name) {
-            *global = value.clone();
-        }
         self.namespace.insert(name, value);
+        Ok(())
     }
 
     /// `global NAME`: later imports see the variable, which is empty until it is assigned.
     fn global(&mut self) -> Result<()> {
-        self.advance()?;
-        if self.token.kind != Kind::Name {
-            return Err(self.invalid_syntax());
-        }
         let name = self.token.text.clone();
+        check_name(&name, &self.place())?;
         if self.namespace.get(&name).is_some_and(|known| !matches!(known.value, Value::None)) {
             let message = format!("`global {name}` sets the variable to None: its value is lost");
             self.trap(TrapKind::GlobalAfterValue, self.place(), message, "write it before the assignment");
         }
         self.session.assigned.remove(&name);
-        self.session.globals.insert(name.clone(), Measured::single(Value::None));
-        self.set(name, Measured::single(Value::None));
+        self.namespace.insert(name.clone(), Measured::single(Value::None));
+        self.globals.insert(name);
         Ok(())
     }
 
-    /// `from NAME import ...`; the names end with the line.
+    /// `from NAME import ...`; the names end with the line on which the first of them is.
     fn import(&mut self) -> Result<()> {
         let place = self.place();
         let file = self.imported_file()?;
         let mut names = Vec::new();
-        loop {
-            self.advance_by_one()?;
-            match self.token.kind {
-                Kind::LineEnd | Kind::End => break,
-                Kind::Name => names.push(self.token.text.clone()),
-                Kind::Operator if self.token.text == "*" => names.push("*".to_owned()),
-                Kind::Operator if self.token.text == "," => {}
-                Kind::Comment => {}
-                _ => return Err(self.invalid_syntax()),
+        self.advance()?;
+        while self.token.kind != Kind::LineEnd {
+            if self.token.kind != Kind::Name && !self.token.is_operator("*") {
+                return Err(self.invalid_syntax());
+            }
+            names.push(std::mem::take(&mut self.token.text));
+            self.advance_within_line()?;
+            while self.token.is_operator(",") {
+                self.advance_within_line()?;
             }
         }
-        let imported = self.session.import(&file).map_err(|error| error.at(place.clone()))?;
+        let seen = self.namespace.iter().filter(|(name, _)| self.globals.contains(*name));
+        let seen = seen.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let Imported { namespace, globals } = self.session.import(&file, seen).map_err(|error| error.at(place.clone()))?;
+        self.globals.extend(globals);
         if names.iter().any(|name| name == "*") {
-            for (name, value) in imported {
-                self.set(name, value);
-            }
+            self.namespace.extend(namespace);
             return Ok(());
         }
         for name in names {
-            let Some(value) = imported.get(&name).cloned() else {
+            let Some(value) = namespace.get(&name).cloned() else {
                 let message = format!("\"Can't import {name} from {file}.\"");
                 return Err(DialectError::new(Class::KeyError, message).at(place));
             };
-            self.set(name, value);
+            self.namespace.insert(name, value);
         }
         Ok(())
     }
@@ -346,8 +352,7 @@ impl Parser<'_, '_> {
             "None" => return Ok(Measured::single(Value::None)),
             _ => {}
         }
-        let known = self.namespace.get(name).or_else(|| self.session.globals.get(name));
-        known.cloned().ok_or_else(|| {
+        self.namespace.get(name).cloned().ok_or_else(|| {
             let message = format!("Undefined variable '{name}': {}", self.described_place());
             let error = DialectError::new(Class::SyntaxError, message).at(self.place());
             match name {
@@ -394,7 +399,6 @@ impl Parser<'_, '_> {
 
     fn dict(&mut self) -> Result<Measured> {
         let mut dict = Dict::new();
-        let mut typed_keys = HashSet::new();
         let (mut size, mut depth) = (1_usize, 0);
         let mut separated = true;
         loop {
@@ -410,9 +414,7 @@ impl Parser<'_, '_> {
                 self.note_missing_comma();
             }
             let key = self.key()?;
-            if !typed_keys.insert((key.value().type_name(), key.clone())) {
-                return Err(self.duplicate(&key));
-            }
+            self.check_key(&dict, &key)?;
             self.advance()?;
             if !self.token.is_operator(":") {
                 return Err(self.invalid_syntax());
@@ -421,6 +423,11 @@ impl Parser<'_, '_> {
             let value = self.value()?;
             size = size.saturating_add(value.size + 1);
             depth = depth.max(value.depth);
+            let type_name = key.type_name();
+            let Some(key) = Key::new(key) else {
+                let message = format!("unhashable type: '{type_name}'");
+                return Err(DialectError::new(Class::TypeError, message).at(self.place()));
+            };
             if dict.insert(key, value.value).is_some() {
                 let message = "Python holds this key equal to an earlier one of another type: the earlier value is lost";
                 self.trap(TrapKind::EqualKeys, self.place(), message, "use texts as keys");
@@ -430,31 +437,40 @@ impl Parser<'_, '_> {
         Ok(Measured { value: Value::Dict(dict.into()), size, depth: depth + 1 })
     }
 
-    fn key(&mut self) -> Result<Key> {
+    fn key(&mut self) -> Result<Value> {
         let simple = matches!(self.token.kind, Kind::Text | Kind::Number | Kind::Name) || self.token.is_operator("-");
-        if !simple {
-            return Err(self.invalid_syntax());
-        }
-        let value = self.value()?.value;
-        let type_name = value.type_name();
-        Key::new(value)
-            .ok_or_else(|| DialectError::new(Class::TypeError, format!("unhashable type: '{type_name}'")).at(self.place()))
+        if simple { Ok(self.value()?.value) } else { Err(self.invalid_syntax()) }
     }
 
-    fn duplicate(&self, key: &Key) -> DialectError {
+    /// Of keys that Python holds equal, such as `1` and `True`, the first one stays in the dict with the last value; only one of its
+    /// own type is refused.
+    fn check_key(&self, dict: &Dict, key: &Value) -> Result<()> {
+        let hashable = Key::new(key.clone());
+        let known = hashable.and_then(|key| dict.get_key_value(&key).map(|(known, _)| known.value().type_name()));
+        if known != Some(key.type_name()) {
+            return Ok(());
+        }
         let line = self.token.begin.0;
-        let message = format!("Duplicate dict key {} in file {} on line {line}", repr(key.value()), self.file);
-        DialectError::new(Class::SyntaxError, message).at(self.place()).hint("each key may stand once")
+        let message = format!("Duplicate dict key {} in file {} on line {line}", repr(key), self.file);
+        Err(DialectError::new(Class::SyntaxError, message).at(self.place()).hint("each key may stand once"))
     }
 
     /// The next token that is neither a line end, an indent nor a comment.
     fn advance(&mut self) -> Result<()> {
-        loop {
-            self.advance_by_one()?;
-            if !matches!(self.token.kind, Kind::LineEnd | Kind::Indent | Kind::Comment) {
-                return Ok(());
-            }
+        self.advance_within_line()?;
+        while self.token.kind == Kind::LineEnd {
+            self.advance_within_line()?;
         }
+        Ok(())
+    }
+
+    /// The next token that is neither an indent nor a comment.
+    fn advance_within_line(&mut self) -> Result<()> {
+        self.advance_by_one()?;
+        while matches!(self.token.kind, Kind::Indent | Kind::Comment) {
+            self.advance_by_one()?;
+        }
+        Ok(())
     }
 
     fn advance_by_one(&mut self) -> Result<()> {
@@ -519,6 +535,14 @@ impl Parser<'_, '_> {
             self.trap(TrapKind::EscapedLineEnd, self.place(), message, "write the text on one line");
         }
     }
+}
+
+fn check_name(name: &str, place: &Place) -> Result<()> {
+    if !name.starts_with('_') {
+        return Ok(());
+    }
+    let error = DialectError::new(Class::KeyError, format!("'{name}'")).at(place.clone());
+    Err(error.hint("names must not begin with an underscore"))
 }
 
 /// What stands between the first and the last character.

@@ -13,6 +13,9 @@ pub(in super::super) fn read(file: &str) -> Result<String, DialectError> {
         ErrorKind::NotFound => DialectError::new(Class::FileNotFoundError, format!("No such file or directory: {file}")),
         _ => DialectError::new(Class::OsError, error.to_string()),
     };
+    if file.contains('\0') {
+        return Err(DialectError::new(Class::ValueError, "embedded null byte"));
+    }
     let mut bytes = Vec::new();
     let opened = fs_err::File::open(file).map_err(failed)?;
     opened.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(failed)?;
