@@ -200,3 +200,39 @@ fn config_check_points_at_traps_and_mistakes() {
     assert_eq!(broken.code, 2);
     assert!(broken.stdout.contains("--> a.conf:1:5") && broken.stdout.contains("Python writes `True`"), "{}", broken.stdout);
 }
+
+#[test]
+fn options_may_have_the_shapes_that_pungi_takes_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let validate = |option: &str| {
+        fs_err::write(folder.path().join("a.conf"), format!("{SOUND}{option}\n")).unwrap();
+        run(folder.path(), &["pungi-config-validate", "--offline", "a.conf"])
+    };
+    for option in [
+        "extra_isos = {'Server': [{'include_variants': [], 'extra_files': {'scm': 'file', 'file': ['a'], 'dir': ['b']}}]}",
+        "extra_files = [('^Server$', {'*': [{'scm': 'svn', 'file': ['a', 'b']}]})]",
+        "image_name_format = {'^Server$': ['%(arch)s', 'x']}",
+        "live_images = [('^Server$', {'x86_64': [{'kickstart': 'a.ks', 'type': 'other'}]})]",
+        "live_media = {'^Server$': [{'name': 'a', 'kickstart': 'b', 'repo': [{'baseurl': 'http://x/'}, 'Server']}]}",
+        "image_build = {'^Server$': [{'image-build': {'format': [('docker', 'tar.xz')], 'other': 1}}]}",
+        "image_container = {'^Server$': {'url': 'x', 'target': 'y', 'git_branch': 'z', 'image_spec': {}, 'failable': True, 'b': 1}}",
+        "ostree = [('^Server$', {'x86_64': {'treefile': 'a', 'config_url': 'b', 'ostree_repo': 'c', 'repo_from': 'Server'}})]",
+        "gather_method = {'^Server$': {'comps': 'deps', 'other': 1}}",
+        "runroot_channel = None",
+    ] {
+        let ran = validate(option);
+        // What is outdated is warned of, which is not in order either.
+        let expected = i32::from(option.contains("repo_from"));
+        assert!(ran.code == expected && !ran.stdout.contains("Failed"), "{option}: {ran}");
+    }
+    for (option, path) in [
+        ("live_media = {'^Server$': [{'name': 'a', 'kickstart': 'b', 'repo': {'url': 'x'}}]}", "live_media.^Server$.0.repo"),
+        ("extra_files = [('^Server$', {'*': [{'command': 'make'}]})]", "extra_files.0.1.*.0"),
+        ("comps_file = {'scm': 'file', 'file': ['a', 'b']}", "comps_file"),
+        ("variant_as_lookaside = [('Server',)]", "variant_as_lookaside.0"),
+        ("image_build = {'^Server$': [{'image-build': {'format': 1}}]}", "image_build.^Server$.0.image-build.format"),
+    ] {
+        let ran = validate(option);
+        assert!(ran.code == 1 && ran.stdout.contains(&format!("Failed validation in {path}: ")), "{option}: {ran}");
+    }
+}

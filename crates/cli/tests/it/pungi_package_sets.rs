@@ -183,3 +183,10 @@ fn packages_of_foreign_arches_cannot_be_asked_for() {
     let ran = distribution.compose(&[]);
     assert_eq!(ran.code, 0, "a dot need not be before an arch: {ran}");
 }
+
+#[test]
+fn half_a_pair_of_paths_is_an_error_before_anything_is_begun() {
+    let distribution = Distribution::new(&["pond"], "pkgset_repos = {'*': ['one']}\ntranslate_paths = [('/mnt',)]");
+    let ran = distribution.compose(&[]);
+    assert!(ran.code != 0 && ran.stderr.contains("translate_paths: ('/mnt',) is no pair of texts"), "{ran}");
+}

@@ -208,7 +208,10 @@ impl<'a> Options<'a> {
             volume: VolumeSpec { bootable: has_installer, breaks_hardlinks: false, ..self.volume(variant, arch) },
             failable: list("failable_arches").contains(&arch),
         };
-        let extra_files = block.get("extra_files").and_then(Value::as_items).unwrap_or_default().to_vec();
+        let extra_files = match block.get("extra_files") {
+            Some(one @ Value::Dict(_)) => vec![one.clone()],
+            several => several.and_then(Value::as_items).unwrap_or_default().to_vec(),
+        };
         Ok(ExtraIso { spec, extra_files })
     }
 }

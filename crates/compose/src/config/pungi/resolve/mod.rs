@@ -97,7 +97,7 @@ pub fn resolve(
         variants: resolved,
         comps: comps.map(|value| scm::file_spec("comps_file", value, surroundings)).transpose()?,
         filter_environments: is_on(values, "comps_filter_environments"),
-        variant_lookasides: pairs(values, "variant_as_lookaside"),
+        variant_lookasides: pairs(values, "variant_as_lookaside")?,
         package_set: gathering.package_set(variants)?,
         gather: gather::rules(values),
         repositories: RepositoryRules { deltas: trees_with_deltas(values, variants)?, ..repository_rules(values)? },
@@ -112,7 +112,7 @@ pub fn resolve(
         media_checksums: media_checksums(values),
         skip: texts(values, "skip_phases").iter().filter_map(|name| phase(name)).collect(),
         asked: asked(values),
-        translate_paths: pairs(values, "translate_paths"),
+        translate_paths: pairs(values, "translate_paths")?,
         limits: crate::config::schema::policy::Limits::default(),
         files: surroundings.files.clone(),
         options: serde_json::from_str(&super::show::json(&Value::Dict(values.clone().into()))).unwrap_or_default(),
@@ -225,11 +225,11 @@ pub(in crate::config) fn texts(values: &Dict, option: &str) -> Vec<String> {
     }
 }
 
-fn pairs(values: &Dict, option: &str) -> Vec<(String, String)> {
-    let items = values.get(option).and_then(Value::as_items).unwrap_or_default().iter().filter_map(Value::as_items);
-    let pair = |items: &[Value]| match items {
-        [Value::Text(one), Value::Text(other)] => Some((one.to_string(), other.to_string())),
-        _ => None,
+fn pairs(values: &Dict, option: &str) -> Result<Vec<(String, String)>, ResolveError> {
+    let items = values.get(option).and_then(Value::as_items).unwrap_or_default().iter();
+    let pair = |item: &Value| match item.as_items() {
+        Some([Value::Text(one), Value::Text(other)]) => Ok((one.to_string(), other.to_string())),
+        _ => Err(ResolveError::Option(format!("{option}: {} is no pair of texts", super::show::repr(item)))),
     };
-    items.filter_map(pair).collect()
+    items.map(pair).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::options::extra_file;
 use super::shape::{
-    Fields, Shape, any_dict, anything, dict_of, either, flag, git_url, integer, list_of, number, object, one_of, one_or_list,
-    open_object, or_none, text, text_or_texts, texts, variant_arch, variant_arch_or_empty,
+    Fields, Shape, any_dict, anything, dict_of, either, flag, git_url, integer, list_of, number, object, one_or_list,
+    open_object, or_none, repositories, text, text_or_texts, text_pairs, texts, variant_arch, variant_arch_or_empty,
 };
 
 /// Lists of images by pattern of variants.
@@ -14,7 +14,7 @@ fn images(fields: Fields, required: &[&str]) -> Shape {
 fn extra_isos() -> Shape {
     let fields = vec![
         ("include_variants", text_or_texts()),
-        ("extra_files", list_of(extra_file())),
+        ("extra_files", one_or_list(extra_file(text_or_texts()))),
         ("filename", text()),
         ("volid", text_or_texts()),
         ("arches", texts()),
@@ -34,15 +34,15 @@ fn live_images() -> Shape {
         ("subvariant", text()),
         ("target", text()),
         ("version", text()),
-        ("repo", text_or_texts().append(&["repo_from"])),
+        ("repo", repositories()),
         ("specfile", text()),
         ("scratch", flag()),
-        ("type", one_of(&["live", "appliance"])),
+        ("type", text()),
         ("sign", flag()),
         ("failable", flag()),
         ("release", or_none(text())),
     ];
-    variant_arch_or_empty(object(fields, &["kickstart"]))
+    variant_arch_or_empty(one_or_list(object(fields, &["kickstart"])))
 }
 
 fn live_media() -> Shape {
@@ -58,7 +58,7 @@ fn live_media() -> Shape {
         ("skip_tag", flag()),
         ("subvariant", text()),
         ("title", text()),
-        ("repo", text_or_texts().append(&["repo_from"])),
+        ("repo", repositories()),
         ("arches", texts()),
         ("failable", texts()),
         ("install_tree_from", text()),
@@ -73,8 +73,14 @@ fn image_build() -> Shape {
         ("failable", texts()),
         ("disc_size", number()),
         ("distro", text()),
+        ("name", text()),
+        ("kickstart", text()),
         ("ksurl", git_url()),
-        ("repo", text_or_texts().append(&["repo_from"])),
+        ("arches", texts()),
+        ("repo", repositories().append(&["repo_from"])),
+        ("install_tree_from", text()),
+        ("subvariant", text()),
+        ("format", either(vec![text_pairs(), text_or_texts()])),
     ];
     let fields = vec![("image-build", open_object(description, &[])), ("factory-parameters", any_dict())];
     images(fields, &["image-build"])
@@ -87,7 +93,7 @@ fn osbuild() -> Shape {
         ("distro", text()),
         ("version", text()),
         ("target", text()),
-        ("release", or_none(text())),
+        ("release", text()),
         ("image_types", text_or_texts()),
         ("arches", texts()),
         ("repo", one_or_list(either(vec![text(), repository]))),
@@ -149,11 +155,11 @@ fn image_container() -> Shape {
         ("url", git_url()),
         ("target", text()),
         ("priority", number()),
-        ("failable", texts()),
+        ("failable", flag()),
         ("git_branch", text()),
         ("image_spec", any_dict()),
     ];
-    dict_of(one_or_list(object(fields, &["url", "target", "git_branch", "image_spec"])))
+    dict_of(one_or_list(open_object(fields, &["url", "target", "git_branch", "image_spec"])))
 }
 
 fn osbs() -> Shape {
@@ -164,40 +170,41 @@ fn osbs() -> Shape {
         ("priority", number()),
         ("scratch", flag()),
         ("failable", texts()),
-        ("repo", text_or_texts().append(&["repo_from"])),
+        ("repo", repositories().append(&["repo_from"])),
         ("gpgkey", text()),
     ];
     dict_of(one_or_list(open_object(fields, &["url", "target", "git_branch"])))
 }
 
 fn ostree() -> Shape {
-    let fields = vec![
-        ("treefile", text()),
-        ("config_url", git_url()),
-        (
-            "repo",
-            one_or_list(either(vec![text(), any_dict()])).alias("extra_source_repos").append(&["repo_from", "source_repo_from"]),
-        ),
-        ("keep_original_sources", flag()),
-        ("ostree_repo", text()),
-        ("arches", texts()),
-        ("failable", texts()),
-        ("update_summary", flag()),
-        ("force_new_commit", flag()),
-        ("unified_core", flag()),
-        ("version", text()),
-        ("config_branch", text()),
-        ("tag_ref", flag()),
-        ("ostree_ref", text()),
-        ("runroot_packages", texts()),
-    ];
-    let tree = object(fields, &["treefile", "config_url", "repo", "ostree_repo"]);
-    either(vec![dict_of(one_or_list(tree.clone())), variant_arch(tree)])
+    let fields = |repositories: Shape| {
+        vec![
+            ("treefile", text()),
+            ("config_url", text()),
+            ("repo", repositories),
+            ("keep_original_sources", flag()),
+            ("ostree_repo", text()),
+            ("failable", texts()),
+            ("update_summary", flag()),
+            ("force_new_commit", flag()),
+            ("unified_core", flag()),
+            ("version", text()),
+            ("config_branch", text()),
+            ("tag_ref", flag()),
+            ("ostree_ref", text()),
+            ("runroot_packages", texts()),
+        ]
+    };
+    let with_arches = [fields(repositories()), vec![("arches", texts())]].concat();
+    let tree = object(with_arches, &["treefile", "config_url", "repo", "ostree_repo"]);
+    let older = repositories().alias("extra_source_repos").append(&["repo_from", "source_repo_from"]);
+    let older_tree = object(fields(older), &["treefile", "config_url", "ostree_repo"]);
+    either(vec![dict_of(one_or_list(tree)), variant_arch(older_tree)])
 }
 
 fn ostree_installer() -> Shape {
     let fields = vec![
-        ("repo", text_or_texts().append(&["repo_from", "source_repo_from"])),
+        ("repo", repositories()),
         ("release", or_none(text())),
         ("failable", texts()),
         ("installpkgs", texts()),
@@ -219,7 +226,7 @@ fn ostree_container() -> Shape {
         ("treefile", text()),
         ("config_url", git_url()),
         ("config_branch", text()),
-        ("repo", one_or_list(either(vec![text(), any_dict()]))),
+        ("repo", repositories()),
         ("keep_original_sources", flag()),
         ("arches", texts()),
         ("failable", texts()),

@@ -3,66 +3,62 @@
 use serde_json::json;
 
 use super::shape::{
-    Fields, Shape, any_dict, dict_of, either, flag, git_url, list_of, list_of_some, number, number_of, object, one_of, or_none,
-    removed, scm, scm_dict as scm_dict_reference, text, text_or_texts, text_pairs, texts, variant_arch, variant_arch_or_empty,
+    Fields, Shape, any_dict, dict_of, dict_of_some, either, flag, git_url, list_of, list_of_some, number, number_of, object,
+    one_of, or_none, removed, scm, scm_dict as scm_dict_reference, text, text_or_texts, text_pairs, texts, variant_arch,
+    variant_arch_or_empty, whole_text_pairs,
 };
 
 const RELEASE_TYPES: [&str; 9] = ["fast", "ga", "updates", "updates-testing", "eus", "aus", "els", "tus", "e4s"];
 const RUNROOT_METHODS: [&str; 3] = ["local", "koji", "openssh"];
 const SCMS: [&str; 5] = ["file", "cvs", "git", "rpm", "koji"];
 /// What `skip_phases` may name.
-const PHASES: [&str; 22] = [
-    "init",
-    "pkgset",
-    "gather",
-    "createrepo",
+const PHASES: [&str; 23] = [
     "buildinstall",
-    "extra_files",
     "createiso",
+    "createrepo",
+    "extra_files",
     "extra_isos",
-    "live_images",
+    "gather",
     "image_build",
+    "image_checksum",
     "image_container",
-    "kiwibuild",
-    "osbuild",
     "imagebuilder",
+    "init",
+    "kiwibuild",
+    "live_images",
+    "live_media",
+    "osbs",
+    "osbuild",
+    "ostree",
+    "ostree_container",
+    "ostree_installer",
+    "pkgset",
     "repoclosure",
     "test",
-    "image_checksum",
-    "live_media",
-    "ostree",
-    "ostree_installer",
-    "ostree_container",
-    "osbs",
+    "productimg",
 ];
 
-fn scm_fields() -> Fields {
-    vec![
-        ("scm", one_of(&SCMS)),
-        ("repo", text()),
-        ("branch", or_none(text())),
-        ("file", text_or_texts()),
-        ("dir", text_or_texts()),
-        ("command", text()),
-        ("options", any_dict()),
-    ]
+fn scm_fields(scm: Shape, file: Shape, folder: Shape) -> Fields {
+    vec![("scm", scm), ("repo", text()), ("branch", or_none(text())), ("file", file), ("dir", folder), ("options", any_dict())]
 }
 
 /// Where a file or folder comes from.
 pub(super) fn scm_dict() -> Shape {
-    object(scm_fields(), &[])
+    let mut fields = scm_fields(one_of(&SCMS), text(), text());
+    fields.push(("command", text()));
+    object(fields, &[])
 }
 
-pub(super) fn extra_file() -> Shape {
-    let mut fields = scm_fields();
+/// Where files of trees and images come from. Whether there is such an scm turns out when it is asked.
+pub(super) fn extra_file(folder: Shape) -> Shape {
+    let mut fields = scm_fields(text(), text_or_texts(), folder);
     fields.push(("target", text()));
     object(fields, &[])
 }
 
 fn gather_method() -> Shape {
-    let method = || one_of(&["deps", "nodeps"]);
-    let by_source = object(vec![("module", method()), ("comps", method()), ("json", method())], &[]);
-    let by_variant = dict_of(either(vec![by_source, one_of(&["hybrid"])]));
+    let by_source = dict_of_some("^module|comps|json$", one_of(&["deps", "nodeps"]));
+    let by_variant = dict_of(either(vec![one_of(&["hybrid"]), by_source]));
     either(vec![by_variant, one_of(&["deps", "nodeps", "hybrid"])])
 }
 
@@ -108,7 +104,7 @@ pub(super) fn options(processors: usize) -> Fields {
         ("base_product_name", text()),
         ("base_product_short", text()),
         ("base_product_version", text()),
-        ("base_product_type", one_of(&RELEASE_TYPES).default("ga")),
+        ("base_product_type", text().default("ga")),
         ("runroot", removed("remove it. Set runroot_method to run commands anywhere but on this machine")),
         ("create_jigdo", flag().default(false)),
         ("check_deps", flag().default(true)),
@@ -169,8 +165,8 @@ pub(super) fn options(processors: usize) -> Fields {
         ("pkgset_allow_reuse", flag().default(true)),
         ("disc_types", any_dict().default(json!({}))),
         ("paths_module", text()),
-        ("skip_phases", list_of(one_of(&[PHASES.as_slice(), &["productimg"]].concat())).default(json!([]))),
-        ("image_name_format", either(vec![text(), dict_of(text())])),
+        ("skip_phases", list_of(one_of(&PHASES)).default(json!([]))),
+        ("image_name_format", either(vec![text(), dict_of(text_or_texts())])),
         (
             "image_volid_formats",
             texts().default(json!(["{release_short}-{version} {variant}.{arch}", "{release_short}-{version} {arch}"])),
@@ -195,9 +191,9 @@ pub(super) fn options(processors: usize) -> Fields {
         ("tree_variants", texts().default(json!([]))),
         ("translate_paths", text_pairs().default(json!([]))),
         ("failable_deliverables", variant_arch_or_empty(texts())),
-        ("variant_as_lookaside", text_pairs()),
+        ("variant_as_lookaside", whole_text_pairs()),
         ("multilib", variant_arch_or_empty(texts())),
-        ("extra_files", variant_arch_or_empty(list_of(extra_file()))),
+        ("extra_files", variant_arch_or_empty(list_of(extra_file(text())))),
         ("dogpile_cache_backend", text()),
         ("dogpile_cache_expiration_time", number()),
         ("dogpile_cache_arguments", any_dict().default(json!({}))),
@@ -212,7 +208,7 @@ pub(super) fn options(processors: usize) -> Fields {
         ("pdc_insecure", removed("Koji is queried instead")),
         ("keep_original_comps", removed("remove <groups> tag from respective variant in variants XML")),
         ("runroot_tag", text()),
-        ("runroot_channel", text()),
+        ("runroot_channel", or_none(text())),
         ("runroot_method", runroot_method()),
         ("global_runroot_method", one_of(&RUNROOT_METHODS)),
         ("runroot_weights", object(weights.into(), &[]).default(json!({}))),

@@ -84,7 +84,13 @@ pub(super) fn one_of(names: &[&str]) -> Shape {
 }
 
 pub(super) fn number_of(numbers: &[u32]) -> Shape {
-    Shape(json!({"enum": numbers}))
+    Shape(json!({"type": "number", "enum": numbers}))
+}
+
+/// A repository, or several: each a text, or a dict with its options.
+pub(super) fn repositories() -> Shape {
+    let fields = vec![("name", text()), ("baseurl", text()), ("exclude", text()), ("gpgcheck", flag()), ("enabled", text())];
+    one_or_list(either(vec![text(), object(fields, &["baseurl"])]))
 }
 
 pub(super) fn either(shapes: Vec<Shape>) -> Shape {
@@ -115,16 +121,28 @@ pub(super) fn one_or_list(item: Shape) -> Shape {
     either(vec![item.clone(), list_of(item)])
 }
 
-/// Pairs of texts.
+fn pair_of_texts() -> Shape {
+    Shape(json!({"type": "array", "items": [text().into_json(), text().into_json()]}))
+}
+
+/// Pairs of texts; that one is missing is not noticed.
 pub(super) fn text_pairs() -> Shape {
-    list_of(Shape(json!({
-        "type": "array", "items": [text().into_json(), text().into_json()], "additionalItems": false, "minItems": 2,
-    })))
+    list_of(pair_of_texts().with("additionalItems", false.into()))
+}
+
+/// Pairs of texts, whole ones.
+pub(super) fn whole_text_pairs() -> Shape {
+    list_of(pair_of_texts().with("minItems", 2.into()).with("maxItems", 2.into()))
 }
 
 /// `{KEY: value}` with free keys: patterns of variants, arches, names.
 pub(super) fn dict_of(value: Shape) -> Shape {
-    Shape(json!({"type": "object", "patternProperties": {".+": value.into_json()}, "additionalProperties": false}))
+    dict_of_some(".+", value).with("additionalProperties", false.into())
+}
+
+/// `{KEY: value}`, where only the values of keys that the pattern finds something in are looked at.
+pub(super) fn dict_of_some(keys: &str, value: Shape) -> Shape {
+    Shape(json!({"type": "object", "patternProperties": {keys: value.into_json()}}))
 }
 
 /// `[(PATTERN OF VARIANTS, {ARCH or "*": value})]`
