@@ -108,7 +108,7 @@ fn write_group(out: &mut Writer, group: &Group) -> Result<(), UnknownPackageKind
 fn write_package(out: &mut Writer, group: &Group, package: &GroupPackage) -> Result<(), UnknownPackageKind> {
     let unknown = || UnknownPackageKind { package: package.name.clone(), group: group.id.clone() };
     let kind = package.kind.name().ok_or_else(unknown)?;
-    let requires = package.requires.as_deref().filter(|_| package.kind == PackageKind::Conditional);
+    let requires = (package.kind == PackageKind::Conditional).then(|| package.requires.as_deref().unwrap_or_default());
     let attributes: Vec<_> = requires.map(|requires| ("requires", requires)).into_iter().chain([("type", kind)]).collect();
     out.leaf("packagereq", &attributes, &package.name);
     Ok(())
