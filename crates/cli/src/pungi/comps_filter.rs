@@ -88,7 +88,11 @@ fn filter(arguments: &Arguments) -> Result<(), Failure> {
     let mut document =
         Document::parse(&fs_err::read(path)?, blanks).map_err(|error| Failure::doomed(format!("{}: {error}", path.display())))?;
     filter_of(arguments).apply(&mut document);
-    let text = document.to_xml(!arguments.no_reindent);
+    let mut text = document.to_xml(!arguments.no_reindent);
+    if !arguments.no_reindent {
+        // As Pungi's.
+        text.push('\n');
+    }
     match &arguments.output {
         Some(path) => write_whole(path, text.as_bytes())?,
         None => output::print(&text)?,

@@ -152,3 +152,27 @@ fn empty_folders_of_a_tree_are_on_its_image() {
         assert!(inside.iter().all(|name| name == "TRANS.TBL"), "{inside:?}");
     }
 }
+
+#[test]
+fn without_repositories_there_are_trees_and_images_of_them() {
+    let distribution = Distribution::new(&["pond"], "");
+    let mut pond = Rpm::new("pond", "1", "1", "x86_64");
+    pond.requires.add_text("moon");
+    distribution.add("one", &pond);
+    let options = "pkgset_repos = {'*': ['one']}\ncreateiso_skip = []\ncreateiso_use_xorrisofs = True\n\
+                   repoclosure_strictness = [('^.*$', {'*': 'fatal'})]\ncheck_deps = False";
+    distribution.configure(&format!("{options}\nskip_phases = ['createrepo', 'image_checksum']"));
+    let ran = distribution.compose(&[]);
+    assert_eq!(ran.code, 0, "there is no repository whose closure could be checked: {ran}");
+    let compose = distribution.newest();
+    let tree = compose.join("compose/Server/x86_64/os");
+    assert_eq!(names(&tree.join("Packages"), ".rpm"), ["pond-1-1.x86_64.rpm"]);
+    assert!(tree.join(".treeinfo").exists() && !tree.join("repodata").exists());
+    let isos = compose.join("compose/Server/x86_64/iso");
+    let image = isos.join(&names(&isos, ".iso")[0]);
+    let listed = output(&isos, "xorriso", &["-indev", image.to_str().unwrap(), "-find", "/"]);
+    assert!(listed.contains("pond-1-1.x86_64.rpm") && !listed.contains("repodata"), "{listed}");
+    assert_eq!(names(&isos, "SUM").len(), 6, "checksums cannot be skipped");
+    let rpms = fs_err::read_to_string(compose.join("compose/metadata/rpms.json")).unwrap();
+    assert!(rpms.contains("pond-0:1-1.x86_64"), "{rpms}");
+}

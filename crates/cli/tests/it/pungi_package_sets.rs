@@ -4,7 +4,8 @@
 use charmer_testkit::http_server::HttpServer;
 use charmer_testkit::rpm_file::Rpm;
 
-use super::pungi_distribution::{Distribution, names};
+use super::output;
+use super::pungi_distribution::{Distribution, VARIANTS, names};
 
 const RED: [u8; 8] = [1, 2, 3, 4, 0xaa, 0xbb, 0xcc, 0xdd];
 const BLUE: [u8; 8] = [5, 6, 7, 8, 0x11, 0x22, 0x33, 0x44];
@@ -189,4 +190,28 @@ fn half_a_pair_of_paths_is_an_error_before_anything_is_begun() {
     let distribution = Distribution::new(&["pond"], "pkgset_repos = {'*': ['one']}\ntranslate_paths = [('/mnt',)]");
     let ran = distribution.compose(&[]);
     assert!(ran.code != 0 && ran.stderr.contains("translate_paths: ('/mnt',) is no pair of texts"), "{ran}");
+}
+
+#[test]
+fn what_a_variant_finds_in_a_lookaside_repository_is_not_shipped_inside_it_either() {
+    let distribution = Distribution::new(&["pond", "reed"], "");
+    fs_err::write(
+        distribution.path("variants.xml"),
+        VARIANTS.replace("type=\"variant\"", "type=\"variant\" has_optional=\"true\""),
+    )
+    .unwrap();
+    for name in ["pond", "reed"] {
+        distribution.add("one", &package(name, None));
+    }
+    let base = distribution.path("base");
+    // Another version of the same package is it all the same.
+    distribution.add("base", &Rpm::new("pond", "2", "1", "x86_64"));
+    output(&base, "createrepo_c", &["--quiet", "."]);
+    let lookaside = format!("gather_lookaside_repos = [('^Server$', {{'*': 'file://{}'}})]", base.display());
+    distribution.configure(&format!("pkgset_repos = {{'*': ['one']}}\n{lookaside}"));
+    let ran = distribution.compose(&[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    let compose = distribution.newest();
+    assert_eq!(names(&compose.join(TREE), ".rpm"), ["reed-1-1.x86_64.rpm"]);
+    assert_eq!(names(&compose.join("compose/Server-optional/x86_64/os/Packages"), ".rpm"), [""; 0]);
 }

@@ -38,7 +38,7 @@ pub fn plan(
     lookasides: &BTreeMap<(String, String), Handle<Lookasides>>,
 ) -> Vec<Handle<Closure>> {
     let mut closures = Vec::new();
-    if config.is_skipped(Phase::Repoclosure) {
+    if config.is_skipped(Phase::Repoclosure) || config.is_skipped(Phase::Createrepo) {
         return closures;
     }
     for variant in &config.variants {

@@ -334,8 +334,11 @@ fn check_signatures(context: &JobContext, config: &RpmConfig, set: &RpmSet, sele
     checked.map_err(|error| JobError::caused(&error).hint(hint))
 }
 
+/// The names of source packages, also of those that are elsewhere.
 fn sources(selection: &RpmSelection) -> impl Iterator<Item = &str> {
-    selection.packages.iter().filter(|rpm| rpm.role == RpmRole::Source).map(|rpm| rpm.file.as_str())
+    let own = selection.packages.iter().filter(|rpm| rpm.role == RpmRole::Source);
+    let own = own.map(|rpm| rpm.file.rsplitn(3, '-').nth(2).unwrap_or(&rpm.file));
+    own.chain(selection.elsewhere.iter().filter(|rpm| rpm.role == RpmRole::Source).map(|rpm| rpm.name.as_str()))
 }
 
 fn warning(check: &str, scope: &str, subject: &str, message: String) -> Finding {

@@ -150,12 +150,13 @@ impl TreeJobs<'_> {
         VariantTrees { arches, sources: SourceTree { packages, repositories } }
     }
 
-    /// Puts the files of packages into a tree. It is done in each run: what is there already stays.
+    /// Puts the files of packages into a tree. It is done in each run: what is there already stays. Trees have their packages also
+    /// when no repositories are wanted.
     fn packages(&mut self, kind: TreeKind, arch: &str) -> Handle<TreePackages> {
         let (uid, rules) = (self.variant.uid().to_owned(), self.config.repositories.clone());
         let place = RepositoryPlace::of(&self.variant.identity, kind, arch);
         let name = if kind == TreeKind::Debug { "debug-packages" } else { "packages" };
-        let job = Job::named(name, Phase::Createrepo, format!("{uid}.{arch}"))
+        let job = Job::named(name, Phase::Gather, format!("{uid}.{arch}"))
             .spec(&(&place, &rules))
             .weight(Weight::new(1, 32))
             .writes_much();
@@ -171,6 +172,9 @@ impl TreeJobs<'_> {
 
     /// Writes the repositories of trees. Only the first one, of binary packages, has groups and what else clients find there.
     fn repositories(&mut self, arch: &str, trees: Vec<Handle<TreePackages>>) -> Handle<RpmRepositories> {
+        if self.config.is_skipped(Phase::Createrepo) {
+            return self.no_repositories(arch);
+        }
         let (uid, rules) = (self.variant.uid().to_owned(), self.config.repositories.clone());
         let with_deltas = rules.deltas.contains(&(uid.clone(), arch.to_owned()));
         let delta_base = self.settings.delta_base.clone().filter(|_| with_deltas);
@@ -197,6 +201,14 @@ impl TreeJobs<'_> {
                 Ok(RpmRepositories { files })
             }
         })
+    }
+}
+
+impl TreeJobs<'_> {
+    /// Stands for the repositories that are skipped: images are made of trees without them.
+    fn no_repositories(&mut self, arch: &str) -> Handle<RpmRepositories> {
+        let job = Job::named("no-repository", Phase::Gather, format!("{}.{arch}", self.variant.uid()));
+        self.graph.add(job.weight(Weight::NONE).estimate(0.1), (), |_, ()| async { Ok(RpmRepositories { files: Vec::new() }) })
     }
 }
 

@@ -13,7 +13,7 @@ mod order;
 mod request;
 pub mod trim;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use charmer_packages::rpm::gather::{GatherError, Role};
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,9 @@ pub enum GatherMethod {
 pub struct RpmSelection {
     /// In the order in which they were selected.
     pub packages: Vec<SelectedRpm>,
+    /// Packages of lookaside repositories that are not the compose's.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub elsewhere: BTreeSet<Elsewhere>,
     /// What packages require in vain, by `name.arch`.
     pub unresolved: BTreeMap<String, Vec<String>>,
     /// Names and patterns that match nothing.
@@ -110,6 +113,15 @@ pub struct RpmSelection {
 }
 
 impl Output for RpmSelection {}
+
+/// A package that somebody else ships, and which is asked for or needed here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Elsewhere {
+    pub role: RpmRole,
+    pub name: String,
+    pub arch: String,
+}
 
 /// A package of the set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

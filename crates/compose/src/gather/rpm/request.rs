@@ -6,12 +6,13 @@ use charmer_packages::Glob;
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
 use charmer_packages::rpm::gather::{
-    Gathered, Greedy, GroupLine, Options, PackageList, Place, Reason, Repository, Request, gather,
+    Gathered, Greedy, GroupLine, Options, PackageList, Place, Reason, Repository, Request, Selected, gather,
 };
 use charmer_packages::rpm::package::Package;
 
 use super::{
-    GatherMethod, GatherRules, GatherSource, GatherSpec, GreedyRule, RpmGatherError, RpmSelection, SelectedRpm, hybrid, nodeps,
+    Elsewhere, GatherMethod, GatherRules, GatherSource, GatherSpec, GreedyRule, RpmGatherError, RpmSelection, SelectedRpm,
+    hybrid, nodeps,
 };
 use crate::config::pungi::variants::Kind;
 use crate::metadata::python_format::list_of_texts;
@@ -31,7 +32,7 @@ pub struct GatherInputs<'a> {
     pub comps: Option<&'a Comps>,
     /// The comps of the variants that this one completes, and what those ask for besides.
     pub relatives: Vec<(Option<&'a Comps>, &'a [String])>,
-    /// File names of the parent's source packages; only where they are not to be completed.
+    /// Names of the parent's source packages; only where they are not to be completed.
     pub parent_sources: Vec<&'a str>,
     pub lookasides: Vec<Lookaside<'a>>,
 }
@@ -74,12 +75,9 @@ pub fn gather_tree(inputs: &GatherInputs<'_>) -> Result<GatheredTree, RpmGatherE
 
 /// A package that several sources give is there once.
 fn merge(selection: &mut RpmSelection, part: RpmSelection) {
-    if selection.packages.is_empty() {
-        *selection = part;
-        return;
-    }
     let known: BTreeSet<_> = selection.packages.iter().map(|rpm| (rpm.role, rpm.file.clone())).collect();
     selection.packages.extend(part.packages.into_iter().filter(|rpm| !known.contains(&(rpm.role, rpm.file.clone()))));
+    selection.elsewhere.extend(part.elsewhere);
     selection.unresolved.extend(part.unresolved);
     selection.missing.extend(part.missing);
     selection.absent.extend(part.absent);
@@ -183,7 +181,7 @@ impl<'a> GatherInputs<'a> {
         let globs = |patterns: &[String]| patterns.iter().map(|pattern| Glob::lenient(pattern)).collect();
         Some(Request {
             packages,
-            fulltree_excludes: self.parent_sources.iter().map(|file| source_name(file).to_owned()).collect(),
+            fulltree_excludes: self.parent_sources.iter().map(|name| (*name).to_owned()).collect(),
             multilib_blacklist: globs(&self.spec.multilib_blacklist),
             multilib_whitelist: globs(&self.spec.multilib_whitelist),
             prepopulate,
@@ -221,18 +219,20 @@ fn name_and_arch(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn source_name(file_name: &str) -> &str {
-    file_name.rsplitn(3, '-').nth(2).unwrap_or(file_name)
-}
-
-/// Packages that are not the compose's are left out.
+/// Packages that are not the compose's are kept apart.
 pub(super) fn selection(
     gathered: &Gathered,
     repositories: &[Repository<'_>],
     is_external: impl Fn(Place) -> bool,
 ) -> RpmSelection {
     let package = |place: Place| repositories[place.repository].packages[place.package];
-    let selected = gathered.packages.iter().filter(|selected| !is_external(selected.place)).map(|selected| {
+    let (external, own): (Vec<&Selected>, Vec<&Selected>) =
+        gathered.packages.iter().partition(|selected| is_external(selected.place));
+    let elsewhere = external.into_iter().map(|selected| {
+        let package = package(selected.place);
+        Elsewhere { role: selected.role.into(), name: package.name().to_owned(), arch: package.arch().to_owned() }
+    });
+    let selected = own.into_iter().map(|selected| {
         let location = &package(selected.place).file.location;
         SelectedRpm {
             file: location.rsplit('/').next().unwrap_or(location).to_owned(),
@@ -250,6 +250,7 @@ pub(super) fn selection(
     let prepopulate = gathered.missing_prepopulate.iter().map(|line| format!("Prepopulate: Doesn't match: {line}"));
     RpmSelection {
         packages: selected.collect(),
+        elsewhere: elsewhere.collect(),
         unresolved: unresolved.into_iter().map(|(name, requirements)| (name, requirements.into_iter().collect())).collect(),
         missing: missing.chain(prepopulate).collect(),
         absent: Vec::new(),

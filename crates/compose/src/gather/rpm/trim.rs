@@ -36,7 +36,7 @@ pub fn trim(set: &RpmSet, trees: &[Tree<'_>]) -> Trimmed {
     let mut known: BTreeMap<(String, String), BTreeSet<Key<'_>>> = BTreeMap::new();
     for tree in trees.iter().filter(|tree| tree.parent.is_none()) {
         let keys = tree.selection.packages.iter().filter_map(|rpm| key_of(set, rpm));
-        known.insert(key(tree.uid, tree.arch), keys.collect());
+        known.insert(key(tree.uid, tree.arch), keys.chain(keys_elsewhere(tree.selection)).collect());
         trimmed.insert(key(tree.uid, tree.arch), files(set, tree.selection));
     }
     let mut removed = Names::new();
@@ -50,7 +50,9 @@ pub fn trim(set: &RpmSet, trees: &[Tree<'_>]) -> Trimmed {
             let kept = keep(set, of_parent, tree, &removed, &mut taken);
             let parent = trimmed.entry(parent).or_default();
             for rpm in kept.to_parent {
-                parent.entry(rpm.role).or_default().insert(rpm.file.clone());
+                if !is_lookaside(rpm) {
+                    parent.entry(rpm.role).or_default().insert(rpm.file.clone());
+                }
                 of_parent.extend(key_of(set, rpm));
             }
             trimmed.insert(key(tree.uid, tree.arch), kept.files);
@@ -93,12 +95,15 @@ fn keep<'a>(set: &RpmSet, of_parent: &BTreeSet<Key<'_>>, tree: &Tree<'a>, remove
         if of_parent.contains(&key) {
             continue;
         }
-        if tree.kind != Kind::Optional && rpm.has_flag("fulltree-exclude") && !rpm.has_flag("input") && !is_lookaside(rpm) {
+        if tree.kind != Kind::Optional && rpm.has_flag("fulltree-exclude") && !rpm.has_flag("input") {
             kept.to_parent.push(rpm);
             continue;
         }
         keep(rpm);
         taken.entry(role).or_default().insert(name.to_owned());
+    }
+    for key in keys_elsewhere(tree.selection).filter(|key| !of_parent.contains(key)) {
+        taken.entry(key.0).or_default().insert(key.1.to_owned());
     }
     kept
 }
@@ -106,6 +111,10 @@ fn keep<'a>(set: &RpmSet, of_parent: &BTreeSet<Key<'_>>, tree: &Tree<'a>, remove
 fn key_of<'a>(set: &'a RpmSet, rpm: &SelectedRpm) -> Option<Key<'a>> {
     let package = set.package(set.find(&rpm.file)?);
     Some((rpm.role, package.name(), package.arch()))
+}
+
+fn keys_elsewhere(selection: &RpmSelection) -> impl Iterator<Item = Key<'_>> {
+    selection.elsewhere.iter().map(|rpm| (rpm.role, rpm.name.as_str(), rpm.arch.as_str()))
 }
 
 /// Packages of lookaside repositories are nobody's.

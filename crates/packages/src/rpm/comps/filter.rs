@@ -19,7 +19,7 @@ pub struct Filter {
     pub cleanup: Option<Cleanup>,
 }
 
-/// Of these kinds, elements that do not name the arch go too.
+/// Of these kinds, elements that do not name the arch go too, and with a variant, those that do not name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OnlyArch {
     pub groups: bool,
@@ -57,19 +57,18 @@ impl Filter {
         }
         self.keep_own(comps, "group", self.only_arch.groups);
         self.keep_own(comps, "environment", self.only_arch.environments);
-        self.remove_kinds(comps);
         if let Some(cleanup) = &self.cleanup {
             cleanup.apply(comps, &self.arch);
         }
+        self.remove_kinds(comps);
     }
 
     /// Keeps the children of one name that this arch and variant have.
     fn keep_own(&self, parent: &mut Element, name: &str, only_arch: bool) {
         let is_own = |element: &Element| {
             let of_arch = element.attribute("arch").map_or(!only_arch, |list| names(list, &self.arch));
-            let of_variant =
-                self.variant.as_ref().is_none_or(|variant| element.attribute("variant").is_none_or(|list| names(list, variant)));
-            of_arch && of_variant
+            let of_variant = |variant: &String| element.attribute("variant").map_or(!only_arch, |list| names(list, variant));
+            of_arch && self.variant.as_ref().is_none_or(of_variant)
         };
         parent.retain_elements(|element| element.name != name || is_own(element));
         for element in parent.elements_mut(name) {

@@ -44,8 +44,8 @@ fn one_arch_and_variant_keeps_its_own_and_what_still_means_something() {
     let cleanup = Cleanup { keep_empty: vec![Glob::lenient("conflicts-*")], lookaside_groups: vec!["parents".to_owned()] };
     let filter = Filter { variant: Some("Server".to_owned()), cleanup: Some(cleanup), ..for_arch("aarch64") };
     let expected = r#"<?xml version='1.0' encoding='UTF-8'?>
-<!-- kept -->
 <!DOCTYPE comps PUBLIC "-//Red Hat, Inc.//DTD Comps info//EN" "comps.dtd">
+<!-- kept -->
 <comps>
   <group>
     <id>core</id>

@@ -178,24 +178,25 @@ pub(super) fn build(root: &Element, filters: &Filters) -> Result<Variants, Varia
 }
 
 impl<'a> Builder<'a> {
-    fn add(&mut self, element: &'a Element, parent: Option<&Variant>) -> Result<(), VariantsError> {
+    /// Adds a variant with its children; false if the filters leave it out.
+    fn add(&mut self, element: &'a Element, parent: Option<&Variant>) -> Result<bool, VariantsError> {
         let mut variant = read(element, parent)?;
+        if self.filters.exclude(&mut variant) {
+            self.excluded.push(variant.uid);
+            return Ok(false);
+        }
         if let Some(parent) = parent {
             if variant.id == parent.id {
                 return contradiction(format!("Child variant '{}' has the id of its parent", variant.uid));
             }
             variant.arches.retain(|arch| parent.arches.contains(arch));
-            let shares_any = element.inner("arches").any(|arch| parent.arches.contains(&arch.text));
-            if !shares_any && self.filters.tree_arches.is_empty() {
+            if variant.arches.is_empty() {
                 return contradiction(format!("Child variant '{}' has no arch in common with its parent", variant.uid));
             }
         }
-        if self.filters.exclude(&mut variant) {
-            self.excluded.push(variant.uid);
-            return Ok(());
-        }
         self.add_children(element, &variant)?;
-        self.keep(variant)
+        self.keep(variant)?;
+        Ok(true)
     }
 
     fn keep(&mut self, variant: Variant) -> Result<(), VariantsError> {
@@ -211,20 +212,19 @@ impl<'a> Builder<'a> {
         if variant.kind != Kind::Variant && (!children.is_empty() || wants_optional) {
             return contradiction("Only 'variant' can contain another variants.".to_owned());
         }
+        let mut has_optional = false;
         for child in &children {
-            let definition = match child.name.as_str() {
-                "ref" => {
-                    let reference = child.attribute("id").unwrap_or_default();
-                    self.definitions.get(reference).copied().ok_or_else(|| VariantsError::MissingReference {
-                        variant: variant.uid.clone(),
-                        reference: reference.to_owned(),
-                    })?
-                }
-                _ => child,
-            };
-            self.add(definition, Some(variant))?;
+            if child.name == "ref" {
+                let reference = child.attribute("id").unwrap_or_default();
+                let definition = self.definitions.get(reference).copied().ok_or_else(|| VariantsError::MissingReference {
+                    variant: variant.uid.clone(),
+                    reference: reference.to_owned(),
+                })?;
+                self.add(definition, Some(variant))?;
+            } else if self.add(child, Some(variant))? {
+                has_optional |= child.attribute("type") == Some("optional");
+            }
         }
-        let has_optional = children.iter().any(|child| child.attribute("type") == Some("optional"));
         if wants_optional && !has_optional { self.add_optional(variant) } else { Ok(()) }
     }
 

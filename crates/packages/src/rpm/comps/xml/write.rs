@@ -7,12 +7,12 @@ impl Document {
     pub fn to_xml(&self, indent: bool) -> String {
         let line_end = if indent { "\n" } else { "" };
         let mut out = String::from("<?xml version='1.0' encoding='UTF-8'?>\n");
+        if let Some(doctype) = &self.doctype {
+            out.extend(["<!DOCTYPE ", doctype, ">\n"]);
+        }
         for node in &self.before {
             write_node(&mut out, node, None);
             out.push_str(line_end);
-        }
-        if let Some(doctype) = &self.doctype {
-            out.extend(["<!DOCTYPE ", doctype, ">\n"]);
         }
         write_element(&mut out, &self.root, indent.then_some(0));
         for node in &self.after {
