@@ -50,6 +50,8 @@ pub enum NoPlan {
     Selection(#[from] NothingSelected),
     #[error(transparent)]
     Cycle(#[from] LookasideCycle),
+    #[error("media_checksums: images.json needs at least one checksum of each image: name md5, sha1, sha256 or sha512")]
+    NoChecksums,
 }
 
 /// The graph of a compose.
@@ -85,6 +87,9 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services
             boot: &boot,
         },
     );
+    if config.media_checksums.kinds.is_empty() && !(isos.is_empty() && boot.is_empty()) {
+        return Err(NoPlan::NoChecksums);
+    }
     let folders = metadata::rpm_plan::plan_images(&mut graph, config, compose, &run, &isos, &boot);
     let shipped: Vec<_> = folders.iter().map(|(_, shipped)| *shipped).collect();
     let verdict = checks::rpm_plan::plan_verdict(&mut graph, closures, shipped.clone());

@@ -176,3 +176,16 @@ fn without_repositories_there_are_trees_and_images_of_them() {
     let rpms = fs_err::read_to_string(compose.join("compose/metadata/rpms.json")).unwrap();
     assert!(rpms.contains("pond-0:1-1.x86_64"), "{rpms}");
 }
+
+#[test]
+fn images_without_any_checksum_are_refused_before_they_are_made() {
+    let distribution = Distribution::new(&["pond"], "");
+    distribution.add("one", &Rpm::new("pond", "1", "1", "x86_64"));
+    let options = "pkgset_repos = {'*': ['one']}\nmedia_checksums = []";
+    distribution.configure(&format!("{options}\ncreateiso_skip = []"));
+    let ran = distribution.compose(&[]);
+    assert!(ran.code == 1 && ran.stderr.contains("media_checksums: images.json needs at least one checksum"), "{ran}");
+    assert_eq!(fs_err::read_dir(distribution.path("composes")).unwrap().count(), 0);
+    distribution.configure(options);
+    assert_eq!(distribution.compose(&[]).code, 0, "without images none is needed");
+}
