@@ -97,7 +97,11 @@ impl Arguments {
         let variants = match read_variants(config, values) {
             Ok(variants) => variants,
             Err(error @ VariantsError::Invalid { .. }) => return Ok(vec![error.to_string()]),
-            Err(error @ (VariantsError::Unreadable(_) | VariantsError::MissingReference { .. })) => {
+            Err(error @ (VariantsError::MissingReference { .. } | VariantsError::Contradiction(_))) => {
+                output::print(&format!("WARNING: Failed to load variants: {error}\n"))?;
+                None
+            }
+            Err(error @ VariantsError::Unreadable(_)) => {
                 output::say(&format!("warning: {error}\n"));
                 None
             }

@@ -6,8 +6,10 @@ use super::document::Element;
 enum Content {
     /// Elements in this order, each with how often it may stand.
     Sequence(&'static [(&'static str, Often)]),
-    /// Elements in any order; at least one if so said.
-    Choice(&'static [&'static str], Often),
+    /// The same, or nothing at all.
+    OptionalSequence(&'static [(&'static str, Often)]),
+    /// Elements of one name, at least one.
+    Some(&'static str),
     Text,
     Empty,
 }
@@ -17,7 +19,6 @@ enum Often {
     Once,
     Optional,
     Any,
-    AtLeastOnce,
 }
 
 /// A value that an attribute may have.
@@ -56,10 +57,10 @@ const VARIANT_CONTENT: &[(&str, Often)] = &[
 fn declaration(name: &str) -> Option<Declaration> {
     const NONE: &[Attribute] = &[];
     let (content, attributes): (Content, &'static [Attribute]) = match name {
-        "variants" => (Content::Choice(&["ref", "variant"], Often::Any), NONE),
+        "variants" => (Content::Sequence(&[("ref", Often::Any), ("variant", Often::Any)]), NONE),
         "ref" => (Content::Empty, const { &[attribute("id", true, Values::Any)] }),
         "variant" => (
-            Content::Sequence(VARIANT_CONTENT),
+            Content::OptionalSequence(VARIANT_CONTENT),
             const {
                 &[
                     attribute("id", true, Values::Any),
@@ -71,28 +72,27 @@ fn declaration(name: &str) -> Option<Declaration> {
             },
         ),
         "release" => (
-            Content::Empty,
+            Content::Text,
             const {
                 &[
-                    attribute("name", true, Values::Any),
-                    attribute("version", true, Values::Any),
-                    attribute("short", true, Values::Any),
-                    attribute("type", false, Values::Any),
+                    attribute("name", false, Values::Any),
+                    attribute("short", false, Values::Any),
+                    attribute("version", false, Values::Any),
                 ]
             },
         ),
-        "arches" => (Content::Choice(&["arch"], Often::AtLeastOnce), NONE),
-        "groups" => (Content::Choice(&["group"], Often::AtLeastOnce), NONE),
-        "environments" => (Content::Choice(&["environment"], Often::AtLeastOnce), NONE),
-        "buildinstallpackages" => (Content::Choice(&["package"], Often::AtLeastOnce), NONE),
-        "modules" => (Content::Choice(&["module", "kojitag"], Often::AtLeastOnce), NONE),
+        "arches" => (Content::Some("arch"), NONE),
+        "groups" => (Content::Some("group"), NONE),
+        "environments" => (Content::Some("environment"), NONE),
+        "buildinstallpackages" => (Content::Some("package"), NONE),
+        "modules" => (Content::Sequence(&[("module", Often::Any), ("kojitag", Often::Any)]), NONE),
         "group" => (
             Content::Text,
             const { &[attribute("glob", false, FLAG), attribute("default", false, FLAG), attribute("uservisible", false, FLAG)] },
         ),
         "environment" => (Content::Text, const { &[attribute("display_order", false, Values::Any)] }),
         "module" => (Content::Text, const { &[attribute("glob", false, FLAG)] }),
-        "arch" | "package" | "kojitag" => (Content::Text, NONE),
+        "arch" | "package" | "kojitag" | "name" => (Content::Text, NONE),
         _ => return None,
     };
     Some(Declaration { content, attributes })
@@ -134,14 +134,12 @@ impl Faults<'_> {
         let name = &element.name;
         let fits = match content {
             Content::Sequence(sequence) => follows(&element.content, sequence),
-            Content::Choice(names, often) => {
-                let known = element.content.iter().all(|inner| names.contains(&inner.as_str()));
-                known && (*often != Often::AtLeastOnce || !element.content.is_empty())
-            }
+            Content::OptionalSequence(sequence) => element.content.is_empty() || follows(&element.content, sequence),
+            Content::Some(inner) => !element.content.is_empty() && element.content.iter().all(|name| name == inner),
             Content::Text => {
-                for child in &element.children {
-                    let message = format!("Element {} is not declared in {name} list of possible children", child.name);
-                    self.add(child, "DTD_INVALID_CHILD", message);
+                if !element.children.is_empty() {
+                    let message = format!("Element {name} was declared #PCDATA but contains non text nodes");
+                    self.add(element, "DTD_NOT_PCDATA", message);
                 }
                 true
             }
@@ -181,33 +179,29 @@ impl Faults<'_> {
     }
 }
 
-/// Whether the content is the sequence, or nothing at all.
 fn follows(content: &[String], sequence: &[(&str, Often)]) -> bool {
     let mut rest = content;
     for (name, often) in sequence {
         let count = rest.iter().take_while(|inner| inner == name).count();
-        let taken = match often {
-            Often::Once => usize::from(count > 0),
-            Often::Optional => count.min(1),
-            Often::Any | Often::AtLeastOnce => count,
-        };
-        if matches!(often, Often::Once | Often::AtLeastOnce) && taken == 0 && !content.is_empty() {
+        if *often == Often::Once && count == 0 {
             return false;
         }
-        rest = &rest[taken..];
+        rest = &rest[if *often == Often::Any { count } else { count.min(1) }..];
     }
     rest.is_empty()
 }
 
 impl Content {
+    /// As libxml2 writes what it expects.
     fn shown(&self) -> String {
+        let listed = |sequence: &[(&str, Often)]| {
+            let parts: Vec<String> = sequence.iter().map(|(name, often)| format!("{name}{}", often.sign())).collect();
+            format!("({})", parts.join(" , "))
+        };
         match self {
-            Self::Sequence(sequence) => {
-                let parts: Vec<String> = sequence.iter().map(|(name, often)| format!("{name}{}", often.sign())).collect();
-                format!("({})?", parts.join(" , "))
-            }
-            Self::Choice([name], often) => format!("({name}){}", often.sign()),
-            Self::Choice(names, often) => format!("({}){}", names.join(" | "), often.sign()),
+            Self::Sequence(sequence) => listed(sequence),
+            Self::OptionalSequence(sequence) => format!("{}?", listed(sequence)),
+            Self::Some(name) => format!("({name})+"),
             Self::Text => "(#PCDATA)".to_owned(),
             Self::Empty => "EMPTY".to_owned(),
         }
@@ -220,7 +214,6 @@ impl Often {
             Self::Once => "",
             Self::Optional => "?",
             Self::Any => "*",
-            Self::AtLeastOnce => "+",
         }
     }
 }

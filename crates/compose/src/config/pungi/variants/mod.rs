@@ -27,9 +27,12 @@ pub enum VariantsError {
     Invalid { lines: Vec<String> },
     #[error("Variant {variant} references non-existing variant {reference}")]
     MissingReference { variant: String, reference: String },
-    /// The variants contradict each other.
+    /// The variants contradict each other, in Pungi's words.
     #[error("{0}")]
     Contradiction(String),
+    /// Pungi takes them, and loses something or writes where it should not.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 /// The filters of a configuration; empty ones let everything through.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::show::repr;
+use super::super::value::Value;
 use super::document::Element;
 use super::{Filters, VariantsError};
 
@@ -187,12 +189,15 @@ impl<'a> Builder<'a> {
         }
         if let Some(parent) = parent {
             if variant.id == parent.id {
-                return contradiction(format!("Child variant '{}' has the id of its parent", variant.uid));
+                return contradiction(format!("Child variant id must be different than parent variant id: {}", variant.id));
             }
-            variant.arches.retain(|arch| parent.arches.contains(arch));
-            if variant.arches.is_empty() {
-                return contradiction(format!("Child variant '{}' has no arch in common with its parent", variant.uid));
+            let shared: Vec<String> = variant.arches.iter().filter(|arch| parent.arches.contains(arch)).cloned().collect();
+            if shared.is_empty() {
+                let (own, of_parent) = (list(&variant.arches), list(&parent.arches));
+                let message = format!("{}: arch list {own} does not intersect with parent arch list: {of_parent}", variant.uid);
+                return contradiction(message);
             }
+            variant.arches = shared;
         }
         self.add_children(element, &variant)?;
         self.keep(variant)?;
@@ -201,7 +206,7 @@ impl<'a> Builder<'a> {
 
     fn keep(&mut self, variant: Variant) -> Result<(), VariantsError> {
         match self.found.insert(variant.uid.clone(), variant) {
-            Some(twin) => contradiction(format!("Variant '{}' is there twice", twin.uid)),
+            Some(twin) => unusable(format!("Variant '{}' is there twice", twin.uid)),
             None => Ok(()),
         }
     }
@@ -267,6 +272,15 @@ fn contradiction<T>(message: String) -> Result<T, VariantsError> {
     Err(VariantsError::Contradiction(message))
 }
 
+fn unusable<T>(message: String) -> Result<T, VariantsError> {
+    Err(VariantsError::Unusable(message))
+}
+
+/// As Python shows a list of texts.
+fn list(texts: &[String]) -> String {
+    repr(&Value::List(texts.iter().map(|text| Value::text(text)).collect::<Vec<_>>().into()))
+}
+
 /// One variant without its children.
 fn read(element: &Element, parent: Option<&Variant>) -> Result<Variant, VariantsError> {
     let attribute = |name: &str| element.attribute(name).unwrap_or_default().to_owned();
@@ -274,19 +288,21 @@ fn read(element: &Element, parent: Option<&Variant>) -> Result<Variant, Variants
     // Ids become names of folders.
     let sound = |id: &str| !id.is_empty() && id.chars().all(|character| character.is_ascii_alphanumeric() || character == '-');
     if !sound(&id) {
-        return contradiction(format!("The id '{id}' of a variant must have only letters, digits and dashes"));
+        return unusable(format!("The id '{id}' of a variant must have only letters, digits and dashes"));
     }
     let arches: BTreeSet<&str> = element.inner("arches").map(|arch| arch.text.as_str()).collect();
     if let Some(wrong) = arches.iter().find(|arch| !is_sound_arch(arch)) {
-        return contradiction(format!("The arch '{wrong}' of the variant '{id}' must have only letters, digits and underscores"));
+        return unusable(format!("The arch '{wrong}' of the variant '{id}' must have only letters, digits and underscores"));
     }
     let kind = Kind::from_name(&attribute("type")).unwrap_or(Kind::Variant);
     let release = element.children.iter().find(|child| child.name == "release").map(|release| {
         let attribute = |name: &str| release.attribute(name).unwrap_or_default().to_owned();
         ReleaseIdentity { name: attribute("name"), short: attribute("short"), version: attribute("version") }
     });
-    if kind == Kind::LayeredProduct && release.is_none() {
-        return contradiction(format!("The layered product '{id}' has no release"));
+    let is_named =
+        |release: &ReleaseIdentity| ![&release.name, &release.short, &release.version].iter().any(|text| text.is_empty());
+    if kind == Kind::LayeredProduct && !release.as_ref().is_some_and(is_named) {
+        return unusable(format!("The layered product '{id}' has no release with name, short and version"));
     }
     let names = |list: &str, name: &str| -> Vec<String> {
         element.inner(list).filter(|item| item.name == name).map(|item| item.text.clone()).collect()
