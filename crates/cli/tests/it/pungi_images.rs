@@ -7,7 +7,7 @@ use charmer_testkit::fake_tools::write_fake_lorax;
 use charmer_testkit::rpm_file::Rpm;
 
 use super::output;
-use super::pungi_distribution::{Distribution, names};
+use super::pungi_distribution::{Distribution, VARIANTS, names};
 
 /// In memory where there is a disk in memory, as that is another file system than that of the compose.
 fn another_disk() -> tempfile::TempDir {
@@ -188,4 +188,24 @@ fn images_without_any_checksum_are_refused_before_they_are_made() {
     assert_eq!(fs_err::read_dir(distribution.path("composes")).unwrap().count(), 0);
     distribution.configure(options);
     assert_eq!(distribution.compose(&[]).code, 0, "without images none is needed");
+}
+
+#[test]
+fn images_of_several_variants_that_could_not_be_made_leave_no_folder() {
+    let distribution = Distribution::new(&["pond"], "");
+    distribution.add("one", &Rpm::new("pond", "1", "1", "x86_64"));
+    let server = VARIANTS.replace("type=\"variant\"", "type=\"variant\" is_empty=\"true\"");
+    let client = "<variant id=\"Client\" name=\"Client\" type=\"variant\"><arches><arch>x86_64</arch></arches>\
+                  <groups><group>core</group></groups></variant></variants>";
+    fs_err::write(distribution.path("variants.xml"), server.replace("</variants>", client)).unwrap();
+    distribution.configure(
+        "pkgset_repos = {'*': ['one']}\nextra_isos = {'^Server$': [{'include_variants': ['Client'], 'skip_src': True, \
+         'failable_arches': ['x86_64'], 'volid': 'a volume id of {arch} that is much too long'}]}",
+    );
+    let ran = distribution.compose(&[]);
+    assert!(ran.code == 0 && ran.stderr.contains("FINISHED_INCOMPLETE"), "{ran}");
+    let compose = distribution.newest().join("compose");
+    assert!(!compose.join("Server").exists());
+    let info = fs_err::read_to_string(compose.join("metadata/composeinfo.json")).unwrap();
+    assert!(info.contains("\"Client/x86_64/os\"") && !info.contains("isos"), "{info}");
 }

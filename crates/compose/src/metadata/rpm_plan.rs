@@ -258,8 +258,13 @@ impl Shipping {
         let shown = if self.arch == "src" { "source" } else { &self.arch };
         let folder = format!("compose/{}/{shown}/iso", self.variant);
         let jigdo_folder = format!("compose/{}/{shown}/jigdo", self.variant);
-        self.folders.make(&context.layout, &self.compose_id, &folder)?;
+        // Images of several variants of which none could be made leave nothing, as with Pungi.
+        let are_any = images.iter().any(|isos| isos.is_some()) || media.iter().any(|media| media.is_some());
         let mut shipped = ShippedIsos { images: Vec::new(), files: Vec::new() };
+        if !are_any && !self.specs.iter().any(|spec| matches!(spec, Spec::Tree(_))) {
+            return Ok(shipped);
+        }
+        self.folders.make(&context.layout, &self.compose_id, &folder)?;
         for (spec, isos) in self.specs.iter().zip(images) {
             for iso in isos.iter().flat_map(|isos| &isos.discs) {
                 let name = spec.file_name(iso.disc_number, &self.run)?;
