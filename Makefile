@@ -16,7 +16,7 @@ TEST_PACKAGES = apt-utils arch-test buildah cpio createrepo-c debootstrap dnf dn
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++
 
-.PHONY: all demo test check fuzz bench-rpm generate install clean
+.PHONY: all demo test check soak fuzz bench-rpm generate install clean
 
 all:
 	$(CARGO) build --release
@@ -36,6 +36,13 @@ check:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) xtask generate --check
+
+# Composes killed at so many random moments, and resumed; SEED repeats a run.
+POINTS ?= 500
+SEED ?= $(shell date +%s)
+soak:
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	CHARMER_SEED=$(SEED) CHARMER_POINTS=$(POINTS) $(CARGO) test --package charmer --locked --test it -- --nocapture soak::
 
 # Hostile input, made up for so many minutes for each kind; needs rustup's nightly toolchain. TARGETS names some of the kinds.
 MINUTES ?= 10

@@ -30,6 +30,7 @@ mod resume;
 mod reuse;
 mod rpm_lock;
 mod rpm_verify;
+mod soak;
 mod usage;
 mod whole_rpm;
 

@@ -68,7 +68,7 @@ fn killed_while_images_are_made_and_again_in_the_resume_it_ends_as_one_that_was_
 
 /// Images have the times in them at which the folders of trees were made, and the media of the fake lorax those at which it ran; digests
 /// of them stand in other files. What is on each image says its manifest.
-fn is_alike(path: &str) -> bool {
+pub(in super::super) fn is_alike(path: &str) -> bool {
     let of_installer = ["Server/x86_64/os/images/", "Server/x86_64/os/.treeinfo"];
     !is_image(path)
         && !path.contains("SHA256SUM")

@@ -8,6 +8,7 @@ mod packages;
 mod read_back;
 mod reuse;
 
+pub(super) use killed::is_alike;
 use std::path::{Path, PathBuf};
 
 use charmer_testkit::fake_tools::write_fake_lorax;
