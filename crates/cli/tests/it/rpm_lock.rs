@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use charmer_testkit::http_server::HttpServer;
+use charmer_testkit::rpm_file::Rpm;
 
 use super::Ran;
 use super::native_rpm::{Harbour, REPOSITORY};
@@ -340,4 +341,18 @@ fn a_configuration_of_pungi_is_locked_too() {
     assert!(!harbour.path(compose).join("compose/metadata/charmer.lock").exists(), "Pungi's trees have no such file");
     let ran = harbour.charmer(&format!("verify {compose}"));
     assert_eq!(ran.code, 0, "{ran}");
+}
+
+#[test]
+fn a_package_that_was_built_anew_under_its_name_empties_no_lock() {
+    let harbour = Harbour::new().with_packages();
+    harbour.lock("");
+    let first = harbour.text(LOCK);
+    let rebuilt = Rpm { description: "built anew".to_owned(), ..Rpm::new("nginx", "1", "1", "x86_64") };
+    rebuilt.write_to(&harbour.path(REPOSITORY));
+    harbour.publish(&[]);
+    let refused = harbour.charmer(&format!("lock {CONFIG} --quiet"));
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("nginx-1-1.x86_64.rpm is another file than the lock has"), "{refused}");
+    assert_eq!(harbour.text(LOCK), first, "the lock stays as it was");
 }

@@ -99,8 +99,9 @@ impl Held for Lookasides {
     fn digest(&self) -> Sha256 {
         let of_package = |package: &Package| format!("{} {}", package.file.location, package.file.checksum.digest);
         let of_lookaside = |lookaside: Lookaside<'_>| {
-            let packages = lookaside.packages.into_iter().map(of_package);
-            packages.collect::<Vec<_>>()
+            // Its groups and translations count as well.
+            let comps = lookaside.comps.map(|comps| format!("{comps:?}"));
+            (comps, lookaside.packages.into_iter().map(of_package).collect::<Vec<_>>())
         };
         Sha256::of_value(&self.all().into_iter().map(of_lookaside).collect::<Vec<_>>())
     }

@@ -15,7 +15,7 @@ use crate::layout::Layout;
 use crate::services::Services;
 
 use super::download::Downloader;
-use super::lock::{LockedRepository, RpmLock};
+use super::lock::{LockedRepository, LockedRpm, RpmLock};
 use super::rpm_set::locked::{KeptPackages, chosen, misnamed};
 use super::rpm_set::mirror::{MirrorError, mirror_locked, mirror_metadata, mirror_packages};
 use super::rpm_set::old_packages::OldPackages;
@@ -186,6 +186,12 @@ impl Reading {
             let read = move || keep.with_unlisted(&unlisted, &places).map_err(|error| JobError::from(error).hint(GONE));
             let keep = context.clone().blocking(read).await?;
             choice = self.choose(context, &comps, &folders, Some(keep)).await?;
+            if !choice.unlisted.is_empty() {
+                let other =
+                    |locked: &LockedRpm| format!("{}: {} is another file than the lock has", locked.repository, locked.file.path);
+                let lines: Vec<String> = choice.unlisted.iter().map(other).collect();
+                return Err(JobError::new(lines.join("\n")).hint(GONE));
+            }
         }
         let Choice { packages, repositories, .. } = choice;
         self.bring(context, &packages, &folders).await?;

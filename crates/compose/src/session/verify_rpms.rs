@@ -133,7 +133,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// Every file of a package is the one that the lock has, and every package of the lock is there.
+/// Every file of a package is the one that the lock has. The lock may have more: installers are made of a whole arch.
 fn verify_packages(files: &PackageFiles, lock: Option<&RpmLock>, verified: &mut Verified) {
     let Some(lock) = lock else { return };
     let locked: BTreeMap<&str, &LockedRpm> = lock.packages.iter().map(|package| (package.file_name(), package)).collect();
