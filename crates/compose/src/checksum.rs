@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use sha2::Digest as _;
 
+use crate::files::open_regular;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
@@ -53,7 +55,7 @@ impl Algorithm {
     /// The checksum of a file, in hexadecimal.
     pub fn of_file(self, path: &Path) -> io::Result<String> {
         let mut hasher = Hasher::new(self);
-        let mut file = fs_err::File::open(path)?;
+        let mut file = open_regular(path)?;
         let mut buffer = vec![0; 1 << 16];
         loop {
             match file.read(&mut buffer)? {

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256 as Hasher};
 
+use crate::files::open_regular;
+
 /// A SHA-256 digest; written and read as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256([u8; 32]);
@@ -39,7 +41,7 @@ impl Sha256 {
 
     /// The digest and size of a file.
     pub fn of_file(path: &Path) -> io::Result<(Self, u64)> {
-        Self::of_reader(&mut fs_err::File::open(path)?)
+        Self::of_reader(&mut open_regular(path)?)
     }
 
     /// The digest of a value's JSON form. Maps in such values must be ordered.

@@ -3,11 +3,33 @@
 //! Temporary names are made from the names that the files will have, so that what a killed process left is written over by the
 //! next one; two writers of one path at once would disturb each other. Must not know: what the files are for.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
+
+/// Opens a file for reading, which must be a regular one: a pipe would be waited for, and a device may have no end.
+pub fn open_regular(path: &Path) -> io::Result<fs_err::File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("'{}' is no regular file", path.display())))
+}
+
+/// Reads a regular file of at most `limit` bytes.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 <= limit {
+        return Ok(bytes);
+    }
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("'{}' has more than {limit} bytes", path.display())))
+}
 
 /// Writes a file under a temporary name beside it, and renames it into place.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -90,7 +90,7 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services
     if config.media_checksums.kinds.is_empty() && !(isos.is_empty() && boot.is_empty()) {
         return Err(NoPlan::NoChecksums);
     }
-    let folders = metadata::rpm_plan::plan_images(&mut graph, config, compose, &run, &isos, &boot);
+    let folders = metadata::rpm_isos::plan_images(&mut graph, config, compose, &run, &isos, &boot);
     let shipped: Vec<_> = folders.iter().map(|(_, shipped)| *shipped).collect();
     let verdict = checks::rpm_plan::plan_verdict(&mut graph, closures, shipped.clone());
     let described = Described { verdict, folders: shipped, extra_files: &extra_files, trees: &trees };

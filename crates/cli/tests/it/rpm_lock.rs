@@ -355,4 +355,63 @@ fn a_package_that_was_built_anew_under_its_name_empties_no_lock() {
     assert_eq!(refused.code, 1, "{refused}");
     assert!(refused.stderr.contains("nginx-1-1.x86_64.rpm is another file than the lock has"), "{refused}");
     assert_eq!(harbour.text(LOCK), first, "the lock stays as it was");
+    let logs = refused.stderr.split_whitespace().map(|word| word.trim_matches(['\'', '(', ')', ',', ':']));
+    let logs: Vec<&str> = logs.filter(|word| Path::new(word).extension().is_some_and(|ending| ending == "log")).collect();
+    assert!(!logs.is_empty() && logs.iter().all(|log| harbour.path(log).is_file()), "logs are there to be read: {refused}");
+}
+
+#[test]
+fn what_was_broken_when_it_was_locked_may_be_broken_in_other_words() {
+    let harbour = Harbour::new().with_packages();
+    let add = |name: &str, version: &str, requires: &[&str]| {
+        let mut package = Rpm::new(name, version, "1", "noarch");
+        package.provides.add_text(&format!("{name} = {version}-1"));
+        for requirement in requires {
+            package.requires.add_text(requirement);
+        }
+        package.write_to(&harbour.path(REPOSITORY));
+    };
+    add("harbour-logo", "1", &["torn", "plain"]);
+    add("torn", "1", &["sail < 2", "sail > 1"]);
+    add("plain", "1", &[]);
+    add("sail", "1", &[]);
+    add("sail", "2", &[]);
+    harbour.publish(&[]);
+    harbour.replace(CONFIG, "createrepo_checksum", "check_deps = false\ngather_method = \"hybrid\"\ncreaterepo_checksum");
+    harbour.replace(CONFIG, "[\"harbour-firmware\"]", "[\"harbour-firmware\", \"harbour-logo\"]");
+    harbour.lock("");
+    let locked = harbour.text(LOCK);
+    assert!(locked.contains("harbour-logo.noarch requires torn"), "{locked}");
+    assert!(!locked.contains("harbour-logo.noarch requires plain") && !locked.contains("Package: plain\n"), "{locked}");
+    let ran = harbour.compose("composes", " --locked", 0);
+    assert!(ran.stdout.contains("harbour-logo"), "{ran}");
+}
+
+#[test]
+fn what_filters_leave_out_of_groups_is_no_fault_of_a_lock() {
+    let harbour = Harbour::new().with_packages();
+    harbour.replace(CONFIG, "createrepo_checksum", "require_all_comps_packages = true\ncreaterepo_checksum");
+    harbour.replace(CONFIG, "additional_packages = [\"harbour-release\"]", "filter_packages = [\"nginx\"]");
+    let optional = "[variants.Server-optional.options]\nfilter_packages = [\"nginx\"]\n";
+    fs_err::write(harbour.path(CONFIG), format!("{}\n{optional}", harbour.text(CONFIG))).unwrap();
+    harbour.lock("");
+    assert_eq!(harbour.versions("nginx"), [""; 0], "it is filtered");
+    harbour.compose("composes", " --locked", 0);
+}
+
+#[test]
+fn a_stale_lock_is_refused_also_when_selections_are_taken_over() {
+    let harbour = Harbour::new().with_packages();
+    harbour.lock("");
+    let stale = harbour.text(LOCK);
+    let nginx = "<packagereq type=\"mandatory\">nginx</packagereq>";
+    let more = format!("{nginx}<packagereq type=\"mandatory\">lighttpd</packagereq>");
+    harbour.replace("examples/harbour-rpm/comps.xml", nginx, &more);
+    harbour.lock("");
+    assert!(harbour.text(LOCK).contains("lighttpd"), "that it is not there is locked too");
+    harbour.compose("composes", " --locked", 0);
+    fs_err::write(harbour.path(LOCK), stale).unwrap();
+    let ran = harbour.compose("composes", " --locked --old-composes composes", 1);
+    let reason = |arch| format!("the lock does not fit the configuration: Server.{arch}: No package matches pattern lighttpd");
+    assert!(["x86_64", "aarch64"].into_iter().any(|arch| ran.stdout.contains(&reason(arch))), "{ran}");
 }

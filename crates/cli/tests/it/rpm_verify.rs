@@ -1,6 +1,10 @@
 //! `charmer verify` of RPM composes: what is wrong is named, whatever was done to the tree.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use charmer_testkit::rpm_file::Rpm;
+use rustix::fs::{FileType, Mode};
 
 use super::Ran;
 use super::native_rpm::Harbour;
@@ -146,6 +150,48 @@ fn a_whole_compose_is_proven_and_what_is_wrong_is_named() {
         harbour.tamper(COMPOSED_LOCK, |bytes| Some(flipped(bytes))),
         &["lock  logs/global/charmer.lock: it is not the lock that the compose was made from"],
     );
+    harbour.verify(0);
+}
+
+#[test]
+fn what_is_no_file_is_named_and_not_waited_for() {
+    let harbour = Harbour::new().with_packages();
+    harbour.compose("composes", "", 0);
+    let composed = |path: &str| harbour.path(COMPOSE).join(path);
+    let bash = format!("{PACKAGES}bash-1-1.x86_64.rpm");
+    let pipe = |path: &Path| rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    let device = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    for path in [bash.as_str(), "compose/metadata/rpms.json", "compose/metadata/images.json", COMPOSED_LOCK] {
+        for put in [&pipe as &dyn Fn(&Path), &device] {
+            let tampered = harbour.tamper(path, |_| None);
+            put(&composed(path));
+            let ran = harbour.verify(1);
+            assert!(ran.stdout.contains("is no regular file"), "{path}: {ran}");
+            drop(tampered);
+        }
+    }
+    let folder = composed("compose/Server/x86_64/iso/x-CHECKSUM");
+    fs_err::create_dir(&folder).unwrap();
+    let ran = harbour.verify(1);
+    assert!(ran.stdout.contains("checksums  compose/Server/x86_64/iso/x-CHECKSUM: "), "{ran}");
+    fs_err::remove_dir(&folder).unwrap();
+    harbour.verify(0);
+}
+
+#[test]
+fn a_package_among_extra_files_is_no_stranger() {
+    let harbour = Harbour::new().with_packages();
+    fs_err::create_dir(harbour.path("extra")).unwrap();
+    Rpm::new("rescue", "1", "1", "x86_64").write_to(&harbour.path("extra"));
+    let config = harbour.path("examples/harbour-rpm.toml");
+    let text = fs_err::read_to_string(&config).unwrap();
+    let file = harbour.path("extra/rescue-1-1.x86_64.rpm");
+    let extra = format!("extra_files = [{{ scm = \"file\", file = \"{}\", target = \"rescue\" }}]\n", file.display());
+    let key = "additional_packages = [\"harbour-firmware\"]\n";
+    assert!(text.contains(key));
+    fs_err::write(&config, text.replace(key, &format!("{key}{extra}"))).unwrap();
+    harbour.compose("composes", "", 0);
+    assert!(harbour.path(COMPOSE).join("compose/Server/x86_64/os/rescue/rescue-1-1.x86_64.rpm").is_file());
     harbour.verify(0);
 }
 

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
 use crate::images::optical::SizeLimit;
 
@@ -24,7 +25,7 @@ impl FirstBlocks {
     /// Reads as much as there is.
     pub fn read(image: &Path) -> std::io::Result<Self> {
         let mut bytes = Vec::new();
-        fs_err::File::open(image)?.take(READ).read_to_end(&mut bytes)?;
+        open_regular(image)?.take(READ).read_to_end(&mut bytes)?;
         Ok(Self(bytes))
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
 use crate::images::{STATUS, StatusError, installed_in_status, live, read_status};
 use crate::package_set::lock::LockedPackage;
@@ -152,7 +153,7 @@ fn in_archive<T>(
     path: &str,
     read: impl FnOnce(&mut dyn Read) -> Result<T, UnreadableImage>,
 ) -> Result<Option<T>, UnreadableImage> {
-    let mut archive = tar::Archive::new(fs_err::File::open(archive)?);
+    let mut archive = tar::Archive::new(open_regular(archive)?);
     for entry in archive.entries_with_seek()? {
         let mut entry = entry?;
         if entry.path()?.as_os_str() == path {

@@ -14,7 +14,8 @@ use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Wei
 use crate::finding::{Finding, Severity};
 use crate::gather::rpm_plan::Lookasides;
 use crate::layout::Layout;
-use crate::metadata::rpm_plan::{FolderKey, ShippedIsos, WrittenFiles};
+use crate::metadata::rpm_isos::{FolderKey, ShippedIsos};
+use crate::metadata::rpm_plan::WrittenFiles;
 use crate::repositories::rpm_plan::{TreePackages, VariantTrees};
 
 use super::first_blocks::{FirstBlocks, ListedIso, sanity, size};

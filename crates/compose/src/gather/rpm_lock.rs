@@ -22,6 +22,9 @@ use super::plan::LockFile;
 use super::rpm::RpmSelection;
 use super::rpm_plan::{Gathered, Lookasides};
 
+/// Between a package and what it lacks.
+const REQUIRES: &str = " requires ";
+
 /// What helps when a lock lacks what the configuration asks for.
 pub const STALE_LOCK: &str = "only what the lock has can be selected: run `charmer lock` to bring it up to date";
 
@@ -63,6 +66,8 @@ impl Making {
     fn lock_file(&self, context: &JobContext) -> Result<LockFile, JobError> {
         let lock = RpmLock { repositories: self.repositories()?, packages: self.packages()?, trees: self.trees() };
         if let RpmSource::Lock { lock: given, exact } = &self.source {
+            // Here and not where selections are made: those may be taken over from older composes.
+            compare_trees(given, &lock.trees)?;
             compare(context, given, &lock, *exact)?;
         }
         let text = lock.write();
@@ -150,7 +155,7 @@ fn wanted_in_vain(uid: &str, arch: &str, selection: &RpmSelection) -> LockedTree
     let absent = selection.absent.iter().map(|name| format!("no package is called {name}"));
     let missing: BTreeSet<String> = selection.missing.iter().cloned().chain(absent).map(one_line).collect();
     let requirements = |(package, requirements): (&String, &Vec<String>)| {
-        requirements.iter().map(|requirement| one_line(format!("{package} requires {requirement}"))).collect::<Vec<_>>()
+        requirements.iter().map(|requirement| one_line(format!("{package}{REQUIRES}{requirement}"))).collect::<Vec<_>>()
     };
     let unresolved: BTreeSet<String> = selection.unresolved.iter().flat_map(requirements).collect();
     let tree = format!("{uid}.{arch}");
@@ -161,17 +166,32 @@ fn one_line(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 
-/// A selection that lacks more than when the lock was made shows that the configuration has changed since.
-pub fn check_selection(lock: &RpmLock, uid: &str, arch: &str, selection: &RpmSelection) -> Result<(), JobError> {
-    let now = wanted_in_vain(uid, arch, selection);
-    let before = lock.tree(&now.tree);
-    let is_new = |line: &&String| before.is_none_or(|before| !before.missing.contains(line) && !before.unresolved.contains(line));
-    let new: Vec<&str> = now.missing.iter().chain(&now.unresolved).filter(is_new).map(String::as_str).collect();
+/// A selection that lacks more than when the lock was made shows that the configuration has changed since. What a package that was
+/// broken then lacks may be told in other words now: the lock has nothing that was passed over.
+fn compare_trees(given: &RpmLock, now: &[LockedTree]) -> Result<(), JobError> {
+    let mut new = Vec::new();
+    for tree in now {
+        let before = given.tree(&tree.tree);
+        let missing: BTreeSet<&String> = before.iter().flat_map(|before| &before.missing).collect();
+        let broken: BTreeSet<&str> =
+            before.iter().flat_map(|before| &before.unresolved).map(|line| broken_package(line)).collect();
+        let lines = tree.missing.iter().filter(|line| !missing.contains(line));
+        let lines = lines.chain(tree.unresolved.iter().filter(|line| !broken.contains(broken_package(line))));
+        let lines: Vec<&str> = lines.map(String::as_str).collect();
+        if !lines.is_empty() {
+            new.push(format!("{}: {}", tree.tree, lines.join("; ")));
+        }
+    }
     if new.is_empty() {
         return Ok(());
     }
-    let message = format!("the lock does not fit the configuration: {}: {}", now.tree, new.join("; "));
+    let message = format!("the lock does not fit the configuration: {}", new.join("; "));
     Err(JobError::new(message).hint(STALE_LOCK))
+}
+
+/// The package of a line `PACKAGE requires REQUIREMENT`.
+fn broken_package(line: &str) -> &str {
+    line.split_once(REQUIRES).map_or(line, |(package, _)| package)
 }
 
 /// The configuration needs another lock than the one it was given. Only an exact one may not hold more than is needed.

@@ -26,7 +26,7 @@ use super::rpm::trim::{Files, Tree, trim};
 use super::rpm::{
     GatherInputs, GatheredTree, Lookaside, LookasideCycle, RpmGatherError, RpmRole, RpmSelection, gather_order, gather_tree,
 };
-use super::rpm_lock::{STALE_LOCK, check_selection};
+use super::rpm_lock::STALE_LOCK;
 
 /// Selections by the UID of their variant and by arch.
 pub type RpmSelections = BTreeMap<(String, String), Handle<RpmSelection>>;
@@ -167,19 +167,15 @@ impl GatherJobs<'_> {
             .spec(&(&self.config.gather, &variant.trees[arch].gather, variant.identity.kind, &relatives, asked))
             .weight(Weight::new(1, 128))
             .estimate(1.0);
-        let (config, named, lock) = (self.config.clone(), key.clone(), self.lock.cloned());
+        let (config, named, is_locked) = (self.config.clone(), key.clone(), self.lock.is_some());
         let inputs = (self.set, self.comps, parent.into_iter().collect::<Vec<_>>(), lookasides.into_iter().collect::<Vec<_>>());
         let selection = self.graph.add(job, inputs, move |context, (set, comps, parent, lookasides)| {
-            let (config, (uid, arch), relatives, lock) = (config.clone(), named.clone(), relatives.clone(), lock.clone());
+            let (config, (uid, arch), relatives) = (config.clone(), named.clone(), relatives.clone());
             async move {
                 let work = move |context: &JobContext| {
                     let parent = parent.first().map(AsRef::as_ref);
                     let lookasides = lookasides.first().map(AsRef::as_ref);
-                    let selection = select(context, &config, &set, &comps, (&uid, &arch), &relatives, parent, lookasides)?;
-                    if let Some(lock) = lock {
-                        check_selection(&lock, &uid, &arch, &selection)?;
-                    }
-                    Ok(selection)
+                    select(context, &config, &set, &comps, (&uid, &arch), &relatives, parent, lookasides, is_locked)
                 };
                 context.clone().blocking(move || work(&context)).await
             }
@@ -281,6 +277,7 @@ fn select(
     relatives: &[String],
     parent: Option<&RpmSelection>,
     lookasides: Option<&Lookasides>,
+    is_locked: bool,
 ) -> Result<RpmSelection, JobError> {
     let variant = config.variant(uid).ok_or_else(|| JobError::new(format!("there is no variant {uid}")))?;
     let own_comps = read_comps(context, comps.of(uid, arch))?;
@@ -289,6 +286,7 @@ fn select(
     let additional = |relative: &String| config.variant(relative).map_or(&[][..], |own| &own.trees[arch].gather.additional);
     let inputs = GatherInputs {
         set,
+        is_locked,
         variant: uid,
         kind: variant.identity.kind,
         arch,
@@ -304,14 +302,14 @@ fn select(
         context.note(choice);
     }
     for (package, reasons) in &explanations {
-        context.note(&format!("{package} cannot be installed: {}", reasons.join("; or ")));
+        context.note(&format!("{package} {reasons}"));
     }
     check_signatures(context, config, set, &selection)?;
     inputs.check(&selection)?;
     let scope = format!("{uid}.{arch}");
     for (package, requirements) in &selection.unresolved {
         let message = match explanations.get(package) {
-            Some(reasons) => format!("cannot be installed: {}", reasons.join("; or ")),
+            Some(reasons) => reasons.clone(),
             None => format!("nothing provides {}", requirements.join(", ")),
         };
         context.finding(warning("unresolved", &scope, package, message));

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::files::open_regular;
+
 /// What the name of a signature has after the name of the file that it signs.
 pub const SIGNATURE_SUFFIX: &str = ".sign";
 
@@ -64,7 +66,7 @@ const AHEAD: usize = 4;
 
 /// All wanted checksums of a file, which is read once; each is computed on a thread of its own.
 pub fn checksums_of_file(path: &Path, kinds: &BTreeSet<ChecksumKind>) -> io::Result<Checksums> {
-    let mut file = fs_err::File::open(path)?;
+    let mut file = open_regular(path)?;
     let mut piece = read_piece(&mut file)?;
     if piece.len() < PIECE {
         return Ok(kinds.iter().map(|kind| (*kind, checksum(*kind, [Arc::new(piece.clone())]))).collect());

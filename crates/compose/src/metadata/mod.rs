@@ -32,6 +32,7 @@ pub mod pungi_names;
 pub mod python_format;
 pub mod reports;
 pub mod rpm_composeinfo;
+pub mod rpm_isos;
 pub mod rpm_paths;
 pub mod rpm_plan;
 pub mod rpm_trees;

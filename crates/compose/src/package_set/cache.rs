@@ -17,6 +17,7 @@ use tempfile::NamedTempFile;
 
 use super::proof::{Proof, Prover};
 use crate::digest::Sha256;
+use crate::files::open_regular;
 
 /// A folder of files by digest.
 #[derive(Debug, Clone)]
@@ -131,30 +132,18 @@ impl Cache {
         Ok((sha256, size, self.keep(file, sha256)?))
     }
 
-    /// Takes a file that lies elsewhere, if it has this size and is what the proof means: by hard link, else as a copy. Whether it did.
+    /// Takes a copy of a file that lies elsewhere, if it has this size and is what the proof means; whether it did. The copy shares
+    /// blocks where it can. It is no link: the file belongs to somebody else, who may write to it, and may want its date kept.
     pub fn adopt(&self, file: &Path, proof: &Proof, size: u64) -> io::Result<bool> {
-        let mut prover = Prover::new(proof.clone());
-        let temporary = self.folder.join("temporary");
-        let Ok(linked) = tempfile::Builder::new().make_in(temporary, |path| fs_err::hard_link(file, path)) else {
-            let mut copy = self.temporary()?;
-            let mut original = fs_err::File::open(file)?;
-            let copied = io::copy(&mut io::Read::take(&mut original, size.saturating_add(1)), &mut copy)?;
-            io::copy(&mut fs_err::File::open(copy.path())?, &mut prover)?;
-            let Some(sha256) = prover.verdict().ok().filter(|_| copied == size) else { return Ok(false) };
-            self.know(proof, sha256)?;
-            return self.keep(copy, sha256).map(|_| true);
-        };
-        // Its own name might lead to another file by now.
-        let mut opened = fs_err::File::open(linked.path())?;
-        if !take_lock(opened.file())? || io::copy(&mut opened, &mut prover)? != size {
-            return Ok(false);
+        let (mut prover, mut copy) = (Prover::new(proof.clone()), self.temporary()?);
+        let mut original = open_regular(file)?;
+        if ioctl_ficlone(copy.as_file(), original.file()).is_err() {
+            io::copy(&mut io::Read::take(&mut original, size.saturating_add(1)), copy.as_file_mut())?;
         }
-        let Ok(sha256) = prover.verdict() else { return Ok(false) };
+        let read = io::copy(&mut fs_err::File::open(copy.path())?, &mut prover)?;
+        let Some(sha256) = prover.verdict().ok().filter(|_| read == size) else { return Ok(false) };
         self.know(proof, sha256)?;
-        let path = self.path(sha256);
-        fs_err::create_dir_all(path.parent().expect("files of the cache lie in folders"))?;
-        linked.persist(path).map_err(|error| error.error)?;
-        Ok(true)
+        self.keep(copy, sha256).map(|_| true)
     }
 
     /// Gives a file of the cache a second name: by hard link, else by sharing its blocks, else as a copy. What had that name is

@@ -11,6 +11,7 @@ use charmer_packages::rpm::header::{self, Header, HeaderError};
 use charmer_packages::rpm::package::Checksum;
 
 use crate::checksum::{Algorithm, Hasher};
+use crate::files::open_regular;
 use crate::parallel::in_parallel;
 
 /// Read at once; most packages' headers fit, and small packages altogether.
@@ -125,7 +126,7 @@ fn read_located(
 }
 
 fn read_into(path: &Path, algorithm: Option<Algorithm>, buffer: &mut Vec<u8>) -> Result<Header, RpmFileProblem> {
-    let mut file = fs_err::File::open(path)?;
+    let mut file = open_regular(path)?;
     let metadata = file.metadata()?;
     buffer.clear();
     let mut needed = if algorithm.is_some() { BUFFER as u64 } else { header::FIRST_READ };

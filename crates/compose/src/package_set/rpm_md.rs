@@ -18,6 +18,7 @@ use super::lock::{LockedFile, LockedRepository, REPOMD};
 use super::rpm_file::stays_inside;
 use crate::checksum::{Algorithm, UnknownAlgorithm};
 use crate::digest::Sha256;
+use crate::files::open_regular;
 
 /// The parts of a repository's metadata that are read.
 pub const PARTS: [&str; 6] = ["primary", "filelists", "group", "group_gz", "group_xz", "group_zst"];
@@ -67,7 +68,7 @@ impl RpmRepository {
     pub fn read(folder: &Path) -> Result<RpmRepository, RpmMetadataError> {
         let path = folder.join(REPOMD);
         let mut bytes = Vec::new();
-        let read = Limited::new(&mut BufReader::new(fs_err::File::open(&path)?), REPOMD_LIMIT).read_to_end(&mut bytes);
+        let read = Limited::new(&mut BufReader::new(open_regular(&path)?), REPOMD_LIMIT).read_to_end(&mut bytes);
         read.map_err(|source| RpmMetadataError::Unreadable { path: path.clone(), source })?;
         let repomd = read_repomd(&mut &*bytes).map_err(|source| RpmMetadataError::Xml { path, source })?;
         let file = LockedFile { path: REPOMD.to_owned(), size: bytes.len() as u64, sha256: Sha256::of(&bytes) };
@@ -154,7 +155,7 @@ impl RpmRepository {
         if algorithm.of_file(&path)? != **digest {
             return Err(differs(format!("its {algorithm} digest")));
         }
-        let file = BufReader::with_capacity(128 * 1024, fs_err::File::open(&path)?);
+        let file = BufReader::with_capacity(128 * 1024, open_regular(&path)?);
         let limit = packed.saturating_mul(RATIO_LIMIT).max(SMALL);
         let input = Limited::new(unpacking(Compression::of_name(&data.location), file)?, limit);
         Ok((path, input))

@@ -202,9 +202,7 @@ impl TreeJobs<'_> {
             }
         })
     }
-}
 
-impl TreeJobs<'_> {
     /// Stands for the repositories that are skipped: images are made of trees without them.
     fn no_repositories(&mut self, arch: &str) -> Handle<RpmRepositories> {
         let job = Job::named("no-repository", Phase::Gather, format!("{}.{arch}", self.variant.uid()));

@@ -9,6 +9,7 @@ use charmer_packages::deb::field;
 
 use super::by_hash::path_by_hash;
 use crate::digest::Sha256;
+use crate::files::{open_regular, read_regular};
 use crate::finding::{Finding, Severity};
 use crate::openpgp::{Keyring, verify_detached, verify_inline};
 use crate::package_set::compression::{Compression, decompress};
@@ -52,7 +53,7 @@ fn finding(check: &str, subject: &str, message: String) -> Finding {
 
 /// The Release file, whether its signatures are believed or not; none if there is none to read.
 fn read_release(dists: &Path, keys: Option<TrustedKeys<'_>>, findings: &mut Vec<Finding>) -> Option<Release> {
-    let release = match fs_err::read(dists.join("Release")) {
+    let release = match read_regular(&dists.join("Release"), RELEASE_LIMIT) {
         Ok(release) => release,
         Err(error) => {
             findings.push(finding("repository", "Release", error.to_string()));
@@ -60,7 +61,7 @@ fn read_release(dists: &Path, keys: Option<TrustedKeys<'_>>, findings: &mut Vec<
         }
     };
     for (name, keys) in ["InRelease", "Release.gpg"].into_iter().filter_map(|name| Some((name, keys?))) {
-        findings.extend(match fs_err::read(dists.join(name)) {
+        findings.extend(match read_regular(&dists.join(name), RELEASE_LIMIT) {
             Ok(signature) => signature_fault(name, &release, &signature, keys),
             Err(error) => Some(finding("signatures", name, error.to_string())),
         });
@@ -88,10 +89,10 @@ fn read_index(dists: &Path, file: &LockedFile, release: &Release) -> Result<Vec<
     let packed = packed.into_iter().find(|(_, path)| release.files.contains_key(path));
     let bytes = match &packed {
         Some((form, packed)) if !path.exists() => {
-            let reader = fs_err::File::open(dists.join(packed)).map_err(|error| error.to_string())?;
+            let reader = open_regular(&dists.join(packed)).map_err(|error| error.to_string())?;
             decompress(*form, reader, file.size).map_err(|error| error.to_string())?
         }
-        _ => fs_err::read(&path).map_err(|error| error.to_string())?,
+        _ => read_regular(&path, file.size).map_err(|error| error.to_string())?,
     };
     compare(bytes.len() as u64, Sha256::of(&bytes), (file.size, file.sha256))?;
     if packed.is_none() && release.acquire_by_hash && !dists.join(path_by_hash(&file.path, &file.sha256)).exists() {
@@ -106,6 +107,9 @@ fn compare(size: u64, digest: Sha256, expected: (u64, Sha256)) -> Result<(), Str
     }
     Err(format!("it has {size} bytes and SHA-256 {}, not {} bytes and {}", digest.short(), expected.0, expected.1.short()))
 }
+
+/// The most that is read of a Release file, in bytes.
+const RELEASE_LIMIT: u64 = 64 << 20;
 
 type PoolFiles = BTreeMap<String, (u64, Sha256)>;
 

@@ -9,7 +9,7 @@ use crate::engine::journal::recorded_output;
 use crate::engine::scheduler::{JobTiming, Outcome};
 use crate::layout::Layout;
 use crate::metadata::reports::{Deliverable, DeliverableNotes};
-use crate::metadata::rpm_plan::{ShippedIso, ShippedIsos};
+use crate::metadata::rpm_isos::{ShippedIso, ShippedIsos};
 
 use super::finish::Artifact;
 

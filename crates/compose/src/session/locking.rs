@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::config::Configuration;
 use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
-use crate::engine::scheduler::{self, Settings, Stop};
+use crate::engine::scheduler::{self, FailedJob, Settings, Stop};
 use crate::layout::Layout;
 use crate::metadata::names::ComposeType;
 use crate::package_set::lock::{AnyLock, Lock, LockedRpm, RpmLock};
@@ -100,10 +100,23 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     match outcome.status {
         Status::Finished => Ok(fs_err::read_to_string(lock_path(&layout, &options.config))?),
         Status::Terminated | Status::Started => Err(LockingError::Stopped),
-        Status::Doomed | Status::FinishedIncomplete => Err(LockingError::Failed(
-            outcome.failures.iter().map(|failed| format!("{}: {}", failed.job, failed.failure.message)).collect(),
-        )),
+        Status::Doomed | Status::FinishedIncomplete => {
+            keep_logs(folder)?;
+            let line = |failed: &FailedJob| format!("{}: {}", failed.job, failed.failure.message);
+            Err(LockingError::Failed(outcome.failures.iter().map(line).collect()))
+        }
     }
+}
+
+/// Failures name the logs of their jobs.
+fn keep_logs(folder: tempfile::TempDir) -> io::Result<()> {
+    for entry in fs_err::read_dir(folder.keep())? {
+        let path = entry?.path();
+        if path.is_dir() && !path.ends_with("logs") {
+            fs_err::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where packages come from, and what of the old lock stays.

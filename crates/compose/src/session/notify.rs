@@ -16,7 +16,7 @@ use crate::engine::journal::recorded_output;
 use crate::engine::{JobId, Phase};
 use crate::images::optical::run_values;
 use crate::layout::Layout;
-use crate::metadata::rpm_plan::ShippedIsos;
+use crate::metadata::rpm_isos::ShippedIsos;
 use crate::notifications::{BaseProductKeys, ComposeKeys, FailedDeliverable, IsoKeys, Message, Notifier};
 use crate::tools::Runner;
 

@@ -1,6 +1,8 @@
 //! `charmer verify`: reads a finished compose back: repositories as a client would, images against their checksums and the lock.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +12,7 @@ use crate::config::{Config, Configuration};
 use crate::digest::Sha256;
 use crate::engine::journal::recorded_output;
 use crate::engine::{Output as _, OutputFile};
+use crate::files::{open_regular, read_regular};
 use crate::finding::{Finding, Severity};
 use crate::gather::plan::LockFile;
 use crate::layout::Layout;
@@ -104,9 +107,25 @@ fn extra_files(repository: &Repository) -> impl Iterator<Item = &OutputFile> {
     repository.files.iter().filter(is_extra)
 }
 
+/// The most that is read of lists and locks, in bytes: twenty times what those of 100,000 packages have.
+const TEXT_LIMIT: u64 = 1 << 30;
+
+const SIGNATURE_LIMIT: u64 = 1 << 20;
+
+/// Reads a text of the compose, which anybody may have put something else in the place of.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    let bytes = read_regular(path, TEXT_LIMIT)?;
+    String::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+}
+
 /// A file that is not what the compose's records say.
 pub(super) fn changed(layout: &Layout, file: &OutputFile) -> Option<Finding> {
-    match Sha256::of_file(&layout.path(&file.path)) {
+    let read = || {
+        let opened = open_regular(&layout.path(&file.path))?;
+        // More than it should have need not be read.
+        Sha256::of_reader(&mut opened.take(file.size.saturating_add(1)))
+    };
+    match read() {
         Ok((sha256, _)) if sha256 == file.sha256 => None,
         Ok(_) => Some(finding("files", &file.path, "it was changed after it was made".to_owned())),
         Err(error) => Some(finding("files", &file.path, error.to_string())),
@@ -133,7 +152,7 @@ pub(super) fn verify_lock<T>(
     let recorded = recorded_output::<LockFile>(layout, "lock")?;
     verified.looked_at.push("lock".to_owned());
     let path = layout.path(&recorded.file.path);
-    let text = match fs_err::read_to_string(&path) {
+    let text = match read_text(&path) {
         Ok(text) if Sha256::of(text.as_bytes()) == recorded.file.sha256 => text,
         Ok(_) => {
             verified.findings.push(finding(
@@ -162,13 +181,13 @@ fn published_key(layout: &Layout, config: &Config) -> Option<Keyring> {
 /// The checksum files of a folder of images, and their signatures.
 fn verify_folder(layout: &Layout, folder: &ShippedFolder, keyring: Option<&Keyring>, at: SystemTime, verified: &mut Verified) {
     for file in folder.checksum_files() {
-        match (fs_err::read(layout.path(&file.path)), keyring) {
+        match (read_regular(&layout.path(&file.path), file.size), keyring) {
             (Err(error), _) => verified.findings.push(finding("checksums", &file.path, error.to_string())),
             (Ok(text), _) if Sha256::of(&text) != file.sha256 => {
                 verified.findings.push(finding("checksums", &file.path, "it was changed after it was made".to_owned()));
             }
             (Ok(text), Some(keyring)) => {
-                let signature = fs_err::read(layout.path(&folder.signature_of(file)));
+                let signature = read_regular(&layout.path(&folder.signature_of(file)), SIGNATURE_LIMIT);
                 let result = signature.map_err(|error| error.to_string());
                 let result = result
                     .and_then(|signature| verify_detached(keyring, &text, &signature, at).map_err(|error| error.to_string()));

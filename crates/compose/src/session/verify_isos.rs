@@ -8,13 +8,17 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::Surroundings;
+use super::verify::read_text;
 use super::verify::{Verified, VerifyError, finding, go_on};
 use crate::config::RpmConfig;
+use crate::config::rpm::RpmVariant;
 use crate::engine::journal::recorded_output;
+use crate::extra_files::plan::AddedFiles;
 use crate::finding::Finding;
 use crate::layout::Layout;
 use crate::metadata::checksums::{ChecksumKind, Checksums, checksums_of_file};
-use crate::metadata::rpm_plan::{ShippedIso, ShippedIsos, WrittenFiles};
+use crate::metadata::rpm_isos::{ShippedIso, ShippedIsos};
+use crate::metadata::rpm_plan::WrittenFiles;
 use crate::package_set::lock::{LockedRpm, RpmLock};
 use crate::package_set::rpm_file::{find_rpms, stays_inside};
 use crate::repositories::rpm_trees::{RepositoryPlace, TreeKind};
@@ -56,14 +60,14 @@ pub(super) async fn verify_isos(
     let folders: BTreeSet<&str> = found.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
     for folder in folders {
         go_on(cancel)?;
-        verified.findings.extend(verify_checksum_files(layout, folder, &found)?);
+        verified.findings.extend(verify_checksum_files(layout, folder, &found));
     }
     if find_program(XORRISO.as_ref(), &surroundings.path).is_none() {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
     let runner = Runner::new(folder.path().join("log"), folder.path().to_owned(), surroundings.path.clone(), cancel.clone());
-    let reading = Reading { layout, config, lock, runner: &runner };
+    let reading = Reading { layout, config, lock, added: added_files(layout, config), runner: &runner };
     for discs in sets(&shipped).into_values() {
         go_on(cancel)?;
         verified.findings.extend(reading.compare(&discs).await);
@@ -78,6 +82,19 @@ fn shipped_isos(layout: &Layout, config: &RpmConfig) -> Vec<ShippedIso> {
         arches.map(|arch| format!("image-checksum:{}.{arch}", variant.uid())).collect::<Vec<_>>()
     });
     folders.filter_map(|job| recorded_output::<ShippedIsos>(layout, &job)).flat_map(|shipped| shipped.images).collect()
+}
+
+/// Names and sizes of the extra files of trees and images.
+fn added_files(layout: &Layout, config: &RpmConfig) -> BTreeSet<(String, u64)> {
+    let of_tree = |variant: &RpmVariant| -> Vec<String> {
+        variant.extra_files.keys().map(|arch| format!("extra-files:{}.{arch}", variant.uid())).collect()
+    };
+    let of_images = config.extra_isos.iter().map(|extra| &extra.spec);
+    let of_images = of_images.map(|spec| format!("extra-files:{}.{}.{}", spec.variant, spec.number, spec.arch));
+    let jobs = config.variants.iter().flat_map(of_tree).chain(of_images);
+    let added = jobs.filter_map(|job| recorded_output::<AddedFiles>(layout, &job)).flat_map(|added| added.records);
+    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    added.map(|record| (name(&record.file), record.size)).collect()
 }
 
 fn is_as_recorded(image: &ShippedIso, found: &Checksums) -> Option<Finding> {
@@ -110,8 +127,8 @@ fn listed_images(layout: &Layout, findings: &mut Vec<Finding>) -> BTreeMap<Strin
     if !recorded.is_some_and(|written| written.files.iter().any(|file| file.path == IMAGES)) {
         return BTreeMap::new();
     }
-    let text = fs_err::read(layout.path(IMAGES)).map_err(|error| error.to_string());
-    let list = text.and_then(|text| serde_json::from_slice::<ImageList>(&text).map_err(|error| error.to_string()));
+    let text = read_text(&layout.path(IMAGES)).map_err(|error| error.to_string());
+    let list = text.and_then(|text| serde_json::from_str::<ImageList>(&text).map_err(|error| error.to_string()));
     let images = match list {
         Ok(list) => list.payload.images.into_values().flat_map(BTreeMap::into_values).flatten(),
         Err(error) => {
@@ -154,22 +171,18 @@ fn is_as_listed(layout: &Layout, path: &str, image: &ListedImage, found: Option<
 }
 
 /// Each line of each checksum file of a folder is right, and each image of the folder is in one, if there are any.
-fn verify_checksum_files(
-    layout: &Layout,
-    folder: &str,
-    found: &BTreeMap<&String, Checksums>,
-) -> Result<Vec<Finding>, std::io::Error> {
+fn verify_checksum_files(layout: &Layout, folder: &str, found: &BTreeMap<&String, Checksums>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut lists = BTreeSet::new();
-    for entry in fs_err::read_dir(layout.path(folder))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with("SUM") || name.ends_with("CHECKSUM") {
-            lists.insert(format!("{folder}/{name}"));
-        }
-    }
+    let lists = checksum_files(layout, folder).unwrap_or_else(|error| {
+        findings.push(finding("checksums", folder, error.to_string()));
+        BTreeSet::new()
+    });
     let mut named: BTreeSet<String> = BTreeSet::new();
     for list in &lists {
-        let text = String::from_utf8_lossy(&fs_err::read(layout.path(list))?).into_owned();
+        let text = read_text(&layout.path(list)).unwrap_or_else(|error| {
+            findings.push(finding("checksums", list, error.to_string()));
+            String::new()
+        });
         for (kind, name, digest) in text.lines().filter_map(tagged_line) {
             let path = format!("{folder}/{name}");
             let is_right = if let Some(known) = found.get(&path).and_then(|known| known.get(&kind)) {
@@ -188,7 +201,18 @@ fn verify_checksum_files(
     let own = found.keys().filter(|path| path.rsplit_once('/').is_some_and(|(own, _)| own == folder));
     let unnamed = own.filter(|path| !lists.is_empty() && !named.contains(**path));
     findings.extend(unnamed.map(|path| finding("checksums", path, "no checksum file of its folder names it".to_owned())));
-    Ok(findings)
+    findings
+}
+
+fn checksum_files(layout: &Layout, folder: &str) -> std::io::Result<BTreeSet<String>> {
+    let mut lists = BTreeSet::new();
+    for entry in fs_err::read_dir(layout.path(folder))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with("SUM") || name.ends_with("CHECKSUM") {
+            lists.insert(format!("{folder}/{name}"));
+        }
+    }
+    Ok(lists)
 }
 
 /// `SHA256 (NAME) = DIGEST`.
@@ -213,6 +237,8 @@ struct Reading<'a> {
     layout: &'a Layout,
     config: &'a RpmConfig,
     lock: Option<&'a RpmLock>,
+    /// Names and sizes of extra files.
+    added: BTreeSet<(String, u64)>,
     runner: &'a Runner,
 }
 
@@ -235,6 +261,8 @@ impl Reading<'_> {
                 match locked.get(name) {
                     Some(package) if package.file.size == *size => {}
                     Some(package) => add(format!("{path} has {size} bytes on it, and {} in the lock", package.file.size)),
+                    // What is no package of the compose may be an extra file all the same.
+                    None if self.added.contains(&(name.to_owned(), *size)) => {}
                     None => add(format!("the lock has no {path}, which is on it")),
                 }
             }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::Surroundings;
+use super::verify::read_text;
 use super::verify::{Verified, VerifyError, changed, finding, go_on, verify_lock};
 use super::verify_isos::verify_isos;
 use crate::config::RpmConfig;
@@ -224,8 +225,8 @@ fn verify_list(layout: &Layout, files: &PackageFiles) -> Vec<Finding> {
     if recorded_output::<WrittenFiles>(layout, "rpms").is_none() {
         return Vec::new();
     }
-    let text = fs_err::read(layout.path(RPMS)).map_err(|error| error.to_string());
-    let list = text.and_then(|text| serde_json::from_slice::<RpmList>(&text).map_err(|error| error.to_string()));
+    let text = read_text(&layout.path(RPMS)).map_err(|error| error.to_string());
+    let list = text.and_then(|text| serde_json::from_str::<RpmList>(&text).map_err(|error| error.to_string()));
     let listed: BTreeSet<String> = match list {
         Ok(list) => {
             let arches = list.payload.rpms.into_values().flat_map(BTreeMap::into_values);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use charmer_packages::Glob;
 use charmer_packages::rpm::arch;
 use charmer_packages::rpm::comps::Comps;
-use charmer_packages::rpm::gather::hybrid::{Choice, Objection};
+use charmer_packages::rpm::gather::hybrid::{Broken, Choice, Objection};
 use charmer_packages::rpm::gather::{HybridRequest, Place, Repository, Resolved, gather_hybrid};
 use charmer_packages::rpm::package::Package;
 
@@ -68,15 +68,21 @@ fn in_words(resolved: &Resolved, repositories: &[Repository<'_>]) -> GatheredTre
         format!("{of} requires {}: takes {taken} rather than {}", choice.requirement, passed_over(choice, package))
     };
     let of = |place: Place| format!("{}.{}", package(place).name(), package(place).arch());
-    let mut explanations: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for broken in &resolved.broken {
-        explanations.entry(of(broken.package)).or_default().insert(broken.reasons.join("; "));
-    }
+    let mut broken: BTreeMap<String, Vec<&Broken>> = BTreeMap::new();
+    resolved.broken.iter().for_each(|one| broken.entry(of(one.package)).or_default().push(one));
     GatheredTree {
         selection,
         choices: resolved.choices.iter().map(line).collect(),
-        explanations: explanations.into_iter().map(|(name, all)| (name, all.into_iter().collect())).collect(),
+        explanations: broken.into_iter().map(|(name, all)| (name, explained(&all))).collect(),
     }
+}
+
+/// Packages of one name and arch may each have reasons of their own.
+fn explained(broken: &[&Broken]) -> String {
+    let reasons: BTreeSet<String> = broken.iter().map(|broken| broken.reasons.join("; ")).collect();
+    let reasons = reasons.into_iter().collect::<Vec<_>>().join("; or ");
+    let verdict = if broken.iter().all(|broken| broken.is_proven) { "cannot" } else { "may or may not" };
+    format!("{verdict} be installed: {reasons}")
 }
 
 /// What would have done as well, and what speaks against it.

@@ -22,6 +22,8 @@ use crate::package_set::rpm_set::RpmSet;
 #[derive(Debug, Clone)]
 pub struct GatherInputs<'a> {
     pub set: &'a RpmSet,
+    /// The set has only what a lock has: what selections take.
+    pub is_locked: bool,
     /// The variant's UID.
     pub variant: &'a str,
     pub kind: Kind,
@@ -52,8 +54,8 @@ pub struct GatheredTree {
     pub selection: RpmSelection,
     /// Sentences that say where several packages would have done.
     pub choices: Vec<String>,
-    /// Why a requested package cannot be installed, by `name.arch`.
-    pub explanations: BTreeMap<String, Vec<String>>,
+    /// Why a requested package is taken without all that it needs, by `name.arch`: `cannot be installed: ...`.
+    pub explanations: BTreeMap<String, String>,
 }
 
 /// Selects the packages of one variant on one arch. What is unresolved is for [`GatherInputs::check`].

@@ -72,6 +72,8 @@ impl OldPackages {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
     use crate::digest::Sha256;
 
@@ -94,6 +96,8 @@ mod tests {
         assert_eq!(taken(listed), [false, true]);
         let b = Sha256::of(b"b");
         assert!(cache.get_verified(b, 1).unwrap().is_some());
+        let links = fs_err::metadata(folder.path().join("old/compose/b.rpm")).unwrap().nlink();
+        assert_eq!(links, 1, "nobody else writes to files of the cache, and it does not write to theirs");
         let old = OldPackages::read(&folder.path().join("old"));
         assert!(!old.take("b.rpm", &Sha256::of(b"c").into(), 1, &cache), "another content of the same size is not it");
     }

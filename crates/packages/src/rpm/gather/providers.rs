@@ -75,13 +75,13 @@ impl<'u, 'a> Providers<'u, 'a> {
             Rich::With(parts) => {
                 let mut ids = self.of_rich(&parts[0]);
                 for part in &parts[1..] {
-                    let others = self.of_rich(part);
+                    let others: HashSet<Id> = self.of_rich(part).into_iter().collect();
                     ids.retain(|id| others.contains(id));
                 }
                 ids
             }
             Rich::Without(parts) => {
-                let others = self.of_rich(&parts[1]);
+                let others: HashSet<Id> = self.of_rich(&parts[1]).into_iter().collect();
                 let mut ids = self.of_rich(&parts[0]);
                 ids.retain(|id| !others.contains(id));
                 ids

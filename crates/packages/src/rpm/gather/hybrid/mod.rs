@@ -75,10 +75,12 @@ pub enum Objection {
     RulesOutOthers,
 }
 
-/// A requested package that cannot be installed. It is gathered all the same, without what it needs.
+/// A requested package for which nothing was found to install it with. It is gathered all the same, without what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     pub package: Place,
+    /// Whether it cannot be installed; if not, the search was given up.
+    pub is_proven: bool,
     /// What of it cannot be met.
     pub requirements: Vec<String>,
     /// Facts that together rule it out, in sentences without a full stop.

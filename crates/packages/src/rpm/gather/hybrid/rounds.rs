@@ -8,7 +8,7 @@ use super::super::universe::Id;
 use super::super::{GatherError, Repository};
 use super::companions::{Companions, Wanted};
 use super::request::{HybridRequest, requested};
-use super::solver::{Solver, Verdict, refute};
+use super::solver::{DEAD_ENDS, Solver, Verdict, refute};
 use super::system::{Hasty, Step, System};
 use super::world::World;
 use super::{Broken, Choice, Objection, PassedOver, Resolved, explain};
@@ -133,7 +133,7 @@ impl<'w, 'u, 'a> Rounds<'w, 'u, 'a> {
     /// On the first system that takes it, or a new one.
     fn place(&mut self, id: Id) {
         if self.world.is_dead(id) {
-            self.note_broken(id);
+            self.note_broken(id, true);
             return;
         }
         for system in &mut self.systems {
@@ -144,11 +144,12 @@ impl<'w, 'u, 'a> Rounds<'w, 'u, 'a> {
         }
         let mut system = System::new(self.world);
         let mut steps = system.admit(self.world, &self.at_hand, id, &mut Hasty);
-        if steps.is_none() && self.solver.can_install(id) == Verdict::Possible {
+        let verdict = if steps.is_some() { Verdict::Possible } else { self.solver.can_install(id) };
+        if steps.is_none() && verdict == Verdict::Possible {
             steps = system.admit(self.world, &self.at_hand, id, &mut self.solver);
         }
         let Some(steps) = steps else {
-            self.note_broken(id);
+            self.note_broken(id, verdict == Verdict::Impossible);
             return;
         };
         self.note(steps);
@@ -177,12 +178,12 @@ impl<'w, 'u, 'a> Rounds<'w, 'u, 'a> {
         }
     }
 
-    fn note_broken(&mut self, id: Id) {
+    fn note_broken(&mut self, id: Id, is_proven: bool) {
         let world = self.world;
         let mut requirements: BTreeSet<String> = world.hopeless(id).map(printed).collect();
         let facts = if world.is_dead(id) {
             Vec::new()
-        } else if self.proofs < PROOFS {
+        } else if is_proven && self.proofs < PROOFS {
             self.proofs += 1;
             refute(world, id)
         } else {
@@ -198,13 +199,15 @@ impl<'w, 'u, 'a> Rounds<'w, 'u, 'a> {
             requirements.extend(clauses.map(|clause| printed(clause.dependency)));
         }
         if reasons.is_empty() {
-            reasons.push(format!(
-                "{} cannot be installed with all that it needs; why was not looked into",
-                world.universe.package(id).nevra()
-            ));
+            let nevra = world.universe.package(id).nevra();
+            reasons.push(if is_proven {
+                format!("{nevra} cannot be installed with all that it needs; why was not looked into")
+            } else {
+                format!("{nevra} needs what takes too long to find out: the search was given up after {DEAD_ENDS} dead ends")
+            });
         }
         let package = world.universe.entry(id).place;
-        self.broken.push(Broken { package, requirements: requirements.into_iter().collect(), reasons });
+        self.broken.push(Broken { package, is_proven, requirements: requirements.into_iter().collect(), reasons });
     }
 
     fn finish(&mut self, companions: &Companions<'_, '_, '_>, gathered: &mut Gathered) {

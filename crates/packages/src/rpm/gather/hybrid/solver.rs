@@ -15,7 +15,7 @@ use crate::rpm::package::RelationKind;
 use crate::symbols::Symbol;
 
 /// How many dead ends one question may have. What distributions ask has some dozens.
-const DEAD_ENDS: u64 = 20_000;
+pub(super) const DEAD_ENDS: u64 = 20_000;
 
 /// Something that packages say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

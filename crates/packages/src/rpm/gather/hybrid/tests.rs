@@ -16,6 +16,8 @@ struct Found {
     /// The texts of requirements, by the package that came for them.
     because: Vec<String>,
     choices: Vec<String>,
+    /// What was not decided, as `name.arch`.
+    undecided: Vec<String>,
     /// `name.arch: requirement; ...` and the reasons.
     broken: Vec<(String, Vec<String>)>,
     missing: Vec<String>,
@@ -86,6 +88,8 @@ impl Question {
                 choice.passed_over.iter().map(|it| format!("{} {:?}", nevra(it.package), it.why)).collect();
             format!("{}: {} not {}", choice.requirement, nevra(choice.taken), passed_over.join(", "))
         });
+        let undecided = resolved.broken.iter().filter(|broken| !broken.is_proven).map(|broken| package(broken.package));
+        let undecided = undecided.map(|package| format!("{}.{}", package.name(), package.arch())).collect();
         let broken = resolved.broken.iter().map(|broken| {
             let of = package(broken.package);
             (format!("{}.{}: {}", of.name(), of.arch(), broken.requirements.join("; ")), broken.reasons.clone())
@@ -94,6 +98,7 @@ impl Question {
             packages: names,
             because: because.collect(),
             choices: choices.collect(),
+            undecided,
             broken: broken.collect(),
             missing: resolved.gathered.missing.iter().chain(&resolved.gathered.missing_prepopulate).cloned().collect(),
         }
@@ -546,4 +551,19 @@ fn everything_that_comes_out_is_in_reach() {
     assert!(resolved.gathered.packages.iter().all(|selected| reached.contains(&selected.place)));
     let roles: BTreeSet<Role> = resolved.gathered.packages.iter().map(|selected| selected.role).collect();
     assert_eq!(roles.len(), 3);
+}
+
+/// Eleven ships that need a berth each, and ten berths: every way to moor them must be looked at to know that there is none.
+#[test]
+fn a_search_that_is_given_up_proves_nothing() {
+    const BERTHS: usize = 10;
+    let ships: Vec<String> = (0..=BERTHS).map(|ship| format!("R moored-{ship}")).collect();
+    let berths = (0..=BERTHS).flat_map(|ship| (0..BERTHS).map(move |berth| (ship, berth)));
+    let berths =
+        berths.map(|(ship, berth)| format!("at-{ship}-{berth}-1-1.noarch; P moored-{ship}; P berth-{berth}; C berth-{berth}\n"));
+    let world = format!("fleet-1-1.noarch; {}\n{}", ships.join("; "), berths.collect::<String>());
+    let found = ask(&world, "fleet");
+    assert_eq!(found.undecided, ["fleet.noarch"]);
+    assert!(found.broken[0].1[0].contains("the search was given up after 20000 dead ends"), "{:?}", found.broken);
+    assert_eq!(ask("a-1-1.noarch; R gone", "a").undecided, [""; 0], "that is proven");
 }
