@@ -28,6 +28,9 @@ _charmer() {
             charmer,help)
                 cmd="charmer__subcmd__help"
                 ;;
+            charmer,installability)
+                cmd="charmer__subcmd__installability"
+                ;;
             charmer,list)
                 cmd="charmer__subcmd__list"
                 ;;
@@ -85,6 +88,9 @@ _charmer() {
             charmer__subcmd__help,help)
                 cmd="charmer__subcmd__help__subcmd__help"
                 ;;
+            charmer__subcmd__help,installability)
+                cmd="charmer__subcmd__help__subcmd__installability"
+                ;;
             charmer__subcmd__help,list)
                 cmd="charmer__subcmd__help__subcmd__list"
                 ;;
@@ -122,7 +128,7 @@ _charmer() {
 
     case "${cmd}" in
         charmer)
-            opts="-h -V --help --version plan compose resume lock why verify config convert list status help"
+            opts="-h -V --help --version plan compose resume lock why verify installability config convert list status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -338,7 +344,7 @@ _charmer() {
             return 0
             ;;
         charmer__subcmd__help)
-            opts="plan compose resume lock why verify config convert list status help"
+            opts="plan compose resume lock why verify installability config convert list status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,6 +455,20 @@ _charmer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        charmer__subcmd__help__subcmd__installability)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         charmer__subcmd__help__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -540,6 +560,28 @@ _charmer() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        charmer__subcmd__installability)
+            opts="-h --arch --background --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --background)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

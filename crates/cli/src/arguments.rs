@@ -39,6 +39,7 @@ pub enum Command {
     Lock(LockArguments),
     Why(WhyArguments),
     Verify(VerifyArguments),
+    Installability(InstallabilityArguments),
     Config(ConfigArguments),
     Convert(ConvertArguments),
     List(ListArguments),
@@ -254,6 +255,26 @@ pub struct VerifyArguments {
     /// The compose's folder.
     #[arg(value_name = "DIR")]
     pub compose: PathBuf,
+}
+
+/// Tell which packages of an apt archive cannot be installed, a line for each with the reason.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The exit code is 1 if there are any, or entries that cannot be read, and 0 if there are none.
+
+Examples:
+  charmer installability --arch amd64 dists/stable/main/binary-amd64/Packages.xz
+  charmer installability --arch arm64 Packages --background /srv/debian/Packages.xz")]
+pub struct InstallabilityArguments {
+    /// Packages files whose packages are checked: plain, .xz, .zst or .gz; - is the standard input.
+    #[arg(value_name = "PACKAGES", required = true)]
+    pub indexes: Vec<PathBuf>,
+    /// The arch of the system that they are installed on.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: String,
+    /// A Packages file whose packages may be needed, and are not checked; may be given again.
+    #[arg(long, value_name = "PACKAGES")]
+    pub background: Vec<PathBuf>,
 }
 
 /// Check a configuration, show it as charmer understands it, or print the schema of all configurations.

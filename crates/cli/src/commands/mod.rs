@@ -7,6 +7,7 @@ use crate::exit::{Exit, Failure};
 mod compose;
 mod config;
 mod convert;
+mod installability;
 mod list;
 mod lock;
 mod plan;
@@ -29,6 +30,7 @@ pub fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Fai
         Command::Lock(arguments) => lock::lock(arguments, environment),
         Command::Why(arguments) => why::why(&arguments, environment),
         Command::Verify(arguments) => verify::verify_compose(&arguments, environment),
+        Command::Installability(arguments) => installability::tell(arguments, environment),
         Command::Config(arguments) => config::config(&arguments, environment),
         Command::Convert(arguments) => convert::convert(&arguments, environment),
         Command::List(arguments) => list::list(&arguments, environment),

@@ -10,6 +10,7 @@ mod failures;
 mod gathering;
 mod harbour;
 mod hybrid;
+mod installability;
 mod lock;
 mod mirror;
 mod native_rpm;

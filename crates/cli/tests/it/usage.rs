@@ -12,6 +12,7 @@ fn help_of_every_command() {
         "lock",
         "why",
         "verify",
+        "installability",
         "config",
         "config check",
         "config schema",

@@ -4,6 +4,7 @@
 
 pub mod first_blocks;
 pub mod image;
+pub mod index_files;
 mod installability;
 pub mod iso;
 pub mod plan;
