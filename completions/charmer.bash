@@ -40,6 +40,9 @@ _charmer() {
             charmer,plan)
                 cmd="charmer__subcmd__plan"
                 ;;
+            charmer,prune)
+                cmd="charmer__subcmd__prune"
+                ;;
             charmer,resume)
                 cmd="charmer__subcmd__resume"
                 ;;
@@ -100,6 +103,9 @@ _charmer() {
             charmer__subcmd__help,plan)
                 cmd="charmer__subcmd__help__subcmd__plan"
                 ;;
+            charmer__subcmd__help,prune)
+                cmd="charmer__subcmd__help__subcmd__prune"
+                ;;
             charmer__subcmd__help,resume)
                 cmd="charmer__subcmd__help__subcmd__resume"
                 ;;
@@ -128,7 +134,7 @@ _charmer() {
 
     case "${cmd}" in
         charmer)
-            opts="-h -V --help --version plan compose resume lock why verify installability config convert list status help"
+            opts="-h -V --help --version plan compose resume lock why verify installability config convert list status prune help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,7 +350,7 @@ _charmer() {
             return 0
             ;;
         charmer__subcmd__help)
-            opts="plan compose resume lock why verify installability config convert list status help"
+            opts="plan compose resume lock why verify installability config convert list status prune help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -511,6 +517,20 @@ _charmer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        charmer__subcmd__help__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         charmer__subcmd__help__subcmd__resume)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -654,6 +674,36 @@ _charmer() {
                     ;;
                 --skip)
                     COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live createiso extra-isos test image-checksum metadata" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        charmer__subcmd__prune)
+            opts="-h --keep --keep-failed --unused-days --cache-dir --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-failed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unused-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

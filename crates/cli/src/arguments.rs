@@ -44,6 +44,7 @@ pub enum Command {
     Convert(ConvertArguments),
     List(ListArguments),
     Status(StatusArguments),
+    Prune(PruneArguments),
 }
 
 /// Show every job that a compose would do, before anything runs.
@@ -275,6 +276,37 @@ pub struct InstallabilityArguments {
     /// A Packages file whose packages may be needed, and are not checked; may be given again.
     #[arg(long, value_name = "PACKAGES")]
     pub background: Vec<PathBuf>,
+}
+
+/// Remove old composes, and files of the cache that no compose has been given lately; without --yes, only show what would go.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Kept in any case: composes that a process works on, that have a label, that a link beside them leads to (such as latest-...), and that \
+symbolic links of a kept compose lead into. A release's nightly, test and production composes are counted each by themselves. Content \
+that a kept compose shares with the cache or with a removed compose stays in the kept one. While composes run, the cache is left alone.
+
+Examples:
+  charmer prune composes --keep 7
+  charmer prune composes --keep 7 --keep-failed 2 --yes")]
+pub struct PruneArguments {
+    /// The folder that has the composes.
+    #[arg(value_name = "TARGET_DIR")]
+    pub target_dir: PathBuf,
+    /// How many of the newest composes that finished are kept, of each release and type.
+    #[arg(long, value_name = "NUMBER")]
+    pub keep: usize,
+    /// How many of the newest composes that did not finish are kept, of each release and type.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub keep_failed: usize,
+    /// Files of the cache go that no kept compose has, and that no compose was given for so many days.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub unused_days: u32,
+    /// The folder for downloads; ~/.cache/charmer if it is not given.
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Remove what would go.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Check a configuration, show it as charmer understands it, or print the schema of all configurations.

@@ -37,6 +37,8 @@ pub struct Services {
     /// Opened by the first download.
     connections: Arc<OnceLock<Connections>>,
     proxies: Proxies,
+    /// For as long as the run goes on, nothing is removed from the cache; none where the cache is another user's.
+    cache_use: Arc<OnceLock<Option<fs_err::File>>>,
 }
 
 impl Services {
@@ -64,11 +66,15 @@ impl Services {
             now: surroundings.now,
             connections: Arc::default(),
             proxies: surroundings.proxies.clone(),
+            cache_use: Arc::default(),
         }
     }
 
     pub fn open_cache(&self) -> Result<Cache, JobError> {
-        Cache::open(&self.cache).map_err(|error| JobError::caused(&error).hint("choose another cache folder with --cache-dir"))
+        let cache = Cache::open(&self.cache)
+            .map_err(|error| JobError::caused(&error).hint("choose another cache folder with --cache-dir"))?;
+        self.cache_use.get_or_init(|| Cache::use_together(&self.cache));
+        Ok(cache)
     }
 
     /// The base URL of a mirror, with `host` looked up.

@@ -11,6 +11,7 @@ mod installability;
 mod list;
 mod lock;
 mod plan;
+mod prune;
 mod resume;
 mod status;
 mod verify;
@@ -34,6 +35,7 @@ pub fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Fai
         Command::Config(arguments) => config::config(&arguments, environment),
         Command::Convert(arguments) => convert::convert(&arguments, environment),
         Command::List(arguments) => list::list(&arguments, environment),
+        Command::Prune(arguments) => prune::prune(arguments, environment),
         Command::Status(arguments) => status::status(&arguments, environment),
     }
 }

@@ -15,6 +15,7 @@ mod lock;
 mod mirror;
 mod native_rpm;
 mod plan;
+mod prune;
 mod pungi_comps_filter;
 mod pungi_config;
 mod pungi_create_unified_isos;

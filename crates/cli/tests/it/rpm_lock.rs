@@ -60,7 +60,7 @@ impl Harbour {
     }
 
     /// From now on the configuration's packages come from a server.
-    fn serve(&self) -> HttpServer {
+    pub(super) fn serve(&self) -> HttpServer {
         let server = HttpServer::start();
         server.serve_folder("/os/", &self.path(REPOSITORY)).unwrap();
         self.replace(CONFIG, "../target/demo/rpms", &format!("{}/os", server.url()));

@@ -19,6 +19,7 @@ fn help_of_every_command() {
         "config show",
         "convert",
         "list",
+        "prune",
         "status",
     ];
     for command in commands {

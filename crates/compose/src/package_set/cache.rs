@@ -60,6 +60,20 @@ impl Cache {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// Keeps files from being removed from a cache for as long as the lock is held. A cache of another user's, where there can be no
+    /// lock, is left to that user.
+    pub fn use_together(folder: &Path) -> Option<fs_err::File> {
+        let file = open_use_lock(folder).ok()?;
+        flock(&file, FlockOperation::LockShared).ok()?;
+        Some(file)
+    }
+
+    /// Keeps everybody else from using a cache for as long as the lock is held; none if somebody uses it.
+    pub fn use_alone(folder: &Path) -> io::Result<Option<fs_err::File>> {
+        let file = open_use_lock(folder)?;
+        Ok(take_lock(file.file())?.then_some(file))
+    }
+
     /// Where a file lies, or would lie.
     pub fn path(&self, sha256: Sha256) -> PathBuf {
         let digits = sha256.to_string();
@@ -239,6 +253,11 @@ impl Cache {
         let validator = fs_err::read_to_string(validator_path(&path)).ok().filter(|_| length > 0);
         Ok(Some(Partial { cache: self.clone(), path, file, prover, length, validator }))
     }
+}
+
+/// The file that is locked by those who use a cache.
+fn open_use_lock(folder: &Path) -> io::Result<fs_err::File> {
+    fs_err::OpenOptions::new().create(true).append(true).open(folder.join("in-use"))
 }
 
 /// Removes the files that nobody holds a lock on.

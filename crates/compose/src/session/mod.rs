@@ -10,6 +10,7 @@ pub mod locking;
 mod notify;
 mod old_composes;
 pub mod preflight;
+pub mod prune;
 pub mod request;
 pub mod verify;
 mod verify_isos;
