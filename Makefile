@@ -16,10 +16,10 @@ TEST_PACKAGES = apt-utils arch-test buildah cpio createrepo-c debootstrap dnf dn
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++
 
-.PHONY: all demo test check soak fuzz bench-rpm generate install clean
+.PHONY: all demo test check reproducible soak fuzz bench-rpm generate install clean
 
 all:
-	$(CARGO) build --release
+	@./scripts/build-release
 
 demo:
 	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES)
@@ -36,6 +36,12 @@ check:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) xtask generate --check
+	@./scripts/check-dependencies
+
+# Two builds of the last commit, in two folders; they must be the same.
+reproducible:
+	@./scripts/install-packages $(BUILD_PACKAGES)
+	@./scripts/check-reproducible
 
 # Composes killed at so many random moments, and resumed; SEED repeats a run.
 POINTS ?= 500
