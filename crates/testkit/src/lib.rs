@@ -8,6 +8,7 @@ pub mod boot;
 pub mod deb;
 pub mod dsc;
 pub mod fake_tools;
+pub mod faults;
 pub mod http_server;
 pub mod mirror;
 pub mod python;

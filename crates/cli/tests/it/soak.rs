@@ -5,14 +5,14 @@
 #![expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
 #![expect(clippy::print_stderr, reason = "the seed is told")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Ran;
-use super::harbour::{Compose, Harbour, composes, wait_until};
-use super::whole_rpm::{Quay, is_alike};
+use super::disturbed::{Subject, only_compose};
+use super::harbour::{Harbour, wait_until};
+use super::whole_rpm::Quay;
 
 /// How many moments are tried of each kind of compose, unless somebody says otherwise.
 const POINTS: u64 = 60;
@@ -44,23 +44,6 @@ enum Moment {
     After(Duration),
 }
 
-/// What is killed, and what it should be in the end.
-struct Soak<'a> {
-    /// The command line of a compose into a target folder, and that of a resume.
-    compose: &'a dyn Fn(&Path) -> Command,
-    resume: &'a dyn Fn(&str) -> Command,
-    /// Files whose content is the same in each compose.
-    is_alike: fn(&str) -> bool,
-    expected: BTreeMap<String, Vec<u8>>,
-    /// What an undisturbed compose took.
-    entries: u64,
-    time: Duration,
-}
-
-fn only_compose(target: &Path) -> Option<Compose> {
-    composes(target).pop().map(|root| Compose { root })
-}
-
 fn entries(target: &Path) -> u64 {
     let journal = only_compose(target).map(|compose| compose.path("logs/events.jsonl"));
     // The last line may be half there.
@@ -83,7 +66,7 @@ fn kill_at(mut command: Command, target: &Path, moment: &Moment) {
     child.wait().unwrap();
 }
 
-impl Soak<'_> {
+impl Subject<'_> {
     fn moment(&self, dice: &mut Dice) -> Moment {
         if dice.below(2) == 0 {
             return Moment::Entries(1 + dice.below(self.entries));
@@ -105,20 +88,7 @@ impl Soak<'_> {
         moments
     }
 
-    fn check(&self, compose: &Compose, when: &str) {
-        assert_eq!(compose.read("STATUS"), "FINISHED\n", "{when}");
-        let made = compose.tree("compose");
-        let only_in = |one: &BTreeMap<String, _>, other: &BTreeMap<String, _>| {
-            one.keys().filter(|name| !other.contains_key(*name)).cloned().collect::<Vec<String>>()
-        };
-        let (more, less) = (only_in(&made, &self.expected), only_in(&self.expected, &made));
-        assert!(more.is_empty() && less.is_empty(), "{when}: {more:?} are too much, {less:?} are missing");
-        let differs = |(name, content): &(&String, &Vec<u8>)| (self.is_alike)(name) && self.expected[*name] != **content;
-        let different: Vec<_> = made.iter().filter(differs).map(|(name, _)| name).collect();
-        assert!(different.is_empty(), "{when}: {different:?} differ");
-    }
-
-    fn run(&self, folder: &Path) {
+    fn soak(&self, folder: &Path) {
         let (seed, points) = (setting("CHARMER_SEED", 1), setting("CHARMER_POINTS", POINTS));
         eprintln!("seed {seed}, {points} moments among {} entries and {:.1} s", self.entries, self.time.as_secs_f64());
         let mut dice = Dice(seed);
@@ -148,17 +118,7 @@ impl Soak<'_> {
 fn debian_composes_killed_at_any_moment_end_as_one_that_was_not() {
     let mut harbour = Harbour::new();
     harbour.source_date_epoch = Some("1717372800");
-    let started = Instant::now();
-    let (_, undisturbed) = harbour.compose(&[]);
-    let soak = Soak {
-        compose: &|target| harbour.command(&["compose", "harbour.toml", "--target-dir", target.to_str().unwrap()]),
-        resume: &|root| harbour.command(&["resume", root]),
-        is_alike: |_| true,
-        expected: undisturbed.tree("compose"),
-        entries: undisturbed.journal().len() as u64,
-        time: started.elapsed(),
-    };
-    soak.run(&harbour.path(""));
+    Subject::debian(&harbour).soak(&harbour.path(""));
     wait_until("all that it had started is gone", || harbour.processes().is_empty());
     assert!(harbour.mounts().is_empty(), "{:?}", harbour.mounts());
 }
@@ -166,18 +126,5 @@ fn debian_composes_killed_at_any_moment_end_as_one_that_was_not() {
 #[test]
 fn rpm_composes_killed_at_any_moment_end_as_one_that_was_not() {
     let quay = Quay::new();
-    let started = Instant::now();
-    let (_, undisturbed) = quay.compose(&[], 0);
-    let charmer = |words: &[&str]| quay.command(env!("CARGO_BIN_EXE_charmer"), words);
-    let soak = Soak {
-        compose: &|target| {
-            charmer(&["pungi-koji", "--config", "quay.conf", "--nightly", "--target-dir", target.to_str().unwrap()])
-        },
-        resume: &|root| charmer(&["resume", root]),
-        is_alike,
-        expected: undisturbed.tree("compose"),
-        entries: undisturbed.journal().len() as u64,
-        time: started.elapsed(),
-    };
-    soak.run(&quay.path(""));
+    Subject::rpm(&quay).soak(&quay.path(""));
 }
