@@ -32,6 +32,8 @@ pub struct Environment {
     pub current_dir: PathBuf,
     /// `http_proxy`, `https_proxy` and `no_proxy`, as curl and apt read them: the last two in either case.
     pub proxies: Proxies,
+    /// `NETRC`, or `HOME/.netrc`: the user's file of logins.
+    pub netrc: Option<PathBuf>,
 }
 
 impl Environment {
@@ -74,6 +76,7 @@ impl Environment {
             current_dir: PathBuf::new(),
             cache_dir: xdg.or_else(home).map(|cache| cache.join("charmer")),
             proxies,
+            netrc: set("NETRC").map(PathBuf::from).or_else(|| Some(PathBuf::from(set("HOME")?).join(".netrc"))),
             path: set("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
         })
     }

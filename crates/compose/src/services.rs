@@ -13,6 +13,7 @@ use crate::engine::event::Unit;
 use crate::engine::{JobContext, JobError};
 use crate::openpgp::{Signer, SigningError};
 use crate::package_set::cache::Cache;
+use crate::package_set::credentials::{CredentialFiles, Credentials};
 use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options, Proxies};
 use crate::package_set::progress::Progress;
 use crate::session::Surroundings;
@@ -37,6 +38,7 @@ pub struct Services {
     /// Opened by the first download.
     connections: Arc<OnceLock<Connections>>,
     proxies: Proxies,
+    credential_files: CredentialFiles,
     /// For as long as the run goes on, nothing is removed from the cache; none where the cache is another user's.
     cache_use: Arc<OnceLock<Option<fs_err::File>>>,
 }
@@ -66,6 +68,7 @@ impl Services {
             now: surroundings.now,
             connections: Arc::default(),
             proxies: surroundings.proxies.clone(),
+            credential_files: CredentialFiles { apt_folder: surroundings.apt_folder.clone(), netrc: surroundings.netrc.clone() },
             cache_use: Arc::default(),
         }
     }
@@ -136,7 +139,8 @@ impl Services {
         if let Some(connections) = self.connections.get() {
             return Ok(connections.clone());
         }
-        let opened = Connections::new(&self.download_limits, &self.proxies).map_err(JobError::new)?;
+        let credentials = Credentials::read(&self.credential_files).map_err(|error| JobError::caused(&error))?;
+        let opened = Connections::new(&self.download_limits, &self.proxies, credentials).map_err(JobError::new)?;
         Ok(self.connections.get_or_init(|| opened).clone())
     }
 

@@ -53,6 +53,8 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: BTreeMap<String, VecDeque<Fault>>,
     received: Vec<Received>,
+    /// What the header `Authorization` must be.
+    authorization: Option<String>,
 }
 
 impl HttpServer {
@@ -108,6 +110,11 @@ impl HttpServer {
     /// From now on the path is not found.
     pub fn remove(&self, path: &str) {
         self.shared.state().files.remove(path);
+    }
+
+    /// From now on, requests without this header `Authorization` are refused.
+    pub fn require(&self, authorization: &str) {
+        self.shared.state().authorization = Some(authorization.to_owned());
     }
 
     /// The next answer for this path fails so, once. Several such orders hold one after the other.
@@ -169,6 +176,11 @@ fn answer(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let (fault, file) = {
         let mut state = shared.state();
         state.received.push(request.clone());
+        let is_refused = state.authorization.as_ref().is_some_and(|wanted| request.headers.get("authorization") != Some(wanted));
+        if is_refused {
+            drop(state);
+            return write_head(stream, 401, 0, &[("WWW-Authenticate", "Basic realm=\"packages\"".to_owned())]);
+        }
         let fault = state.faults.get_mut(&request.path).and_then(VecDeque::pop_front);
         (fault, state.files.get(&request.path).cloned())
     };

@@ -114,6 +114,7 @@ fn harbour_plan() -> io::Result<Vec<u8>> {
         environment: BTreeMap::default(),
         current_dir: PathBuf::new(),
         now: SystemTime::UNIX_EPOCH,
+        netrc: None,
         apt_folder: PathBuf::new(),
         proxies: Proxies::default(),
     };

@@ -65,6 +65,7 @@ pub(crate) fn surroundings(environment: &Environment) -> Surroundings {
         current_dir: environment.current_dir.clone(),
         now: SystemTime::now(),
         apt_folder: "/etc/apt".into(),
+        netrc: environment.netrc.clone(),
         proxies: environment.proxies.clone(),
     }
 }

@@ -24,7 +24,7 @@ impl Harbour {
     }
 
     /// A compose that cannot begin: what it said.
-    fn refused(&self) -> Ran {
+    pub(super) fn refused(&self) -> Ran {
         let ran = self.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
         assert!(composes(&self.path("composes")).is_empty(), "no folder is made for a compose that cannot begin");

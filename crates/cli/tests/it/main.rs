@@ -34,6 +34,7 @@ mod resume;
 mod reuse;
 mod rpm_lock;
 mod rpm_verify;
+mod secrets;
 mod soak;
 mod usage;
 mod whole_rpm;

@@ -20,6 +20,7 @@ mod suggest;
 
 pub mod pungi;
 
+mod credentials;
 mod deb;
 mod validate;
 

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{Cache, Cached, Partial, Remembered};
+use super::credentials::Credentials;
 use super::http::{Client, Failed, News};
 pub use super::http::{Connections, Proxies};
 use super::progress::Progress;
@@ -207,7 +208,7 @@ impl Downloader {
         let rate = options.limits.download_rate.map(RateLimit::new);
         let connections = match &options.connections {
             Some(connections) => connections.clone(),
-            None => Connections::new(&options.limits, &Proxies::default())
+            None => Connections::new(&options.limits, &Proxies::default(), Credentials::default())
                 .map_err(|reason| FetchError { url: String::new(), cause: FetchFailure::Untrusted(reason) })?,
         };
         let client = Client::new(connections, options.limits.stall_timeout, rate, options.progress.clone());

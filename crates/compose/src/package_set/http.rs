@@ -14,6 +14,7 @@ use reqwest::{Response, StatusCode, Url, redirect};
 use tokio::io::AsyncReadExt as _;
 
 use super::cache::{Partial, Remembered};
+use super::credentials::Credentials;
 use super::download::{FetchFailure, Limits};
 use super::progress::Progress;
 use super::rate::RateLimit;
@@ -24,7 +25,10 @@ const USER_AGENT: &str = concat!("charmer/", env!("CARGO_PKG_VERSION"));
 /// Connections to servers, kept open between transfers. Making them reads the machine's certificate authorities; cloning them costs
 /// nothing.
 #[derive(Debug, Clone)]
-pub struct Connections(reqwest::Client);
+pub struct Connections {
+    client: reqwest::Client,
+    credentials: Arc<Credentials>,
+}
 
 /// Connections, and what the transfers of one downloader share.
 pub(super) struct Client {
@@ -67,15 +71,25 @@ impl Proxies {
         let https = self.https.as_deref().map(|url| reqwest::Proxy::https(url).map_err(|error| (url, error)));
         let read = http.into_iter().chain(https).map(|proxy| match proxy {
             Ok(proxy) => Ok(proxy.no_proxy(direct())),
-            Err((url, error)) => Err(format!("the proxy {url:?} cannot be used: {}", error_chain(&error))),
+            Err((url, error)) => {
+                let url = without_credentials(url);
+                Err(format!("the proxy {url:?} cannot be used: {}", error_chain(&error)))
+            }
         });
         read.collect()
     }
 }
 
+/// For messages.
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (&url[..scheme.len() + 3], rest));
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}{place}")
+}
+
 impl Connections {
     /// Fails when a proxy's address is none.
-    pub fn new(limits: &Limits, proxies: &Proxies) -> Result<Self, String> {
+    pub fn new(limits: &Limits, proxies: &Proxies, credentials: Credentials) -> Result<Self, String> {
         // It fails only when a provider is set already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let proxies = proxies.read()?;
@@ -88,9 +102,8 @@ impl Connections {
             proxies.iter().fold(builder, |builder, proxy| builder.proxy(proxy.clone()))
         };
         // Without any certificate authority on the machine, http must work all the same; https then trusts nobody.
-        let connections =
-            builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
-        Ok(Self(connections))
+        let client = builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error_chain(&error))?;
+        Ok(Self { client, credentials: Arc::new(credentials) })
     }
 }
 
@@ -165,8 +178,11 @@ impl Client {
     }
 
     async fn ask(&self, url: &Url, headers: HeaderMap) -> Result<Response, Failed> {
-        let sent = self.connections.0.get(url.clone()).headers(headers).send();
-        match tokio::time::timeout(self.stall, sent).await {
+        let mut request = self.connections.client.get(url.clone()).headers(headers);
+        if let Some((login, password)) = self.connections.credentials.of(url) {
+            request = request.basic_auth(login, Some(password));
+        }
+        match tokio::time::timeout(self.stall, request.send()).await {
             Ok(answer) => answer.map_err(request_failure),
             Err(_) => Err(self.stalled()),
         }

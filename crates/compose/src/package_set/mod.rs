@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod cache;
 pub mod compression;
+pub mod credentials;
 pub mod deb_file;
 pub mod download;
 pub mod dsc_file;

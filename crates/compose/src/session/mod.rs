@@ -70,6 +70,8 @@ pub struct Surroundings {
     pub now: SystemTime,
     /// Where apt keeps its sources: `/etc/apt`.
     pub apt_folder: PathBuf,
+    /// The user's file of logins: `NETRC`, or `.netrc` in the home folder.
+    pub netrc: Option<PathBuf>,
     pub proxies: Proxies,
 }
 

@@ -23,6 +23,7 @@ fn plan(config: RpmConfig) -> Vec<String> {
         current_dir: "/".into(),
         path: "/usr/bin:/bin".into(),
         now: SystemTime::UNIX_EPOCH,
+        netrc: None,
         apt_folder: "/etc/apt".into(),
         proxies: Proxies::default(),
     };

@@ -51,6 +51,7 @@ fn plan_touches_nothing_and_has_every_job_after_those_it_needs() {
         environment: std::collections::BTreeMap::new(),
         current_dir: "/".into(),
         now: SystemTime::UNIX_EPOCH,
+        netrc: None,
         apt_folder: "/nonexistent".into(),
         proxies: Proxies::default(),
     };

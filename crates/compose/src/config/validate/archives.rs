@@ -81,6 +81,7 @@ fn check_url(url: &str, place: &Place, report: &mut Report<'_>) {
     if matches!(url, "host" | "host-security") {
         return;
     }
+    names::check_credentials(url, place, report);
     let rest = ["https://", "http://", "file:///"].iter().find_map(|scheme| url.strip_prefix(scheme));
     let is_sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#']));
     if !is_sound || url.chars().any(|character| character.is_whitespace() || character.is_control()) {

@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 use charmer_packages::seed::SeedError;
 use charmer_packages::{Glob, Seed as Wish};
 
+use crate::config::credentials::{CREDENTIALS_HINT, has_credentials};
 use crate::config::deb;
 use crate::config::problem::Report;
 use crate::config::schema::variants::Seed;
@@ -178,8 +179,16 @@ pub(super) fn check_arch_patterns(texts: &[String], known: &[&str], place: &Plac
     }
 }
 
+/// A URL is shown in logs and locks.
+pub(super) fn check_credentials(url: &str, place: &Place, report: &mut Report<'_>) {
+    if has_credentials(url) {
+        report.value(place, format!("`{place}` has a login in its URL, which logs and locks would show"), CREDENTIALS_HINT);
+    }
+}
+
 /// A web address.
 pub(super) fn check_web_address(url: &str, place: &Place, report: &mut Report<'_>) {
+    check_credentials(url, place, report);
     let rest = ["https://", "http://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     let is_sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
     if !is_sound || url.chars().any(|character| character.is_whitespace() || character.is_control()) {
