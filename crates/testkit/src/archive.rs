@@ -127,6 +127,15 @@ impl Archive {
         write_forms(&dists.join("main/source"), "Sources", sources.as_bytes())
     }
 
+    /// Writes the index of an arch anew, changed, and signs that: what a mirror says that lies about its own packages.
+    pub fn alter_packages(&self, arch: &str, day: &str, change: impl FnOnce(&str) -> Vec<u8>) -> io::Result<()> {
+        let folder = self.dists().join(format!("main/binary-{arch}"));
+        let packages = fs_err::read_to_string(folder.join("Packages"))?;
+        fs_err::remove_dir_all(&folder)?;
+        write_forms(&folder, "Packages", &change(&packages))?;
+        self.write_release(day, &[])
+    }
+
     /// Describes the indexes that are there and signs that. More fields may stand above: `Valid-Until`.
     pub fn write_release(&self, day: &str, more: &[(&str, &str)]) -> io::Result<()> {
         let dists = self.dists();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::Ran;
 use super::harbour::{Compose, Harbour, composes};
 use super::whole_rpm::{Quay, is_alike};
 
@@ -76,4 +77,16 @@ impl<'a> Subject<'a> {
 /// The one compose of a target folder, if one was begun.
 pub(super) fn only_compose(target: &Path) -> Option<Compose> {
     composes(target).pop().map(|root| Compose { root })
+}
+
+/// Runs a command line behind a script that may mount what it likes: nobody else sees it, and it is gone with the script.
+pub(super) fn in_own_mounts(command: &Command, script: &str, words: &[&str], variables: &[(&str, &Path)]) -> Ran {
+    let mut own = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        own.args(["--user", "--map-root-user"]);
+    }
+    own.args(["--mount", "sh", "-c", script, "sh"]).args(words);
+    own.arg(command.get_program()).args(command.get_args()).current_dir(command.get_current_dir().unwrap()).env_clear();
+    own.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(variables.iter().copied());
+    Ran::of(own.output().unwrap())
 }

@@ -1,16 +1,14 @@
 //! Faults of the machine under composes of both kinds: each ends in a state that is said, with an error that tells, and when the
 //! fault is gone, resuming makes what an undisturbed compose is.
 
-#![expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
-
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use charmer_testkit::faults::{Fault, Faults};
 
 use super::Ran;
-use super::disturbed::{Subject, only_compose};
+use super::disturbed::{Subject, in_own_mounts, only_compose};
 use super::harbour::{Compose, Harbour, composes, wait_until};
 use super::whole_rpm::Quay;
 
@@ -205,16 +203,4 @@ fn composes_at_once_in_one_folder_with_one_cache_are_both_right() {
             assert_eq!(ran.code, 0, "{ran}");
         }
     });
-}
-
-/// Runs a command line behind a script that may mount what it likes: nobody else sees it, and it is gone with the script.
-fn in_own_mounts(command: &Command, script: &str, words: &[&str], variables: &[(&str, &Path)]) -> Ran {
-    let mut own = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        own.args(["--user", "--map-root-user"]);
-    }
-    own.args(["--mount", "sh", "-c", script, "sh"]).args(words);
-    own.arg(command.get_program()).args(command.get_args()).current_dir(command.get_current_dir().unwrap()).env_clear();
-    own.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(variables.iter().copied());
-    Ran::of(own.output().unwrap())
 }

@@ -183,17 +183,9 @@ impl Harbour {
     }
 
     /// A command line in a mount namespace of its own, after a shell script that has a folder as `$1` and mounts something there.
-    #[expect(clippy::disallowed_types, reason = "the program under test is started as users start it")]
     pub(super) fn in_own_mounts(&self, script: &str, folder: &str, arguments: &[&str]) -> Ran {
-        let charmer = self.command(arguments);
-        let mut command = std::process::Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            command.args(["--user", "--map-root-user"]);
-        }
-        command.args(["--mount", "sh", "-e", "-c", &format!("{script}; shift; exec \"$@\""), "sh", folder]);
-        command.arg(charmer.get_program()).args(charmer.get_args()).env_clear().current_dir(self.folder.path());
-        command.envs(charmer.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Ran::of(command.output().unwrap())
+        let script = format!("set -e; {script}; shift; exec \"$@\"");
+        super::disturbed::in_own_mounts(&self.command(arguments), &script, &[folder], &[])
     }
 
     /// A command line that runs in the fixture's folder, with its cache and its tools.

@@ -11,6 +11,7 @@ mod failures;
 mod faults;
 mod gathering;
 mod harbour;
+mod hostile;
 mod hybrid;
 mod installability;
 mod lock;

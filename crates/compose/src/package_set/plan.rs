@@ -397,7 +397,8 @@ pub struct MissingFile {
 
 fn missing_files(missing: Vec<MissingFile>) -> JobError {
     let lines: Vec<_> = missing.iter().map(|file| format!("{}: {}", file.path, file.reason)).collect();
-    JobError::new(format!("{} package files cannot be had:\n{}", lines.len(), lines.join("\n")))
+    let what = if lines.len() == 1 { "1 package file".to_owned() } else { format!("{} package files", lines.len()) };
+    JobError::new(format!("{what} cannot be had:\n{}", lines.join("\n")))
         .hint("if the archive has moved on, make a new lock; if the mirror is at fault, resume later")
 }
 

@@ -147,7 +147,13 @@ fn read_pieces(pieces: &[Piece], texts: &Texts, targets: &[Target]) -> Shard {
     shard
 }
 
+/// The most that an entry may have, in bytes: ten times what the largest of Debian has.
+const ENTRY_LIMIT: usize = 4 << 20;
+
 fn utf8(stanza: &[u8], span: Span) -> Result<Stanza<'_>, String> {
+    if stanza.len() > ENTRY_LIMIT {
+        return Err(format!("the entry has {} bytes, more than the {ENTRY_LIMIT} that it may have", stanza.len()));
+    }
     match std::str::from_utf8(stanza) {
         Ok(text) => Ok(Stanza { text, span }),
         Err(error) => Err(format!("the entry is not UTF-8 at its byte {}", error.valid_up_to())),
@@ -156,7 +162,8 @@ fn utf8(stanza: &[u8], span: Span) -> Result<Stanza<'_>, String> {
 
 /// For messages: the name in a stanza that could not be read.
 fn name_of(stanza: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stanza);
+    // The name stands near the beginning, if it is one that can be shown.
+    let text = String::from_utf8_lossy(&stanza[..stanza.len().min(ENTRY_LIMIT)]);
     let named = Fields::of(&text)
         .filter_map(Result::ok)
         .find(|field| field.name.eq_ignore_ascii_case("Package"))

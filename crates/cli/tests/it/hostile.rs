@@ -1,0 +1,114 @@
+//! Mirrors that lie: an index that is signed by a key that is believed, and is broken or means harm all the same.
+
+use charmer_testkit::http_server::Fault;
+
+use super::Ran;
+use super::harbour::Harbour;
+
+const DAY: &str = "2024-06-01";
+
+/// A compose of the archive with its amd64 index changed.
+fn composed(change: impl FnOnce(&str) -> Vec<u8>) -> (Harbour, Ran) {
+    let harbour = Harbour::new();
+    harbour.archive.alter_packages("amd64", DAY, change).unwrap();
+    harbour.serve();
+    let ran = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    (harbour, ran)
+}
+
+/// The index with something else in the place of a field of the package libc6.
+fn with_field(packages: &str, field: &str, text: &str) -> String {
+    let changed = |stanza: &str| {
+        if !stanza.starts_with("Package: libc6\n") {
+            return stanza.to_owned();
+        }
+        let is_field = |line: &str| line.starts_with(&format!("{field}: "));
+        let lines = stanza.lines().map(|line| if is_field(line) { text.to_owned() } else { line.to_owned() });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    packages.split("\n\n").map(changed).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The compose ends in the error, and nothing is where nobody expects it.
+fn assert_doomed(change: impl FnOnce(&str) -> Vec<u8>, told: &str) {
+    let (harbour, ran) = composed(change);
+    assert_eq!(ran.code, 1, "{told}: {ran}");
+    assert!(ran.stdout.contains(told) && ran.stdout.contains(" is DOOMED after "), "{told}: {ran}");
+    let asked = harbour.server().paths();
+    assert!(asked.iter().all(|path| !path.contains("passwd") && !path.contains("..")), "{asked:?}");
+}
+
+#[test]
+fn entries_that_lie_are_named_and_their_packages_are_not_there() {
+    let zeros = "0".repeat(64);
+    let index = "Packages.xz of archive mirror, line ";
+    for (field, text, told) in [
+        ("Filename", "Filename: ../../../etc/passwd", "libc6: `../../../etc/passwd` is no path inside the archive"),
+        ("Filename", "Filename: /etc/passwd", "libc6: `/etc/passwd` is no path inside the archive"),
+        ("Filename", "Filename: pool/a\n ../../etc/passwd", r"libc6: `pool/a\n ../../etc/passwd` is no path inside the archive"),
+        ("Size", "Size: 18446744073709551616", "libc6: the field Size is no number: `18446744073709551616`"),
+        ("Version", "Version: 2.41\nVersion: 2.42", "libc6: the field Version stands there twice"),
+        ("Package", "Priority: optional", "an entry without a name: the field Package is missing"),
+        (
+            "Architecture",
+            "Architecture: amd64\nDepends: dash (>> ",
+            "libc6: in the field Depends, `dash (>>` has no closing parenthesis",
+        ),
+    ] {
+        assert_doomed(|packages| with_field(packages, field, text).into_bytes(), told);
+        let (_harbour, ran) = composed(|packages| with_field(packages, field, text).into_bytes());
+        assert!(ran.stdout.contains(index) && ran.stdout.contains("nothing answers Depends: libc6"), "{ran}");
+    }
+    let long = format!("Architecture: amd64\nJunk: {}", "a".repeat(100 << 20));
+    assert_doomed(|packages| with_field(packages, "Architecture", &long).into_bytes(), "more than the 4194304 that it may have");
+    let bytes = |packages: &str| {
+        let marked = with_field(packages, "Description", "Description: \u{1}");
+        marked.bytes().map(|byte| if byte == 1 { 0xff } else { byte }).collect()
+    };
+    assert_doomed(bytes, "libc6: the entry is not UTF-8 at its byte ");
+
+    let file = "/pool/libc6_2.41_amd64.deb: it is not the file that the signed index lists: ";
+    for (field, text, told) in [
+        ("Size", "Size: 9223372036854775808", "instead of 9223372036854775808"),
+        ("Size", "Size: 1", "instead of 1\n"),
+        ("SHA256", &format!("SHA256: {zeros}"), "instead of SHA-256 000000000000"),
+    ] {
+        assert_doomed(|packages| with_field(packages, field, text).into_bytes(), file);
+        assert_doomed(|packages| with_field(packages, field, text).into_bytes(), told);
+    }
+}
+
+#[test]
+fn an_archive_that_contradicts_itself_is_named_and_the_first_word_counts() {
+    let (_harbour, ran) = composed(|packages| {
+        let own = packages.split("\n\n").find(|stanza| stanza.starts_with("Package: libc6\n")).unwrap();
+        let other = with_field(own, "SHA256", &format!("SHA256: {}", "0".repeat(64)));
+        format!("{}\n\n{other}\n", packages.trim_end()).into_bytes()
+    });
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.stdout.contains("libc6_2.41_amd64 has another SHA256 in ") && ran.stdout.contains("contradicts itself"), "{ran}");
+}
+
+#[test]
+fn a_server_that_leads_elsewhere_is_not_followed() {
+    let harbour = Harbour::new();
+    let file = "/pool/libc6_2.41_amd64.deb";
+    for to in ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x"] {
+        harbour.server().fail(file, Fault::Status(302, vec![("Location", to.to_owned())]));
+        let (ran, compose) = harbour.compose_into("composes", &["--cache-dir", &harbour.text("fresh")], 1);
+        assert!(ran.stdout.contains(&format!("{file}: the redirect is not followed: ")), "{ran}");
+        assert!(
+            ran.stdout.contains(&format!("it leads to '{to}'")) || ran.stdout.contains("it leads to a URL of scheme"),
+            "{ran}"
+        );
+        let resumed = harbour.charmer(&["resume", compose.root()]);
+        assert_eq!(resumed.code, 0, "{resumed}");
+        fs_err::remove_dir_all(harbour.path("fresh")).unwrap();
+    }
+    // A loop ends.
+    for _ in 0..20 {
+        harbour.server().fail(file, Fault::Status(302, vec![("Location", file.to_owned())]));
+    }
+    let (ran, _) = harbour.compose_into("composes", &["--cache-dir", &harbour.text("fresh")], 1);
+    assert!(ran.stdout.contains("more than 5 of them"), "{ran}");
+}
