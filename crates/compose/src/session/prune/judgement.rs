@@ -38,8 +38,14 @@ pub fn judge(target_dir: &Path, cache: Option<&Path>, policy: &Policy) -> io::Re
             Verdict::Keep(_) => staying.extend(files.led_to),
         }
     }
-    for folder in &half_removed {
-        going.merge(Files::below(folder)?);
+    let mut removable = Vec::new();
+    for folder in half_removed {
+        let files = Files::below(&folder)?;
+        // What somebody has mounted there since is not ours.
+        if files.mounted.is_none() {
+            going.merge(files);
+            removable.push(folder);
+        }
     }
     let cache = cache.map(|cache| judge_cache(cache, &mut going, &staying, policy)).transpose()?.unwrap_or_default();
     let freed = going.names.values().filter(|names| names.here >= names.all).map(|names| names.size).sum();
@@ -49,7 +55,7 @@ pub fn judge(target_dir: &Path, cache: Option<&Path>, policy: &Policy) -> io::Re
         status,
         verdict,
     });
-    Ok(Judgement { composes: judged.collect(), cache, half_removed, freed })
+    Ok(Judgement { composes: judged.collect(), cache, half_removed: removable, freed })
 }
 
 /// By the age of composes alone.
