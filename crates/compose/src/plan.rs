@@ -5,6 +5,7 @@
 //!                      │        └───────────────────────────────────────────────► metadata
 //!                      ├─► repoclosure                                               ▲
 //!                      └─► fetch ─► createrepo ─► tree ─► rootfs ─► image ─► test ─► image-checksum
+//!                                       │             └─► createiso ─────────^
 //!                                       └─► test
 //! ```
 
@@ -48,8 +49,8 @@ pub fn plan(
     checks::plan::plan_packages(&mut graph, config, &selections);
     let repositories = repositories::plan::plan(&mut graph, config, services, &selections, date);
     checks::plan::plan_repositories(&mut graph, config, services, &repositories, date);
-    let images = images::plan::plan(&mut graph, config, services, &repositories, *source_date_epoch);
-    let images = checks::plan::plan_images(&mut graph, config, images, &selections);
+    let images = images::plan::plan(&mut graph, config, services, &repositories, &selections, *source_date_epoch);
+    let images = checks::plan::plan_images(&mut graph, config, services, images, &selections);
     let folders = metadata::plan::plan_images(&mut graph, config, services, compose, &images, date);
     let described = metadata::plan::plan(
         &mut graph,

@@ -5,6 +5,7 @@ mod compose;
 mod composes;
 mod configuration;
 mod createrepo_c;
+mod data_iso;
 mod disturbed;
 mod existing;
 mod failures;

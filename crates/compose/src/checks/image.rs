@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::discs;
 use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
 use crate::images::{STATUS, StatusError, installed_in_status, live, read_status};
@@ -46,12 +47,22 @@ pub fn installed_in_oci_archive(archive: &Path) -> Result<Vec<String>, Unreadabl
     Err(StatusError::NoDatabase(archive.to_owned()).into())
 }
 
-/// The packages installed in an image of some kind.
+/// The packages in an image of some kind.
 pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
     match kind {
         "live" => installed_in_live_iso(runner, image, work).await,
+        "data-iso" => on_data_iso(runner, image, work).await,
         _ => installed_in_oci_archive(image),
     }
+}
+
+/// The packages on a disc, by its indexes.
+async fn on_data_iso(runner: &Runner, iso: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
+    let folder = work.join("disc");
+    discs::unpack(runner, iso, "/dists", &folder.join("dists")).await?;
+    let packages = discs::packages_on(&folder)?;
+    discs::remove_unpacked(&folder)?;
+    Ok(packages)
 }
 
 /// The packages installed in the squashfs of a live ISO. `work` is a folder with room for the squashfs, which is removed again.
@@ -166,22 +177,9 @@ fn in_archive<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256;
-    use crate::package_set::lock::LockedFile;
 
     fn locked(name: &str, version: &str, lookaside: bool) -> LockedPackage {
-        LockedPackage {
-            name: name.into(),
-            version: version.into(),
-            arch: "amd64".into(),
-            source: name.into(),
-            source_version: version.into(),
-            archive: "debian".into(),
-            component: "main".into(),
-            file: LockedFile { path: "pool/x.deb".into(), size: 1, sha256: Sha256::of(b"") },
-            stanza: String::new(),
-            lookaside,
-        }
+        LockedPackage { lookaside, ..LockedPackage::example(name, version) }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::first_blocks::FirstBlocks;
 use crate::finding::{Finding, Severity};
-use crate::images::{live, medium};
+use crate::images::{data_iso, live, medium};
 use crate::tools::runner::ToolFailure;
 use crate::tools::{Command, Runner, ToolError};
 
@@ -22,6 +22,12 @@ pub struct ExpectedIso {
 }
 
 impl ExpectedIso {
+    /// A disc of packages.
+    pub fn data(volume_id: &str, suite: &str) -> Self {
+        let files = [data_iso::DISK_INFO.to_owned(), medium::MD5SUMS.to_owned(), format!("dists/{suite}/Release")];
+        Self { volume_id: volume_id.to_owned(), files: files.into(), bootable: false }
+    }
+
     /// A live image.
     pub fn live(volume_id: &str) -> Self {
         let files = [live::DISK_INFO, medium::MD5SUMS, live::KERNEL, live::INITRD, live::SQUASHFS];

@@ -7,19 +7,23 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::config::resolved::ImageSpec;
+use crate::config::schema::images::ImageKind;
+use crate::config::schema::policy::Checks;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::gather::Selection;
 use crate::gather::plan::{ComposeDate, Selections};
-use crate::images::Image;
 use crate::images::plan::{PlannedImage, variants_below};
+use crate::images::{Image, ImageSet};
 use crate::openpgp::Keyring;
 use crate::package_set::lock::LockedPackage;
 use crate::repositories::plan::VariantRepository;
 use crate::repositories::{TrustedKeys, verify_apt_repository};
 use crate::services::Services;
 
-use super::{image, installability, iso, versions};
+use super::discs::UnpackedDisc;
+use super::{discs, image, installability, iso, versions};
 
 /// What was checked without a fatal finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,51 +120,129 @@ async fn signing_keyring(
 pub fn plan_images(
     graph: &mut Graph,
     config: &Arc<Config>,
+    services: &Arc<Services>,
     images: Vec<PlannedImage>,
     selections: &Selections,
 ) -> Vec<PlannedImage> {
-    images.into_iter().map(|planned| plan_image(graph, config, planned, selections)).collect()
+    let plan = |PlannedImage { spec, made }| {
+        let job = Job::new(Phase::Test, format!("{}.{}.{}", spec.variant, spec.arch, spec.name)).failable(spec.failable);
+        let checked = match &spec.kind {
+            ImageKind::DataIso(_) => plan_discs(graph, config, services, job, (&spec, made), selections),
+            _ => plan_image(graph, config, job, (&spec, made), selections),
+        };
+        PlannedImage { spec, made: checked }
+    };
+    images.into_iter().map(plan).collect()
 }
 
 fn plan_image(
     graph: &mut Graph,
     config: &Arc<Config>,
-    PlannedImage { spec, image: made }: PlannedImage,
+    job: Job,
+    (spec, made): (&ImageSpec, Handle<Option<ImageSet>>),
     selections: &Selections,
-) -> PlannedImage {
+) -> Handle<Option<ImageSet>> {
     let below =
         variants_below(config, &spec.variant).map(|variant| selections[&(variant.name.clone(), spec.arch.clone())].required());
     let below: Vec<_> = below.collect();
-    let scope = format!("{}.{}.{}", spec.variant, spec.arch, spec.name);
-    let job = Job::new(Phase::Test, scope).spec(&config.checks).failable(spec.failable).estimate(10.0);
+    let job = job.spec(&config.checks).estimate(10.0);
     let checks = config.checks.clone();
-    let checked =
-        graph.add_deliverable(job, (made.required(), below), move |context, (made, selections): (Image, Vec<Selection>)| {
-            let checks = checks.clone();
-            async move {
-                let locked: Vec<Arc<LockedPackage>> = selections
-                    .iter()
-                    .flat_map(|selection| selection.packages.iter().map(|selected| selected.package.clone()))
-                    .collect();
-                let file = context.layout.path(&made.path);
-                let scope = format!("{}.{}", made.variant, made.arch);
-                let mut findings = Vec::new();
-                if checks.image_equals_lock != Severity::Off {
-                    let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work).await?;
-                    let locked = locked.iter().map(AsRef::as_ref);
-                    findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
-                }
-                if made.format == "iso" && checks.iso_sanity != Severity::Off {
-                    let volume_id = made.volume_id.as_deref().unwrap_or_default();
-                    let expected = iso::ExpectedIso::live(volume_id);
-                    findings
-                        .extend(iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await?);
-                }
-                context.report(findings)?;
-                Ok(made)
+    graph.add_deliverable(job, (made.required(), below), move |context, (made, selections): (ImageSet, Vec<Selection>)| {
+        let checks = checks.clone();
+        async move {
+            let locked: Vec<Arc<LockedPackage>> = selections
+                .iter()
+                .flat_map(|selection| selection.packages.iter().map(|selected| selected.package.clone()))
+                .collect();
+            let mut findings = Vec::new();
+            for image in &made.0 {
+                findings.extend(image_findings(&context, &checks, image, &locked).await?);
             }
-        });
-    PlannedImage { spec, image: checked }
+            context.report(findings)?;
+            Ok(made)
+        }
+    })
+}
+
+async fn image_findings(
+    context: &JobContext,
+    checks: &Checks,
+    made: &Image,
+    locked: &[Arc<LockedPackage>],
+) -> Result<Vec<Finding>, JobError> {
+    let file = context.layout.path(&made.path);
+    let scope = format!("{}.{}", made.variant, made.arch);
+    let mut findings = Vec::new();
+    if checks.image_equals_lock != Severity::Off {
+        let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work).await?;
+        let locked = locked.iter().map(AsRef::as_ref);
+        findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
+    }
+    if made.format == "iso" && checks.iso_sanity != Severity::Off {
+        let expected = iso::ExpectedIso::live(made.volume_id.as_deref().unwrap_or_default());
+        findings.extend(iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &made.path).await?);
+    }
+    Ok(findings)
+}
+
+/// Each disc is unpacked and read as apt reads it.
+fn plan_discs(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    job: Job,
+    (spec, made): (&ImageSpec, Handle<Option<ImageSet>>),
+    selections: &Selections,
+) -> Handle<Option<ImageSet>> {
+    let job = job.spec(&(&config.checks, &config.signing)).estimate(10.0).writes_much();
+    let selection = selections[&(spec.variant.clone(), spec.arch.clone())].required();
+    let (checks, services, suite) = (config.checks.clone(), services.clone(), config.release.codename().to_owned());
+    let inputs = (made.required(), selection);
+    graph.add_deliverable(job, inputs, move |context, (made, selection): (ImageSet, Selection)| {
+        let (checks, services, suite) = (checks.clone(), services.clone(), suite.clone());
+        async move {
+            let scope = format!("{}.{}", selection.variant, selection.arch);
+            let mut findings = Vec::new();
+            let mut on_discs = Vec::new();
+            for image in &made.0 {
+                let file = context.layout.path(&image.path);
+                if checks.iso_sanity != Severity::Off {
+                    let expected = iso::ExpectedIso::data(image.volume_id.as_deref().unwrap_or_default(), &suite);
+                    let found = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &image.path);
+                    findings.extend(found.await?);
+                }
+                let disc = UnpackedDisc {
+                    folder: context.work.join("disc"),
+                    suite: suite.clone(),
+                    keys: signing_keyring(&context, &services, ComposeDate(image.epoch)).await?,
+                };
+                discs::unpack(&context.runner, &file, "/", &disc.folder).await?;
+                let read = move || {
+                    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                    let read = (disc.findings(threads), discs::packages_on(&disc.folder)?);
+                    discs::remove_unpacked(&disc.folder)?;
+                    Ok(read)
+                };
+                let (stumbled, packages) = context.blocking(read).await?;
+                findings.extend(stumbled.into_iter().map(|finding| of_disc(finding, &checks, &image.path)));
+                on_discs.push((image.path.clone(), packages));
+            }
+            let locked = selection.packages.iter().map(|selected| selected.package.as_ref());
+            findings.extend(discs::discs_equal_lock(&on_discs, locked, checks.image_equals_lock, &scope));
+            findings.retain(|finding| finding.severity != Severity::Off);
+            context.report(findings)?;
+            Ok(made)
+        }
+    })
+}
+
+/// What was found in the repository of a disc, as a finding of the compose.
+fn of_disc(mut finding: Finding, checks: &Checks, disc: &str) -> Finding {
+    if finding.check == "signatures" {
+        finding.severity = checks.signatures;
+    }
+    finding.subject = format!("{disc}: {}", finding.subject);
+    finding
 }
 
 impl From<image::UnreadableImage> for JobError {

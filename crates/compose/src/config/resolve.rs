@@ -180,6 +180,7 @@ impl Resolver<'_> {
         let kind = match &image.kind {
             ImageKind::Container(_) => DeliverableKind::Container,
             ImageKind::Live(_) => DeliverableKind::Live,
+            ImageKind::DataIso(_) => DeliverableKind::DataIso,
         };
         ImageSpec {
             name: image.name().to_owned(),

@@ -31,6 +31,10 @@ pub enum ImageError {
     NoInitrd { kernel: String },
     #[error("entry '{entry}' of {} is {kind}, which a container layer cannot hold", archive.display())]
     UnknownEntry { archive: PathBuf, entry: String, kind: String },
+    #[error("{package} has {size} bytes and fits on no medium of {media_size} bytes: see `media-size` of the image")]
+    LargerThanMedium { package: String, size: u64, media_size: u64 },
+    #[error("disc {number} has {size} bytes, which is more than `media-size` ({media_size} bytes); nothing was shipped of it")]
+    DiscTooLarge { number: u32, size: u64, media_size: u64 },
     #[error("the image was ended because the compose stops")]
     Cancelled,
 }

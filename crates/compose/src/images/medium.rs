@@ -39,6 +39,35 @@ pub fn volume_id(text: &str) -> String {
     text.chars().map(plain).take(VOLUME_ID_LIMIT).collect()
 }
 
+/// A volume id that begins with another and ends so, at most 32 long.
+pub fn volume_id_with_end(start: &str, end: &str) -> String {
+    let kept: String = start.chars().take(VOLUME_ID_LIMIT.saturating_sub(end.len())).collect();
+    volume_id(&(kept + end))
+}
+
+/// Writes a volume that nothing starts from. Its files may have other names elsewhere, so they keep their times: that of all files
+/// in the volume is `epoch`. Afterwards the folder holds also the list of checksums.
+pub(super) async fn write_data_iso(
+    runner: &Runner,
+    volume_id: &str,
+    epoch: i64,
+    medium: &Path,
+    output: &Path,
+) -> Result<(), ImageError> {
+    let folder = medium.to_owned();
+    blocking(move || write_checksums(&folder).map(drop)).await?;
+    let command = Command::new("xorriso")
+        .args(["-no_rc", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-iso-level", "3", "-V", volume_id, "-o"])
+        .arg(output)
+        .arg("--set_all_file_dates")
+        .arg(format!("={epoch}"))
+        .arg(medium)
+        .env("SOURCE_DATE_EPOCH", epoch.to_string());
+    runner.run(&command).await?;
+    runner.run(&Command::new("implantisomd5").arg(output)).await?;
+    Ok(())
+}
+
 /// Writes the volume. Afterwards the folder holds also the list of checksums.
 pub(super) async fn write_iso(
     runner: &Runner,
@@ -70,23 +99,28 @@ pub(super) fn implanted_md5(iso: &Path) -> std::io::Result<Option<String>> {
 async fn finish_files(medium: &Path, epoch: i64) -> Result<(), ImageError> {
     let medium = medium.to_owned();
     blocking(move || {
-        let mut paths = Vec::new();
-        collect_paths(&medium, &mut paths)?;
-        let mut lines = Vec::new();
-        for path in paths.iter().filter(|path| path.is_file()) {
-            let name = path.strip_prefix(&medium).expect("it was found in the medium").to_string_lossy();
-            // xorriso writes the boot image's table into it.
-            if name != ELTORITO {
-                lines.push(format!("{}  ./{name}\n", md5_of_file(path)?));
-            }
-        }
-        let list_path = medium.join(MD5SUMS);
-        fs_err::write(&list_path, lines.concat())?;
-        paths.extend([list_path, medium]);
-        paths.iter().try_for_each(|path| set_modified(path, epoch))?;
+        write_checksums(&medium)?.iter().try_for_each(|path| set_modified(path, epoch))?;
         Ok(())
     })
     .await
+}
+
+/// Writes the list of checksums. Gives the paths of all there is, the folder itself too.
+fn write_checksums(medium: &Path) -> Result<Vec<PathBuf>, ImageError> {
+    let mut paths = Vec::new();
+    collect_paths(medium, &mut paths)?;
+    let mut lines = Vec::new();
+    for path in paths.iter().filter(|path| path.is_file()) {
+        let name = path.strip_prefix(medium).expect("it was found in the medium").to_string_lossy();
+        // xorriso writes the boot image's table into it.
+        if name != ELTORITO {
+            lines.push(format!("{}  ./{name}\n", md5_of_file(path)?));
+        }
+    }
+    let list_path = medium.join(MD5SUMS);
+    fs_err::write(&list_path, lines.concat())?;
+    paths.extend([list_path, medium.to_owned()]);
+    Ok(paths)
 }
 
 /// Everything below a folder, sorted.
@@ -149,6 +183,7 @@ mod tests {
 
     #[test]
     fn a_volume_id_is_made_of_any_text() {
+        assert_eq!(volume_id_with_end(&"A".repeat(32), "_12"), "A".repeat(29) + "_12");
         assert_eq!(volume_id("Harbour Linux 13.1 amd64 with a very long name"), "HARBOUR_LINUX_13_1_AMD64_WITH_A_");
     }
 }

@@ -1,12 +1,13 @@
 //! Images: what is made from a composed repository and boots, or runs, or is installed from.
 //!
-//! Every kind starts from a root file system ([`rootfs`]) and differs in what is made of it: its own file says that and nothing
-//! else, [`build`] is the one driver. A new kind is a variant of [`ImageKind`] and a file.
+//! Most kinds start from a root file system ([`rootfs`]) and differ in what is made of it: their own file says that and nothing
+//! else, [`build`] is the one driver. A new kind is a variant of [`ImageKind`] and a file. Discs of packages ([`data_iso`]) have none.
 //!
 //! Must not know: archives, mirrors, the lock's origin; every package comes from the composed repository.
 
 mod boot_loader;
 pub mod container;
+pub mod data_iso;
 mod error;
 mod installed;
 pub mod iso_folders;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
+use crate::engine::OutputFile;
 use crate::files::{partial_name, remove_if_there};
 use crate::tools::Runner;
 
@@ -42,7 +44,7 @@ pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, 
 pub struct Image {
     /// Relative to the compose's folder.
     pub path: String,
-    /// The kind as the configuration names it: `container`, `live`.
+    /// The kind as the configuration names it: `container`, `live`, `data-iso`.
     pub kind: String,
     pub variant: String,
     pub arch: String,
@@ -54,9 +56,37 @@ pub struct Image {
     /// The checksum that is implanted in an ISO.
     pub implanted_md5: Option<String>,
     pub bootable: bool,
-    /// `name=version` would not do for several arches: each is `name_version_arch`, sorted.
+    /// The packages in it. `name=version` would not do for several arches: each is `name_version_arch`, sorted.
     pub installed: Vec<String>,
+    /// The time of its files, in seconds since 1970.
+    pub epoch: i64,
+    pub disc: DiscPlace,
+    pub jigdo: Option<JigdoFiles>,
 }
+
+/// By which people make an ISO of packages that they have or fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JigdoFiles {
+    /// Which packages, and from where.
+    pub description: OutputFile,
+    /// All that is not in packages.
+    pub template: OutputFile,
+}
+
+/// Which of how many discs an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscPlace {
+    pub number: u32,
+    pub count: u32,
+}
+
+impl DiscPlace {
+    pub const ONLY: Self = Self { number: 1, count: 1 };
+}
+
+/// What one `[[images]]` gives on one arch: an image, or the discs of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSet(pub Vec<Image>);
 
 /// What is made of a root file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

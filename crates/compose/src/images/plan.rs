@@ -11,25 +11,27 @@ use crate::config::resolved::{ImageSpec, Variant};
 use crate::config::schema::images as configured;
 use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::gather::plan::Selections;
 use crate::layout::Layout;
 use crate::repositories::plan::{Tree, VariantRepository};
 use crate::services::Services;
 use crate::tools::Runner;
 
 use super::container::reference;
+use super::data_iso::plan::plan_data_iso;
 use super::live::{self, LiveLogin};
 use super::medium::volume_id;
-use super::rootfs;
 use super::{
-    ComposedRepository, ContainerSpec, Image, ImageError, ImageKind, LiveSpec, RequiredProgram, Rootfs, RootfsSpec, build,
-    build_rootfs,
+    ComposedRepository, ContainerSpec, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, RequiredProgram,
+    Rootfs, RootfsSpec, build, build_rootfs,
 };
+use super::{data_iso, rootfs};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
 pub struct PlannedImage {
     pub spec: ImageSpec,
-    pub image: Handle<Option<Image>>,
+    pub made: Handle<Option<ImageSet>>,
 }
 
 /// A root file system as a file of the compose.
@@ -47,9 +49,11 @@ impl Output for RootfsFile {
     }
 }
 
-impl Output for Image {
+impl Output for ImageSet {
     fn files(&self) -> Vec<OutputFile> {
-        vec![OutputFile { path: self.path.clone(), size: self.size, sha256: self.sha256 }]
+        let own = |image: &Image| OutputFile { path: image.path.clone(), size: image.size, sha256: image.sha256 };
+        let jigdo = |jigdo: &JigdoFiles| [jigdo.description.clone(), jigdo.template.clone()];
+        self.0.iter().flat_map(|image| image.jigdo.as_ref().map(jigdo).into_iter().flatten().chain([own(image)])).collect()
     }
 }
 
@@ -59,23 +63,33 @@ pub fn plan(
     config: &Arc<Config>,
     services: &Arc<Services>,
     repositories: &BTreeMap<String, VariantRepository>,
+    selections: &Selections,
     source_date_epoch: Option<i64>,
 ) -> Vec<PlannedImage> {
-    let images = config.images.iter().map(|image| plan_image(graph, config, services, repositories, image, source_date_epoch));
-    images.collect()
+    let planned = config.images.iter().map(|image| {
+        let made = match recipe_of(config, image) {
+            Recipe::OfRootfs(kind) => plan_of_rootfs(graph, config, services, repositories, (image, &kind), source_date_epoch),
+            Recipe::OfPackages(data) => {
+                let inputs = (repositories, selections);
+                plan_data_iso(graph, config, services, inputs, (image, data), source_date_epoch)
+            }
+        };
+        PlannedImage { spec: image.clone(), made }
+    });
+    planned.collect()
 }
 
-fn plan_image(
+/// A root file system, and the image of it.
+fn plan_of_rootfs(
     graph: &mut Graph,
     config: &Arc<Config>,
     services: &Arc<Services>,
     repositories: &BTreeMap<String, VariantRepository>,
-    image: &ImageSpec,
+    (image, kind): (&ImageSpec, &ImageKind),
     source_date_epoch: Option<i64>,
-) -> PlannedImage {
+) -> Handle<Option<ImageSet>> {
     let trees: Vec<_> =
         variants_below(config, &image.variant).map(|variant| repositories[&variant.name].trees[&image.arch].required()).collect();
-    let kind = kind_of(config, image);
     let scope = scope_of(image);
     let rootfs = {
         let spec = (image, &config.release, &config.signing, source_date_epoch);
@@ -95,18 +109,17 @@ fn plan_image(
     };
     let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase_of(image), &scope)
-        .spec(&(image, &kind))
+        .spec(&(image, kind))
         .tools(&tools)
         .weight(Weight::new(2, 1024))
         .estimate(40.0)
         .writes_much()
         .failable(image.failable);
-    let of_job = image.clone();
-    let made = graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
-        let (image, kind) = (of_job.clone(), kind.clone());
+    let (image, kind) = (image.clone(), kind.clone());
+    graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
+        let (image, kind) = (image.clone(), kind.clone());
         async move { make_image(&context, &image, &kind, &rootfs).await }
-    });
-    PlannedImage { spec: image.clone(), image: made }
+    })
 }
 
 /// The variant and, for one that only adds to its parent, the parent and so on.
@@ -141,13 +154,13 @@ async fn make_rootfs(
         base: image.base,
         packages: packages.collect(),
         files: match &image.kind {
-            configured::ImageKind::Container(_) => BTreeMap::new(),
+            configured::ImageKind::Container(_) | configured::ImageKind::DataIso(_) => BTreeMap::new(),
             configured::ImageKind::Live(live) => {
                 live::files(live.hostname.as_deref().unwrap_or(&config.release.short), live_login(live))
             }
         },
         root_password: match &image.kind {
-            configured::ImageKind::Container(_) => None,
+            configured::ImageKind::Container(_) | configured::ImageKind::DataIso(_) => None,
             configured::ImageKind::Live(live) => live.root_password.clone(),
         },
         epoch: source_date_epoch.unwrap_or(newest),
@@ -181,12 +194,17 @@ const fn live_login(live: &configured::Live) -> LiveLogin {
     }
 }
 
-async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, rootfs: &RootfsFile) -> Result<Image, JobError> {
+async fn make_image(
+    context: &JobContext,
+    image: &ImageSpec,
+    kind: &ImageKind,
+    rootfs: &RootfsFile,
+) -> Result<ImageSet, JobError> {
     let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
     let tar = context.layout.path(&rootfs.file.path);
     let input = Rootfs { tar, arch: rootfs.arch.clone(), epoch: rootfs.epoch, installed: rootfs.installed.clone() };
     let built = build(&runner(context, image), kind, &input, &context.work, &context.layout.path(&path)).await?;
-    Ok(Image {
+    Ok(ImageSet(vec![Image {
         path,
         kind: kind.name().to_owned(),
         variant: image.variant.clone(),
@@ -198,18 +216,27 @@ async fn make_image(context: &JobContext, image: &ImageSpec, kind: &ImageKind, r
         implanted_md5: kind.implanted_md5(&built.path)?,
         bootable: kind.bootable(),
         installed: input.installed,
-    })
+        epoch: input.epoch,
+        disc: DiscPlace::ONLY,
+        jigdo: None,
+    }]))
 }
 
 /// The job's runner, with the image's own limit for each program.
-fn runner(context: &JobContext, image: &ImageSpec) -> Runner {
+pub(super) fn runner(context: &JobContext, image: &ImageSpec) -> Runner {
     Runner { timeout: image.timeout.duration(), ..context.runner.clone() }
 }
 
-/// What is made of the root file system, with everything that the configuration leaves to charmer.
-fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
+/// What an image is made of, with everything that the configuration leaves to charmer.
+enum Recipe<'a> {
+    OfRootfs(ImageKind),
+    OfPackages(&'a configured::DataIso),
+}
+
+fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
     let release = &config.release;
-    match &image.kind {
+    Recipe::OfRootfs(match &image.kind {
+        configured::ImageKind::DataIso(data) => return Recipe::OfPackages(data),
         configured::ImageKind::Container(container) => ImageKind::Container(Box::new(ContainerSpec {
             reference: reference(&image.variant, &release.version),
             title: format!("{} {}", release.name, image.variant),
@@ -228,7 +255,7 @@ fn kind_of(config: &Config, image: &ImageSpec) -> ImageKind {
             volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
             boot_parameters: live.boot_parameters.clone(),
         }),
-    }
+    })
 }
 
 impl From<ImageError> for JobError {
@@ -246,22 +273,27 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
     let jobs: BTreeSet<_> = graph.jobs().into_iter().map(|planned| planned.job.id.as_str()).collect();
     let of_image = |image: &ImageSpec| {
         let scope = scope_of(image);
-        let kind = kind_of(config, image);
+        let own = || match recipe_of(config, image) {
+            Recipe::OfRootfs(kind) => kind.own_programs().collect::<Vec<_>>(),
+            Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
+        };
         let rootfs = jobs.contains(format!("{}:{scope}", Phase::Rootfs).as_str()).then_some(rootfs::PROGRAMS);
-        let own = jobs.contains(format!("{}:{scope}", phase_of(image)).as_str()).then(|| kind.own_programs().collect::<Vec<_>>());
+        let own = jobs.contains(format!("{}:{scope}", phase_of(image)).as_str()).then(own);
         rootfs.into_iter().flatten().copied().chain(own.into_iter().flatten()).collect::<Vec<_>>()
     };
     config.images.iter().flat_map(of_image).collect()
 }
 
 /// What the jobs of an image are named after.
-fn scope_of(image: &ImageSpec) -> String {
+pub(super) fn scope_of(image: &ImageSpec) -> String {
     format!("{}.{}.{}", image.variant, image.arch, image.name)
 }
 
-const fn phase_of(image: &ImageSpec) -> Phase {
+/// The phase of the job that makes an image.
+pub const fn phase_of(image: &ImageSpec) -> Phase {
     match image.kind {
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
+        configured::ImageKind::DataIso(_) => Phase::Createiso,
     }
 }

@@ -19,7 +19,7 @@ pub struct ImageRecord {
     pub checksums: BTreeMap<String, String>,
     pub disc_count: u32,
     pub disc_number: u32,
-    /// `ociarchive` of a container, `iso` of a live system.
+    /// `ociarchive` of a container, `iso` of a live system and of discs.
     pub format: String,
     /// Of an ISO whose media check value is implanted.
     pub implant_md5: Option<String>,
@@ -30,7 +30,7 @@ pub struct ImageRecord {
     pub size: u64,
     /// What the image is of: the variant, or a name of its own.
     pub subvariant: String,
-    /// `container` or `live`.
+    /// `container`, `live` or `dvd`.
     #[serde(rename = "type")]
     pub image_type: String,
     /// It holds several variants.
@@ -57,6 +57,7 @@ pub fn productmd_kind(kind: &str) -> Option<(&'static str, &'static str)> {
     match kind {
         "container" => Some(("container", "ociarchive")),
         "live" => Some(("live", "iso")),
+        "data-iso" => Some(("dvd", "iso")),
         _ => None,
     }
 }

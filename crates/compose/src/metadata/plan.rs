@@ -13,11 +13,12 @@ use crate::config::schema::images::ImageKind;
 use crate::digest::Sha256;
 use crate::engine::journal::write_durably;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase};
-use crate::files::link_or_copy;
+use crate::files::{link_or_copy, remove_folder};
 use crate::gather::Selection;
 use crate::gather::plan::{ComposeDate, LockFile, Selections};
+use crate::images::data_iso::with_names;
 use crate::images::plan::PlannedImage;
-use crate::images::{Image, unpack_layout};
+use crate::images::{DiscPlace, Image, ImageSet, JigdoFiles, unpack_layout};
 use crate::layout::Layout;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
@@ -36,9 +37,21 @@ pub struct ShippedImage {
     pub image: Image,
     /// What tells it apart from others of its variant and arch.
     pub name: String,
+    /// It is of the only image of its kind that the variant has, and so needs no name among them.
+    is_default: bool,
     /// Relative to the compose's folder.
     pub path: String,
     pub checksums: BTreeMap<ChecksumKind, String>,
+}
+
+impl ShippedImage {
+    /// For people: the name, and of a set which disc it is.
+    pub fn title(&self) -> String {
+        match self.image.disc {
+            DiscPlace { count: 1, .. } => self.name.clone(),
+            DiscPlace { number, count } => format!("{} {number}/{count}", self.name),
+        }
+    }
 }
 
 /// The images of one folder, with its checksum files.
@@ -52,6 +65,12 @@ impl ShippedFolder {
     /// `SHA256SUMS` and its like.
     pub fn checksum_files(&self) -> impl Iterator<Item = &OutputFile> {
         self.files.iter().filter(|file| file.path.ends_with("SUMS"))
+    }
+
+    /// The files that belong to an image and lie elsewhere: what jigdo needs.
+    pub fn jigdo_files(&self, image: &ShippedImage) -> impl Iterator<Item = &OutputFile> {
+        let start = image.path.rsplit('/').next().map(|name| format!("{}/{name}.", jigdo_folder(&image.image)));
+        self.files.iter().filter(move |file| start.as_ref().is_some_and(|start| file.path.starts_with(start)))
     }
 
     /// Where the signature of a checksum file lies.
@@ -95,16 +114,19 @@ pub fn plan_images(
         let shipments: Vec<_> = planned.iter().map(|planned| Shipment::of(&planned.spec)).collect();
         let spec = (&shipments, &config.publish, &config.signing);
         let job = Job::new(Phase::ImageChecksum, scope_of_folder(&folder)).spec(&spec).of_compose(compose).estimate(2.0);
-        let inputs: Vec<_> = planned.iter().map(|planned| planned.image).collect();
+        let inputs: Vec<_> = planned.iter().map(|planned| planned.made).collect();
         let (services, id) = (services.clone(), compose.id.clone());
         let kinds: BTreeSet<_> = config.publish.checksums.iter().copied().collect();
         graph.add(job, (inputs, date), move |context, (images, date)| {
             let (services, id, shipments, kinds, folder) =
                 (services.clone(), id.clone(), shipments.clone(), kinds.clone(), folder.clone());
             async move {
-                let present =
-                    shipments.into_iter().zip(images).filter_map(|(shipment, image)| Some((shipment, image.as_ref().clone()?)));
-                let shipped = ship(&context, &id, &folder, present.collect(), kinds).await?;
+                let made = |(shipment, set): (Shipment, Arc<Option<ImageSet>>)| {
+                    let images = set.as_ref().clone().into_iter().flat_map(|set| set.0);
+                    images.map(move |image| (shipment.clone(), image))
+                };
+                let present = shipments.into_iter().zip(images).flat_map(made).collect();
+                let shipped = ship(&context, &id, &folder, present, kinds).await?;
                 sign_checksums(&context, &services, shipped, *date).await
             }
         })
@@ -118,12 +140,16 @@ struct Shipment {
     name: String,
     /// The OCI image layout lies beside the archive of it.
     layout: bool,
+    /// The number of the disc is part of the name.
+    numbered: bool,
+    is_default: bool,
 }
 
 impl Shipment {
     fn of(image: &ImageSpec) -> Self {
         let layout = matches!(&image.kind, ImageKind::Container(container) if container.layout);
-        Self { name: image.name.clone(), layout }
+        let numbered = matches!(image.kind, ImageKind::DataIso(_));
+        Self { name: image.name.clone(), layout, numbered, is_default: image.name == image.kind.default_name() }
     }
 }
 
@@ -131,7 +157,7 @@ impl Shipment {
 fn image_folder(image: &ImageSpec) -> String {
     let folder = match image.kind {
         ImageKind::Container(_) => "images",
-        ImageKind::Live(_) => "iso",
+        ImageKind::Live(_) | ImageKind::DataIso(_) => "iso",
     };
     Layout::image_folder(&image.variant, &image.arch, folder)
 }
@@ -155,39 +181,92 @@ async fn ship(
 ) -> Result<ShippedFolder, JobError> {
     let (layout, id, folder) = (context.layout.clone(), id.to_owned(), folder.to_owned());
     let work = move || {
-        let root = layout.path(&folder);
-        if fs_err::symlink_metadata(&root).is_ok() {
-            fs_err::remove_dir_all(&root)?;
+        let mut shipping = Shipping { layout: &layout, kinds, files: Vec::new(), sums: BTreeMap::new() };
+        let jigdo_folders: BTreeSet<String> =
+            images.iter().filter(|(_, image)| image.jigdo.is_some()).map(|(_, image)| jigdo_folder(image)).collect();
+        for folder in jigdo_folders.iter().chain([&folder]) {
+            remove_folder(&layout.path(folder))?;
         }
         let mut shipped = Vec::new();
-        let mut files = Vec::new();
-        let mut sums: BTreeMap<String, Checksums> = BTreeMap::new();
-        for (Shipment { name, layout: with_layout }, image) in images {
-            fs_err::create_dir_all(&root)?;
-            let base = format!("{id}-{}-{}-{name}", image.variant, image.arch);
-            let file_name = format!("{base}.{}", image.format);
-            let path = format!("{folder}/{file_name}");
-            link_or_copy(&layout.path(&image.path), &layout.path(&path))?;
-            let checksums = checksums_of_file(&layout.path(&path), &kinds)?;
-            files.push(OutputFile { path: path.clone(), size: image.size, sha256: image.sha256 });
-            sums.insert(file_name, checksums.clone());
-            if with_layout {
-                for file in unpack_layout(&layout.path(&path), &root.join(format!("{base}.oci")))? {
-                    let file_name = format!("{base}.oci/{file}");
-                    let path = format!("{folder}/{file_name}");
-                    let (sha256, size) = Sha256::of_file(&layout.path(&path))?;
-                    sums.insert(file_name, checksums_of_file(&layout.path(&path), &kinds)?);
-                    files.push(OutputFile { path, size, sha256 });
-                }
-            }
-            shipped.push(ShippedImage { image, name, path, checksums });
+        for (shipment, image) in images {
+            shipped.push(shipping.ship(&id, &folder, shipment, image)?);
         }
-        for (file_name, text) in checksum_files(&sums) {
-            files.push(write(&layout, format!("{folder}/{file_name}"), text.as_bytes())?);
-        }
-        Ok(ShippedFolder { images: shipped, files })
+        shipping.write_sums()?;
+        Ok(ShippedFolder { images: shipped, files: shipping.files })
     };
     context.blocking(work).await
+}
+
+/// The files of a folder of images on their way to what users see.
+struct Shipping<'a> {
+    layout: &'a Layout,
+    kinds: BTreeSet<ChecksumKind>,
+    files: Vec<OutputFile>,
+    /// By folder and name.
+    sums: BTreeMap<String, BTreeMap<String, Checksums>>,
+}
+
+impl Shipping<'_> {
+    fn ship(&mut self, id: &str, folder: &str, shipment: Shipment, image: Image) -> std::io::Result<ShippedImage> {
+        let Shipment { name, layout: with_layout, numbered, is_default } = shipment;
+        let number = if numbered { image.disc.number.to_string() } else { String::new() };
+        let base = format!("{id}-{}-{}-{name}{number}", image.variant, image.arch);
+        let file_name = format!("{base}.{}", image.format);
+        let path = format!("{folder}/{file_name}");
+        fs_err::create_dir_all(self.layout.path(folder))?;
+        link_or_copy(&self.layout.path(&image.path), &self.layout.path(&path))?;
+        let checksums = self.add(folder, &file_name, image.size, image.sha256)?;
+        if with_layout {
+            let files = unpack_layout(&self.layout.path(&path), &self.layout.path(&format!("{folder}/{base}.oci")))?;
+            for file in files {
+                self.add_file(folder, &format!("{base}.oci/{file}"))?;
+            }
+        }
+        if let Some(jigdo) = &image.jigdo {
+            self.ship_jigdo(&jigdo_folder(&image), &file_name, jigdo)?;
+        }
+        Ok(ShippedImage { image, name, is_default, path, checksums })
+    }
+
+    /// The template of an image, and the description with the names of image and template as users see them.
+    fn ship_jigdo(&mut self, folder: &str, image: &str, jigdo: &JigdoFiles) -> std::io::Result<()> {
+        fs_err::create_dir_all(self.layout.path(folder))?;
+        let [description, template] = ["jigdo", "template"].map(|end| format!("{image}.{end}"));
+        let text = fs_err::read_to_string(self.layout.path(&jigdo.description.path))?;
+        let text = with_names(&text, image, &template);
+        write_durably(&self.layout.path(&format!("{folder}/{description}")), text.as_bytes())?;
+        link_or_copy(&self.layout.path(&jigdo.template.path), &self.layout.path(&format!("{folder}/{template}")))?;
+        self.add_file(folder, &description)?;
+        self.add_file(folder, &template)
+    }
+
+    fn add_file(&mut self, folder: &str, name: &str) -> std::io::Result<()> {
+        let (sha256, size) = Sha256::of_file(&self.layout.path(&format!("{folder}/{name}")))?;
+        self.add(folder, name, size, sha256)?;
+        Ok(())
+    }
+
+    fn add(&mut self, folder: &str, name: &str, size: u64, sha256: Sha256) -> std::io::Result<Checksums> {
+        let path = format!("{folder}/{name}");
+        let checksums = checksums_of_file(&self.layout.path(&path), &self.kinds)?;
+        self.sums.entry(folder.to_owned()).or_default().insert(name.to_owned(), checksums.clone());
+        self.files.push(OutputFile { path, size, sha256 });
+        Ok(checksums)
+    }
+
+    fn write_sums(&mut self) -> std::io::Result<()> {
+        for (folder, sums) in &self.sums {
+            for (file_name, text) in checksum_files(sums) {
+                self.files.push(write(self.layout, format!("{folder}/{file_name}"), text.as_bytes())?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where jigdo's files of an image are shipped, as Pungi has it.
+fn jigdo_folder(image: &Image) -> String {
+    Layout::image_folder(&image.variant, &image.arch, "jigdo")
 }
 
 async fn sign_checksums(
@@ -291,6 +370,10 @@ fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&Shipp
         let kind = if shipped.image.format == "iso" { PathKind::Isos } else { PathKind::Images };
         let folder = Layout::shipped(&shipped.path).rsplit_once('/').map_or("", |(folder, _)| folder);
         paths.entry(kind).or_default().insert(shipped.image.arch.clone(), folder.to_owned());
+        if shipped.image.jigdo.is_some() {
+            let folder = jigdo_folder(&shipped.image);
+            paths.entry(PathKind::Jigdos).or_default().insert(shipped.image.arch.clone(), Layout::shipped(&folder).to_owned());
+        }
     }
     VariantRecord {
         arches,
@@ -312,18 +395,14 @@ fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
         arch: image.arch.clone(),
         bootable: image.bootable,
         checksums: shipped.checksums.iter().map(|(kind, digest)| (kind.name().to_owned(), digest.clone())).collect(),
-        disc_count: 1,
-        disc_number: 1,
+        disc_count: image.disc.count,
+        disc_number: image.disc.number,
         format: format.to_owned(),
         implant_md5: image.implanted_md5.clone(),
         mtime: date,
         path: Layout::shipped(&shipped.path).to_owned(),
         size: image.size,
-        subvariant: if shipped.name == image.kind {
-            image.variant.clone()
-        } else {
-            format!("{}-{}", image.variant, shipped.name)
-        },
+        subvariant: if shipped.is_default { image.variant.clone() } else { format!("{}-{}", image.variant, shipped.name) },
         image_type: image_type.to_owned(),
         unified: false,
         volume_id: image.volume_id.clone(),

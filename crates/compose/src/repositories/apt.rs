@@ -47,8 +47,15 @@ pub struct AptRepositorySpec {
     pub overlays: BTreeSet<String>,
     /// Write Contents indexes.
     pub contents: bool,
-    /// How many generations of each index stay under their digests, this one counted.
+    /// How many generations of each index stay under their digests, this one counted; none: indexes have their names only.
     pub by_hash_generations: usize,
+}
+
+impl AptRepositorySpec {
+    /// Clients may ask for indexes by their digests.
+    pub(super) const fn has_by_hash(&self) -> bool {
+        self.by_hash_generations > 0
+    }
 }
 
 /// Why a repository was not written.
@@ -117,8 +124,8 @@ pub fn stage_apt_repository(
     let release = release_text(spec, &files)?;
     let dists_path = format!("{}/dists/{}", spec.path, spec.codename);
     let shipped = files.iter().filter(|file| file.shipped);
-    let indexes =
-        shipped.flat_map(|file| [file.path.clone(), by_hash::path_by_hash(&file.path, &file.sha256)].map(|path| (path, file)));
+    let by_hash = |file: &IndexFile| spec.has_by_hash().then(|| by_hash::path_by_hash(&file.path, &file.sha256));
+    let indexes = shipped.flat_map(|file| by_hash(file).into_iter().chain([file.path.clone()]).map(move |path| (path, file)));
     let indexes =
         indexes.map(|(path, file)| OutputFile { path: format!("{dists_path}/{path}"), size: file.size, sha256: file.sha256 });
     let repository = Repository {
@@ -162,7 +169,11 @@ impl StagedRepository {
             files::remove_if_there(&self.dists.join("InRelease"))?;
             files::remove_if_there(&self.dists.join("Release.gpg"))?;
         }
-        by_hash::prune(&self.dists, &self.files, self.spec.by_hash_generations)?;
+        if self.spec.has_by_hash() {
+            by_hash::prune(&self.dists, &self.files, self.spec.by_hash_generations)?;
+        } else {
+            by_hash::remove(&self.dists, &self.files)?;
+        }
         self.repository.size += written as u64;
         Ok(self.repository)
     }

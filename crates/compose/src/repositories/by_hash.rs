@@ -49,6 +49,13 @@ pub(super) fn prune(dists: &Path, current: &[IndexFile], generations: usize) -> 
     Ok(())
 }
 
+/// Removes all of them, once each index has its name: for media, which never change.
+pub(super) fn remove(dists: &Path, current: &[IndexFile]) -> io::Result<()> {
+    let folder = |file: &IndexFile| dists.join(path_by_hash(&file.path, &file.sha256)).ancestors().nth(2).map(Path::to_owned);
+    let folders: BTreeSet<PathBuf> = current.iter().filter_map(folder).collect();
+    folders.iter().try_for_each(|folder| files::remove_folder(folder))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

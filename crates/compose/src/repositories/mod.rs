@@ -24,6 +24,7 @@ pub mod rpm_trees;
 mod stanza;
 mod translation;
 mod verify;
+pub(crate) mod write;
 
 pub use apt::{AptRepositorySpec, ReleaseSignatures, RepositoryError, StagedRepository, stage_apt_repository};
 pub use details::PackageReader;

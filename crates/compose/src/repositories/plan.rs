@@ -1,10 +1,8 @@
 //! Jobs of the phase createrepo: sources of a variant, its repository, and what of it images of one arch are made from.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +14,12 @@ use crate::files::copy_tree;
 use crate::gather::plan::{ComposeDate, Selections};
 use crate::gather::{MissingSource, Selection};
 use crate::layout::Layout;
-use crate::package_set::deb_file::{self, Description, full_description};
 use crate::package_set::lock::{LockedPackage, LockedSource};
-use crate::package_set::plan::{MissingFile, PackageFiles, fetch_files, plan_packages, stored_path};
+use crate::package_set::plan::{MissingFile, PackageFiles, fetch_files, plan_packages};
 use crate::services::Services;
 
-use super::{AptRepositorySpec, PackageReader, ReleaseSignatures, Repository, stage_apt_repository};
+use super::write::write_signed;
+use super::{AptRepositorySpec, Repository};
 
 /// Generations of indexes that stay under their digests in a repository that is written again.
 const BY_HASH_GENERATIONS: usize = 3;
@@ -229,7 +227,6 @@ async fn write_repository(
     sources: &SourceFiles,
     date: ComposeDate,
 ) -> Result<Repository, JobError> {
-    let signer = services.signer(context).await?;
     let packages = packages_by_arch(selections);
     let spec = repository_spec(config, variant, &packages, sources, date);
     let root = context.layout.path(&spec.path);
@@ -238,29 +235,7 @@ async fn write_repository(
     }
     fs_err::create_dir_all(&root)?;
     let extra_files = copy_extra_files(variant, &context.layout, &spec.path)?;
-    let (layout, cache, complete) = (context.layout.clone(), services.cache.clone(), sources.complete.clone());
-    let stage = move || {
-        let files = Files { layout: &layout, cache };
-        let reader = PackageReader {
-            file: &|sha256| files.path(sha256),
-            description: &|package| files.description(package),
-            paths: &|package| files.contents(package),
-        };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        stage_apt_repository(layout.root(), &spec, &packages, &complete, reader, threads)
-            .map_err(|error| JobError::caused(&error))
-    };
-    let staged = context.blocking(stage).await?;
-    let signatures = match &signer {
-        None => None,
-        Some(signer) => {
-            let time = signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs()));
-            let clear_signed = signer.clear_sign(staged.release().as_bytes(), time, &context.runner).await?;
-            let detached = signer.detach_sign(staged.release().as_bytes(), time, &context.runner).await?;
-            Some(ReleaseSignatures { clear_signed, detached })
-        }
-    };
-    let mut repository = staged.publish(signatures.as_ref()).map_err(|error| JobError::caused(&error))?;
+    let mut repository = write_signed(context, services, spec, packages, sources.complete.clone()).await?;
     repository.size += extra_files.iter().map(|file| file.size).sum::<u64>();
     repository.files.extend(extra_files);
     Ok(repository)
@@ -279,7 +254,6 @@ fn repository_spec(
     sources: &SourceFiles,
     date: ComposeDate,
 ) -> AptRepositorySpec {
-    let release = &config.release;
     let of_packages = packages.values().flatten().map(|package| package.component.clone());
     let mut components: Vec<_> = of_packages.chain(sources.complete.iter().map(|source| source.component.clone())).collect();
     components.push("main".to_owned());
@@ -287,6 +261,20 @@ fn repository_spec(
     components.dedup();
     AptRepositorySpec {
         path: Layout::repository(&variant.name),
+        date: date.0,
+        components,
+        arches: packages.keys().cloned().collect(),
+        contents: variant.arches.iter().any(|arch| arch.contents),
+        by_hash_generations: BY_HASH_GENERATIONS,
+        ..named_after(config, variant)
+    }
+}
+
+/// A repository with no place, no packages and no date, named after the release and a variant.
+pub(crate) fn named_after(config: &Config, variant: &Variant) -> AptRepositorySpec {
+    let release = &config.release;
+    AptRepositorySpec {
+        path: String::new(),
         suite: release.codename().to_owned(),
         codename: release.codename().to_owned(),
         version: release.version.clone(),
@@ -296,17 +284,17 @@ fn repository_spec(
             .description
             .clone()
             .unwrap_or_else(|| format!("{} {} {}", release.name, release.version, variant.title)),
-        date: date.0,
-        components,
-        arches: packages.keys().cloned().collect(),
+        date: 0,
+        components: Vec::new(),
+        arches: Vec::new(),
         overlays: config.overlays(),
-        contents: variant.arches.iter().any(|arch| arch.contents),
-        by_hash_generations: BY_HASH_GENERATIONS,
+        contents: false,
+        by_hash_generations: 0,
     }
 }
 
 /// Copies the variant's extra files beside its packages.
-fn copy_extra_files(variant: &Variant, layout: &Layout, repository: &str) -> Result<Vec<OutputFile>, JobError> {
+pub(crate) fn copy_extra_files(variant: &Variant, layout: &Layout, repository: &str) -> Result<Vec<OutputFile>, JobError> {
     let mut copied = Vec::new();
     for extra in &variant.extra_files {
         let to = PathBuf::from(repository).join(&extra.to);
@@ -318,34 +306,4 @@ fn copy_extra_files(variant: &Variant, layout: &Layout, repository: &str) -> Res
         }
     }
     Ok(copied)
-}
-
-/// The package files of a compose, and what was read out of them once and for all.
-struct Files<'a> {
-    layout: &'a Layout,
-    cache: PathBuf,
-}
-
-impl Files<'_> {
-    fn path(&self, sha256: &Sha256) -> PathBuf {
-        self.layout.path(&stored_path(sha256))
-    }
-
-    fn description(&self, package: &LockedPackage) -> io::Result<Option<Description>> {
-        let control = deb_file::control(&self.path(&package.file.sha256)).map_err(io::Error::other)?;
-        Ok(full_description(&control.text))
-    }
-
-    /// The list of a package's files: read once for all composes that share the cache.
-    fn contents(&self, package: &LockedPackage) -> io::Result<Vec<String>> {
-        let digits = package.file.sha256.to_string();
-        let known = self.cache.join("contents").join(&digits[..2]).join(&digits);
-        if let Ok(text) = fs_err::read_to_string(&known) {
-            return Ok(text.lines().map(str::to_owned).collect());
-        }
-        let paths = deb_file::contents(&self.path(&package.file.sha256)).map_err(io::Error::other)?;
-        fs_err::create_dir_all(known.parent().unwrap_or(&known))?;
-        crate::files::write_whole(&known, paths.iter().flat_map(|path| [path, "\n"]).collect::<String>().as_bytes())?;
-        Ok(paths)
-    }
 }

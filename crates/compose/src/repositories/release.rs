@@ -34,7 +34,7 @@ pub(super) fn release_text(spec: &AptRepositorySpec, files: &[IndexFile]) -> Res
     field("Version", &spec.version);
     field("Codename", &spec.codename);
     field("Date", &date);
-    field("Acquire-By-Hash", "yes");
+    field("Acquire-By-Hash", if spec.has_by_hash() { "yes" } else { "" });
     // Packages for all architectures stand in every architecture's index; clients need not look for one of their own.
     field("No-Support-for-Architecture-all", "Packages");
     field("Architectures", &spec.arches.join(" "));
@@ -59,7 +59,7 @@ pub(super) fn folder_release_text(spec: &AptRepositorySpec, component: &str, arc
     field("Origin", &spec.origin);
     field("Label", &spec.label);
     field("Version", &spec.version);
-    field("Acquire-By-Hash", "yes");
+    field("Acquire-By-Hash", if spec.has_by_hash() { "yes" } else { "" });
     field("Component", component);
     field("Architecture", arch);
     text

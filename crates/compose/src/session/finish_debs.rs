@@ -9,6 +9,7 @@ use crate::engine::event::Finish;
 use crate::engine::journal::recorded_output;
 use crate::engine::scheduler::{JobTiming, Outcome};
 use crate::gather::plan::LockFile;
+use crate::images::plan::phase_of;
 use crate::layout::Layout;
 use crate::metadata::plan::ShippedFolder;
 use crate::metadata::reports::{Deliverable, DeliverableOutcome};
@@ -58,8 +59,8 @@ pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> 
     for folder in folders.filter_map(|timing| recorded_output::<ShippedFolder>(layout, timing.job.as_str())) {
         for shipped in folder.images {
             let scope = format!("{}.{}.{}", shipped.image.variant, shipped.image.arch, shipped.name);
-            let (duration, reused) = made_by(&[format!("rootfs:{scope}"), format!("{}:{scope}", shipped.image.kind)]);
-            let name = format!("{} {}.{}", shipped.name, shipped.image.variant, shipped.image.arch);
+            let (duration, reused) = made_by(&["rootfs", "createiso", &shipped.image.kind].map(|job| format!("{job}:{scope}")));
+            let name = format!("{} {}.{}", shipped.title(), shipped.image.variant, shipped.image.arch);
             artifacts.push(Artifact {
                 name,
                 path: shipped.path,
@@ -112,13 +113,19 @@ pub(super) fn deliverables(config: &Config, outcome: &Outcome) -> Vec<Deliverabl
     for image in &config.images {
         let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
         let kind = image.kind.name();
-        if !planned.contains(format!("{kind}:{scope}").as_str()) {
+        let job = format!("{}:{scope}", phase_of(image));
+        if !planned.contains(job.as_str()) {
             continue;
         }
         outcomes.push(DeliverableOutcome {
-            deliverable: deliverable(kind, &image.variant, &image.arch, Some(image.name.clone()).filter(|name| name != kind)),
+            deliverable: deliverable(
+                kind,
+                &image.variant,
+                &image.arch,
+                Some(image.name.clone()).filter(|name| name != image.kind.default_name()),
+            ),
             required: !image.failable,
-            failure: reason(&[format!("rootfs:{scope}"), format!("{kind}:{scope}"), format!("test:{scope}")]),
+            failure: reason(&[format!("rootfs:{scope}"), job, format!("test:{scope}")]),
         });
     }
     outcomes

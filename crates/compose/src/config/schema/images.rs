@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Document;
-use super::quantity::Timeout;
+use super::quantity::{Size, Timeout};
 use super::variants::Seed;
 use crate::images::{BaseSet, container, live};
 
@@ -21,10 +21,12 @@ pub struct Image {
     /// The arches for which it is made; without this all arches of the variant.
     #[serde(default)]
     pub arches: Option<Vec<String>>,
-    /// A name, which tells images of the same variant and arch apart; without one it is the kind.
+    /// A name, which tells images of the same variant and arch apart; without one it is the kind, and `dvd` for data ISOs.
     #[serde(default)]
     pub name: Option<String>,
-    /// What to install: names of packages, or `{ seed = "linux-image-amd64", arches = ["amd64"] }` for some arches only.
+    /// What to install: names of packages, or `{ seed = "linux-image-amd64", arches = ["amd64"] }` for some arches only. A data
+    /// ISO has none: it holds the variant's packages.
+    #[serde(default)]
     pub packages: Vec<Seed>,
     /// What is installed before them.
     #[serde(default)]
@@ -40,7 +42,7 @@ pub struct Image {
 impl Image {
     /// What tells it apart from other images of the same variant and arch.
     pub(crate) fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.kind.name())
+        self.name.as_deref().unwrap_or(self.kind.default_name())
     }
 
     /// The arches for which it is made.
@@ -58,6 +60,8 @@ pub enum ImageKind {
     Container(Container),
     /// A system that boots from a hybrid ISO (BIOS and EFI) and runs from memory.
     Live(Live),
+    /// The variant's packages as an apt repository on one ISO or on several, to be used with apt-cdrom(8) where there is no network.
+    DataIso(DataIso),
 }
 
 impl ImageKind {
@@ -66,14 +70,26 @@ impl ImageKind {
         match self {
             Self::Container(_) => "container",
             Self::Live(_) => "live",
+            Self::DataIso(_) => "data-iso",
+        }
+    }
+
+    /// What an image without a name of its own is called.
+    pub const fn default_name(&self) -> &'static str {
+        match self {
+            Self::DataIso(_) => "dvd",
+            Self::Container(_) | Self::Live(_) => self.name(),
         }
     }
 
     /// The arches that images of this kind can be made for.
-    pub(crate) fn possible_arches(&self) -> Vec<&'static str> {
+    ///
+    /// None: any.
+    pub(crate) fn possible_arches(&self) -> Option<Vec<&'static str>> {
         match self {
-            Self::Container(_) => container::arches(),
-            Self::Live(_) => live::ARCHES.to_vec(),
+            Self::Container(_) => Some(container::arches()),
+            Self::Live(_) => Some(live::ARCHES.to_vec()),
+            Self::DataIso(_) => None,
         }
     }
 }
@@ -125,6 +141,20 @@ pub struct Live {
     /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
     #[serde(default)]
     pub root_password: Option<String>,
+}
+
+/// How packages are put on discs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct DataIso {
+    /// What a medium holds: `4700 MB` for a DVD, `25 GB` for a Blu-ray disc. What does not fit on one goes on with the next; the base
+    /// system and the first seeds are on the first. Without this there is one ISO of any size.
+    #[serde(default)]
+    pub media_size: Option<Size>,
+    /// Where the variant's repository will be published, as a URL. With it there are jigdo's files of each ISO, by which people
+    /// make the ISO of packages that they fetch from there.
+    #[serde(default)]
+    pub jigdo_url: Option<String>,
 }
 
 /// Who may use a started live system.

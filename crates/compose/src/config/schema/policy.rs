@@ -36,6 +36,8 @@ pub enum DeliverableKind {
     Container,
     /// Live systems.
     Live,
+    /// Packages on discs.
+    DataIso,
 }
 
 /// How much each check matters: `off`, `warn` (reported), or `fatal` (the compose is doomed).

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::names;
 use crate::config::problem::Report;
-use crate::config::schema::images::{Container, Image, ImageKind, Live};
+use crate::config::schema::images::{Container, DataIso, Image, ImageKind, Live};
 use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
-use crate::images::live;
+use crate::images::data_iso::SMALLEST_MEDIUM;
+use crate::images::{BaseSet, live};
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     // By variant, arch and name: the image's position.
@@ -24,6 +25,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
         match &image.kind {
             ImageKind::Container(container) => check_container(container, &place, report),
             ImageKind::Live(spec) => check_live(spec, &place, report),
+            ImageKind::DataIso(spec) => check_data_iso(image, spec, &place, report),
         }
         for arch in image.arches_in(document) {
             let key = (image.variant.as_str(), arch.as_str(), image.name());
@@ -61,7 +63,7 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     for (position, package) in image.packages.iter().enumerate() {
         check_package(&package.seed, document.ecosystem, &packages.item(position), report);
     }
-    if image.packages.is_empty() && !report.is_damaged(&packages) {
+    if image.packages.is_empty() && !matches!(image.kind, ImageKind::DataIso(_)) && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
     }
 }
@@ -72,7 +74,7 @@ fn check_possible(image: &Image, document: &Document, place: &Place, report: &mu
     if report.is_damaged(&here) || report.is_damaged(&variant) {
         return;
     }
-    let possible = image.kind.possible_arches();
+    let Some(possible) = image.kind.possible_arches() else { return };
     for (position, arch) in image.arches_in(document).iter().enumerate().filter(|(_, arch)| !possible.contains(&arch.as_str())) {
         let message = format!("{} images cannot be made for `{arch}`", image.kind.name());
         let list = suggest::list(possible.iter().copied());
@@ -149,6 +151,33 @@ fn check_live(spec: &Live, place: &Place, report: &mut Report<'_>) {
     {
         let hint = "hash it, so that the image does not tell it to everybody: `mkpasswd` prints what to write here";
         report.value(&place.key("root-password"), "this is not the hash of a password", hint);
+    }
+}
+
+/// It holds the variant's packages, and installs none.
+fn check_data_iso(image: &Image, spec: &DataIso, place: &Place, report: &mut Report<'_>) {
+    let nothing_installed = "a data ISO holds the packages of its variant, and nothing is installed on it";
+    if !image.packages.is_empty() {
+        report.key(&place.key("packages"), nothing_installed, "what is on it are the variant's `seeds`");
+    }
+    if image.base != BaseSet::default() {
+        report.key(&place.key("base"), nothing_installed, None);
+    }
+    if let Some(size) = spec.media_size.filter(|size| size.bytes() < SMALLEST_MEDIUM) {
+        let hint = "a CD holds 700 MB, a DVD 4700 MB";
+        report.value(&place.key("media-size"), format!("media of {size} are too small"), hint);
+    }
+    if let Some(url) = &spec.jigdo_url {
+        let is_url = url.split_once("://").is_some_and(|(scheme, rest)| {
+            ["http", "https", "ftp"].contains(&scheme) && !rest.is_empty() && !rest.starts_with('/')
+        });
+        if !is_url || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let hint = "write where the variant's repository will be, such as `https://example.org/13/Server/repository/`";
+            report.value(&place.key("jigdo-url"), format!("`{}` is not a URL", url.escape_debug()), hint);
+        } else if url.contains('@') {
+            let hint = "it stands in a file that everybody can read";
+            report.value(&place.key("jigdo-url"), "the URL has a login in it", hint);
+        }
     }
 }
 

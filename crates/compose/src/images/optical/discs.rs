@@ -158,7 +158,11 @@ fn contents<'a>(spec: &IsoSpec, medium: &Medium<'a>) -> Result<Vec<Vec<&'a TreeF
         files().filter(|file| !file.is_package()).chain(files().filter(|file| file.is_package())).collect();
     let piece = |file: &&'a TreeFile| Piece { path: &file.path, size: file.size, sticky: extra.contains(file.path.as_str()) };
     let pieces: Vec<Piece<'_>> = files.iter().map(piece).collect();
-    let discs = split(&pieces, spec.capacity)?;
+    let discs = split(&pieces, spec.capacity).map_err(|Piece { path, size, .. }| IsoError::LargerThanMedia {
+        path: path.to_owned(),
+        size,
+        capacity: spec.capacity,
+    })?;
     Ok(discs.into_iter().map(|disc| disc.into_iter().map(|number| files[number]).collect()).collect())
 }
 

@@ -38,5 +38,6 @@ pub(super) use make::blocking;
 pub use make::{MadeIso, Places, make, required_programs};
 pub use names::{IsoNames, LayeredProduct, run_values};
 pub use spec::{ExtraIsoSpec, IsoSpec, SizeLimit, VolumeSpec};
+pub(super) use split::{Piece, split};
 pub use tree::TreeFiles;
 pub use unified::{UnifiedMedium, UnifiedTree, prepare_unified};

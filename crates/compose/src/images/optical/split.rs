@@ -1,23 +1,22 @@
 //! Files to discs: in the order in which they come, a disc is filled until the next file does not fit; some are on each disc.
 
-use super::error::IsoError;
-
 /// Files take whole blocks.
 const BLOCK: u64 = 2048;
 
 /// A file to put on a disc.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
+pub(in crate::images) struct Piece<'a> {
     pub path: &'a str,
     pub size: u64,
     /// It is on each disc.
     pub sticky: bool,
 }
 
-/// The pieces on each disc, as positions; there is at least one disc. Only the blocks of files count.
-pub(super) fn split(pieces: &[Piece<'_>], capacity: u64) -> Result<Vec<Vec<usize>>, IsoError> {
-    if let Some(Piece { path, size, .. }) = pieces.iter().find(|piece| piece.size > capacity) {
-        return Err(IsoError::LargerThanMedia { path: (*path).to_owned(), size: *size, capacity });
+/// The pieces on each disc, as positions; there is at least one disc. Only the blocks of files count. Or the piece that no
+/// disc holds.
+pub(in crate::images) fn split<'a>(pieces: &[Piece<'a>], capacity: u64) -> Result<Vec<Vec<usize>>, Piece<'a>> {
+    if let Some(piece) = pieces.iter().find(|piece| piece.size > capacity) {
+        return Err(*piece);
     }
     let numbered = || pieces.iter().enumerate();
     let sticky: Vec<usize> = numbered().filter(|(_, piece)| piece.sticky).map(|(number, _)| number).collect();
@@ -74,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_file_that_no_disc_holds_is_named() {
-        let error = split(&pieces(&[(4097, false)]), 4096).unwrap_err();
-        assert_eq!(error.to_string(), "File is larger than media size: x has 4097 bytes, a disc holds 4096");
+        let piece = split(&pieces(&[(4097, false)]), 4096).unwrap_err();
+        assert_eq!((piece.path, piece.size), ("x", 4097));
     }
 }

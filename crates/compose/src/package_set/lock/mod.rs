@@ -126,6 +126,25 @@ impl AnyLock {
     }
 }
 
+#[cfg(test)]
+impl LockedPackage {
+    /// A package for amd64 that lies nowhere.
+    pub(crate) fn example(name: &str, version: &str) -> Self {
+        Self {
+            name: name.into(),
+            version: version.into(),
+            arch: "amd64".into(),
+            source: name.into(),
+            source_version: version.into(),
+            archive: "debian".into(),
+            component: "main".into(),
+            file: LockedFile { path: "pool/x.deb".into(), size: 1, sha256: Sha256::of(b"") },
+            stanza: String::new(),
+            lookaside: false,
+        }
+    }
+}
+
 impl LockedPackage {
     /// `name_version_arch`, as Debian writes it.
     pub fn id(&self) -> String {
