@@ -1,8 +1,8 @@
 //! What jobs share: where the cache and the mirrors are, how to download, who signs. Making one does nothing; each part is opened by
 //! the job that uses it.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::config::Configuration;
@@ -11,10 +11,11 @@ use crate::config::resolved::{DebMirror, MirrorUrl, Signing};
 use crate::config::schema::quantity::Size;
 use crate::engine::event::Unit;
 use crate::engine::{JobContext, JobError};
+use crate::finding::{Finding, Severity};
 use crate::openpgp::{Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::credentials::{CredentialFiles, Credentials};
-use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options, Proxies};
+use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options, Proxies, Room};
 use crate::package_set::progress::Progress;
 use crate::session::Surroundings;
 
@@ -30,6 +31,8 @@ pub struct Services {
     /// The mirrors of this machine's apt sources, or why there are none.
     pub mirrors: Result<HostMirrors, String>,
     pub download_limits: Limits,
+    /// Bytes of each file system that downloads leave free.
+    pub min_free: u64,
     /// The newest older compose of the release, whoever made it.
     pub old_compose: Option<PathBuf>,
     pub signing: Option<Signing>,
@@ -41,6 +44,18 @@ pub struct Services {
     credential_files: CredentialFiles,
     /// For as long as the run goes on, nothing is removed from the cache; none where the cache is another user's.
     cache_use: Arc<OnceLock<Option<fs_err::File>>>,
+}
+
+/// People should know: a disk that changes one file changes others.
+fn damaged_in_cache(path: &Path) -> Finding {
+    Finding {
+        check: "cache".to_owned(),
+        severity: Severity::Warn,
+        scope: String::new(),
+        subject: path.display().to_string(),
+        message: "it was damaged in the cache, and has been fetched again".to_owned(),
+        hint: Some("look at the disk: charmer does not change a file of the cache once it is there".to_owned()),
+    }
 }
 
 impl Services {
@@ -63,6 +78,7 @@ impl Services {
             offline,
             mirrors,
             download_limits,
+            min_free: limits.min_free.bytes(),
             old_compose: None,
             signing: config.signing().cloned(),
             now: surroundings.now,
@@ -101,16 +117,19 @@ impl Services {
     {
         let progress = Arc::new(Progress::default());
         let retried = context.clone();
+        let found_damaged: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
+        let damaged = found_damaged.clone();
         let downloader = Downloader::new(Options {
             limits: self.download_limits.clone(),
             connections: Some(self.connections()?),
             offline: self.offline,
             progress: progress.clone(),
+            room: Some(Room { min_free: self.min_free, destination: context.layout.root().to_owned() }),
+            on_damaged: Some(Arc::new(move |path| damaged.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned()))),
             on_retry: Some(Arc::new(move |retry| {
                 retried.retried(retry.attempt, format!("{}: {}", retry.url, retry.reason), retry.wait);
             })),
             cancel: context.cancel.clone(),
-            ..Options::default()
         })?;
         let report = || {
             let now = progress.snapshot();
@@ -129,6 +148,8 @@ impl Services {
             () = watch => unreachable!("progress is watched for ever"),
         };
         report();
+        let damaged = std::mem::take(&mut *found_damaged.lock().unwrap_or_else(PoisonError::into_inner));
+        context.report(damaged.iter().map(|path| damaged_in_cache(path)).collect())?;
         if context.cancel.is_cancelled() {
             return Err(JobError::cancelled());
         }

@@ -37,6 +37,7 @@ mod reuse;
 mod rpm_lock;
 mod rpm_verify;
 mod secrets;
+mod servers;
 mod soak;
 mod usage;
 mod whole_rpm;

@@ -51,9 +51,14 @@ fn contents_are_there_when_asked_for_and_each_package_is_unpacked_once() {
         listings.extend(fs_err::read_dir(folder.unwrap().path()).unwrap().map(|entry| entry.unwrap().path()));
     }
     let [listing] = listings.as_slice() else { panic!("{listings:?}") };
-    fs_err::write(listing, "usr/bin/from-the-cache\n").unwrap();
+    let list = "usr/bin/from-the-cache\n";
+    fs_err::write(listing, format!("{}\n{list}", charmer_compose::digest::Sha256::of(list.as_bytes()))).unwrap();
     let (_, compose) = harbour.compose(&["--skip", "rootfs"]);
     assert!(contents(&compose).starts_with("usr/bin/from-the-cache "));
+    // A listing that was damaged is made anew.
+    fs_err::write(listing, fs_err::read_to_string(listing).unwrap().replace("from-the-cache", "from-the-crash")).unwrap();
+    let (_, compose) = harbour.compose(&["--skip", "rootfs"]);
+    assert_eq!(contents(&compose).split_whitespace().collect::<Vec<_>>(), ["usr/bin/htop", "htop"]);
 }
 
 #[test]

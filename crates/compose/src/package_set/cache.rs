@@ -50,6 +50,15 @@ pub struct Remembered {
     pub last_modified: Option<String>,
 }
 
+/// What the cache has of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Whole(PathBuf),
+    Nothing,
+    /// It had another content, and was removed.
+    Damaged,
+}
+
 impl Cache {
     /// Opens a cache; makes its folders if they are not there, and removes what killed processes have left in it.
     pub fn open(folder: &Path) -> io::Result<Self> {
@@ -91,15 +100,19 @@ impl Cache {
         }
     }
 
-    /// As [`Cache::get`], and reads the file. One of the wrong digest is removed.
-    pub fn get_verified(&self, sha256: Sha256, size: u64) -> io::Result<Option<PathBuf>> {
-        let Some(path) = self.get(sha256, size)? else { return Ok(None) };
+    /// As [`Cache::get`], and reads the file. One that was damaged is removed.
+    pub fn look_for(&self, sha256: Sha256, size: u64) -> io::Result<Found> {
+        let path = self.path(sha256);
         match Sha256::of_file(&path) {
-            Ok((found, _)) if found == sha256 => Ok(Some(path)),
-            Ok(_) => remove(&path).map(|()| None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(found) if found == (sha256, size) => Ok(Found::Whole(path)),
+            Ok(_) => remove(&path).map(|()| Found::Damaged),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) => Err(error),
         }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The SHA-256 of the file that a proof means, if the cache ever had it.
@@ -196,8 +209,10 @@ impl Cache {
         // An entry that cannot be read is worth as much as none: the file is fetched again.
         let text = fs_err::read(self.entry(url)).ok()?;
         let remembered: Remembered = serde_json::from_slice(&text).ok()?;
-        let path = self.get_verified(remembered.sha256, remembered.size).ok()??;
-        (remembered.url == url).then_some((remembered, path))
+        match self.look_for(remembered.sha256, remembered.size).ok()? {
+            Found::Whole(path) if remembered.url == url => Some((remembered, path)),
+            _ => None,
+        }
     }
 
     pub fn remember(&self, remembered: &Remembered) -> io::Result<()> {
@@ -388,11 +403,12 @@ mod tests {
     fn a_corrupted_file_is_noticed_and_removed() {
         let (_folder, cache) = cache();
         let (sha256, path) = cache.insert_bytes(b"package").unwrap();
-        assert_eq!(cache.get_verified(sha256, 7).unwrap().as_ref(), Some(&path));
+        assert_eq!(cache.look_for(sha256, 7).unwrap(), Found::Whole(path.clone()));
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         fs_err::write(&path, b"pockage").unwrap();
         assert_eq!(cache.get(sha256, 7).unwrap().as_ref(), Some(&path), "its size is right");
-        assert_eq!(cache.get_verified(sha256, 7).unwrap(), None);
+        assert_eq!(cache.look_for(sha256, 7).unwrap(), Found::Damaged);
+        assert_eq!(cache.look_for(sha256, 7).unwrap(), Found::Nothing);
         assert!(!path.exists());
         cache.insert_bytes(b"package").unwrap();
         assert_eq!(cache.get(sha256, 8).unwrap(), None);
@@ -440,7 +456,7 @@ mod tests {
         assert_eq!((partial.length(), partial.validator()), (4, Some("\"v1\"")));
         partial.append(b"age").unwrap();
         let path = partial.finish().unwrap().path;
-        assert_eq!(cache.get_verified(sha256, 7).unwrap(), Some(path));
+        assert_eq!(cache.look_for(sha256, 7).unwrap(), Found::Whole(path));
         assert_eq!(fs_err::read_dir(cache.folder.join("partial")).unwrap().count(), 0);
     }
 
@@ -454,7 +470,7 @@ mod tests {
         Cache::open(&folder.path().join("cache")).unwrap();
         assert!(!abandoned.exists() && living.path().exists());
         cache.keep(living, Sha256::of(b"package")).unwrap();
-        assert!(cache.get_verified(Sha256::of(b"package"), 7).unwrap().is_some());
+        assert!(matches!(cache.look_for(Sha256::of(b"package"), 7).unwrap(), Found::Whole(_)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! Must not know: archives, indexes, packages.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::cache::{Cache, Cached, Partial, Remembered};
+use super::cache::{Cache, Cached, Found, Partial, Remembered};
 use super::credentials::Credentials;
 use super::http::{Client, Failed, News};
 pub use super::http::{Connections, Proxies};
@@ -20,6 +21,7 @@ use super::progress::Progress;
 pub use super::proof::Proof;
 use super::rate::RateLimit;
 use crate::digest::Sha256;
+use crate::files::free_space;
 
 /// So many files that failed for good although they were tried again mean that the server is gone: the rest is not tried.
 const GIVE_UP_AFTER: usize = 4;
@@ -58,6 +60,9 @@ impl Default for Limits {
     }
 }
 
+/// Is given the path of a damaged file.
+pub type OnDamaged = Arc<dyn Fn(&Path) + Send + Sync>;
+
 /// What a downloader needs to know.
 #[derive(Default)]
 pub struct Options {
@@ -66,9 +71,11 @@ pub struct Options {
     pub connections: Option<Connections>,
     /// Nothing but the cache and local files are read.
     pub offline: bool,
-    /// Files of the cache are read and compared with their digest before they are used.
-    pub verify_cached: bool,
+    /// Without this nobody looks whether files fit on the disk.
+    pub room: Option<Room>,
     pub progress: Arc<Progress>,
+    /// Is told of each file that the cache has no more as it was put there. Such a file is removed and fetched again.
+    pub on_damaged: Option<OnDamaged>,
     /// Is told of each failure that is followed by a further try.
     pub on_retry: Option<Arc<dyn Fn(Retry) + Send + Sync>>,
     pub cancel: CancellationToken,
@@ -78,6 +85,15 @@ impl std::fmt::Debug for Options {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Options").field("limits", &self.limits).field("offline", &self.offline).finish_non_exhaustive()
     }
+}
+
+/// What must stay free when all files are there.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// Bytes of each file system.
+    pub min_free: u64,
+    /// Where files are linked to, or copied if that is another file system than the cache's.
+    pub destination: PathBuf,
 }
 
 /// A failure that is followed by a further try.
@@ -163,6 +179,9 @@ pub enum FetchFailure {
     Cancelled,
     #[error("the cache cannot be used: {0}")]
     Cache(String),
+    /// Of all files together; nothing was fetched.
+    #[error("{0}")]
+    NoRoom(String),
 }
 
 /// A file whose content may change, as the server has it now.
@@ -194,6 +213,8 @@ struct Shared {
     options: Options,
     client: Client,
     slots: Arc<Semaphore>,
+    /// Files of the cache that are read at once.
+    readers: Semaphore,
 }
 
 impl std::fmt::Debug for Downloader {
@@ -213,22 +234,18 @@ impl Downloader {
         };
         let client = Client::new(connections, options.limits.stall_timeout, rate, options.progress.clone());
         let slots = Arc::new(Semaphore::new(options.limits.connections.max(1)));
-        Ok(Self { shared: Arc::new(Shared { options, client, slots }) })
+        let readers = Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from));
+        Ok(Self { shared: Arc::new(Shared { options, client, slots, readers }) })
     }
 
     /// Brings all files into the cache; they are in the order of the requests. All failures are given, not only the first.
     pub async fn fetch_all(&self, requests: &[Request], cache: &Cache) -> Result<Vec<Cached>, Vec<FetchError>> {
+        self.look_for_room(requests, cache).map_err(|error| vec![error])?;
         let mut found = vec![None; requests.len()];
         let mut tasks = JoinSet::new();
         for (index, request) in requests.iter().enumerate() {
-            if let Some(file) = self.cached(request, cache).await.map_err(|error| vec![error])? {
-                self.shared.options.progress.found_in_cache();
-                found[index] = Some(file);
-                continue;
-            }
-            self.shared.options.progress.expect_file(request.size);
             let (downloader, request, cache) = (self.clone(), request.clone(), cache.clone());
-            tasks.spawn(async move { (index, downloader.fetch(&request, &cache).await) });
+            tasks.spawn(async move { (index, downloader.find_or_fetch(&request, &cache).await) });
         }
         let mut errors = Vec::new();
         let mut exhausted = 0;
@@ -287,6 +304,47 @@ impl Downloader {
         }
     }
 
+    /// Whether all files will fit, before the first one is fetched.
+    fn look_for_room(&self, requests: &[Request], cache: &Cache) -> Result<(), FetchError> {
+        let (Some(room), Some(first)) = (&self.shared.options.room, requests.first()) else { return Ok(()) };
+        let unusable = |error: std::io::Error| first.cache_error(&error);
+        let mut missing = 0_u64;
+        for request in requests {
+            let known = cache.known(&request.proof).map(|sha256| fs_err::metadata(cache.path(sha256)));
+            let is_there = known.is_some_and(|data| data.is_ok_and(|data| data.len() == request.size));
+            missing = missing.saturating_add(if is_there { 0 } else { request.size });
+        }
+        let all = requests.iter().fold(0_u64, |sum, request| sum.saturating_add(request.size));
+        let device = |path: &Path| fs_err::metadata(path).map(|data| data.dev()).map_err(unusable);
+        let is_elsewhere = device(cache.folder())? != device(&room.destination)?;
+        let wanted = [(cache.folder(), missing), (&room.destination, if is_elsewhere { all } else { 0 })];
+        for (folder, wanted) in wanted.into_iter().filter(|(_, wanted)| *wanted > 0) {
+            let free = free_space(folder).map_err(unusable)?;
+            if free < wanted.saturating_add(room.min_free) {
+                let [wanted, free, stays] = [wanted, free, room.min_free].map(|bytes| bytes.div_ceil(1 << 20));
+                let what = format!(
+                    "{wanted} MiB are to be fetched to {}, which has {free} MiB free; {stays} MiB are to stay free",
+                    folder.display()
+                );
+                return Err(first.error(FetchFailure::NoRoom(what)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn find_or_fetch(&self, request: &Request, cache: &Cache) -> Result<Cached, FetchError> {
+        let found = {
+            let _reader = self.shared.readers.acquire().await.expect("the semaphore is never closed");
+            self.cached(request, cache).await?
+        };
+        if let Some(file) = found {
+            self.shared.options.progress.found_in_cache();
+            return Ok(file);
+        }
+        self.shared.options.progress.expect_file(request.size);
+        self.fetch(request, cache).await
+    }
+
     async fn fetch(&self, request: &Request, cache: &Cache) -> Result<Cached, FetchError> {
         let _slot = self.shared.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let progress = &self.shared.options.progress;
@@ -341,15 +399,20 @@ impl Downloader {
         }
     }
 
+    /// The file, if the cache has it as it was put there: disks forget, and what a compose ships is signed.
     async fn cached(&self, request: &Request, cache: &Cache) -> Result<Option<Cached>, FetchError> {
         let Some(sha256) = cache.known(&request.proof) else { return Ok(None) };
-        let (cache, size) = (cache.clone(), request.size);
-        let found = if self.shared.options.verify_cached {
-            blocking(move || cache.get_verified(sha256, size)).await
-        } else {
-            cache.get(sha256, size)
-        };
-        Ok(found.map_err(|error| request.cache_error(&error))?.map(|path| Cached { sha256, path }))
+        let (read, size) = (cache.clone(), request.size);
+        match blocking(move || read.look_for(sha256, size)).await.map_err(|error| request.cache_error(&error))? {
+            Found::Whole(path) => Ok(Some(Cached { sha256, path })),
+            Found::Nothing => Ok(None),
+            Found::Damaged => {
+                if let Some(tell) = &self.shared.options.on_damaged {
+                    tell(&cache.path(sha256));
+                }
+                Ok(None)
+            }
+        }
     }
 
     /// Waits until nobody else fetches the file.

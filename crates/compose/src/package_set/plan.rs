@@ -18,7 +18,7 @@ use crate::services::Services;
 use super::archive::{self, ArchiveSource};
 use super::compression::{Compression, decompress};
 use super::deb_file;
-use super::download::Request;
+use super::download::{FetchFailure, Request};
 use super::lock::{Lock, LockedIndex, LockedPackage};
 use super::overlay::read_overlay;
 use super::release::NORMAL_PRIORITY;
@@ -425,6 +425,9 @@ pub async fn fetch_files(
     let fetched =
         services.download(context, async |downloader| Ok::<_, JobError>(downloader.fetch_all(&requests, &cache).await)).await?;
     if let Err(errors) = fetched {
+        if let Some(FetchFailure::NoRoom(what)) = errors.first().map(|error| &error.cause) {
+            return Err(JobError::new(what.clone()).hint("make room, for example with `charmer prune`, and resume"));
+        }
         return Ok(Err(errors
             .into_iter()
             .map(|error| MissingFile { path: error.url.clone(), reason: error.cause.to_string() })

@@ -131,7 +131,7 @@ async fn read_documents(
 }
 
 async fn fetch(context: &JobContext, source: &ScmSpec, name: &str) -> Result<PathBuf, JobError> {
-    let (clones, folder) = (context.work.join("clones"), context.work.join(name));
+    let (clones, folder) = (context.work().join("clones"), context.work().join(name));
     let fetching = Fetching { runner: &context.runner, work: &clones, composed: &[] };
     scm::fetch(source, &fetching, &folder).await?;
     Ok(folder)

@@ -71,12 +71,17 @@ impl Files<'_> {
     fn contents(&self, package: &LockedPackage) -> io::Result<Vec<String>> {
         let digits = package.file.sha256.to_string();
         let known = self.cache.join("contents").join(&digits[..2]).join(&digits);
-        if let Ok(text) = fs_err::read_to_string(&known) {
-            return Ok(text.lines().map(str::to_owned).collect());
+        // The first line is the digest of the others: a list that was damaged is read out of the package again.
+        let text = fs_err::read_to_string(&known).unwrap_or_default();
+        if let Some((digest, list)) = text.split_once('\n')
+            && digest.parse() == Ok(Sha256::of(list.as_bytes()))
+        {
+            return Ok(list.lines().map(str::to_owned).collect());
         }
         let paths = deb_file::contents(&self.path(&package.file.sha256)).map_err(io::Error::other)?;
         fs_err::create_dir_all(known.parent().unwrap_or(&known))?;
-        crate::files::write_whole(&known, paths.iter().flat_map(|path| [path, "\n"]).collect::<String>().as_bytes())?;
+        let list = paths.iter().flat_map(|path| [path, "\n"]).collect::<String>();
+        crate::files::write_whole(&known, format!("{}\n{list}", Sha256::of(list.as_bytes())).as_bytes())?;
         Ok(paths)
     }
 }

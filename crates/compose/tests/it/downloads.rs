@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use charmer_compose::checksum::Algorithm;
 use charmer_compose::digest::Sha256;
 use charmer_compose::package_set::cache::Cache;
-use charmer_compose::package_set::download::{Downloader, FetchError, FetchFailure, Limits, Options, Proof, Request, Retry};
+use charmer_compose::package_set::download::{
+    Downloader, FetchError, FetchFailure, Limits, OnDamaged, Options, Proof, Request, Retry, Room,
+};
 use charmer_compose::package_set::progress::ProgressSnapshot;
 use charmer_testkit::http_server::{Fault, HttpServer};
 use tempfile::TempDir;
@@ -205,13 +207,17 @@ async fn a_corrupted_file_of_the_cache_is_fetched_again() {
     let path = bench.fetch(&request).await.unwrap();
     fs_err::remove_file(&path).unwrap();
     fs_err::write(&path, b"pockage").unwrap();
-    let verifying = Downloader::new(Options { verify_cached: true, ..bench.options() }).unwrap();
-    let path = fetch_one(&verifying, &request, &bench.cache).await.unwrap();
+    let damaged: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
+    let told = damaged.clone();
+    let on_damaged: OnDamaged = Arc::new(move |path| told.lock().unwrap().push(path.to_owned()));
+    let downloader = Downloader::new(Options { on_damaged: Some(on_damaged), ..bench.options() }).unwrap();
+    let path = fetch_one(&downloader, &request, &bench.cache).await.unwrap();
     assert_eq!(fs_err::read(&path).unwrap(), b"package");
     fs_err::remove_file(&path).unwrap();
     fs_err::write(&path, b"pack").unwrap();
-    let path = bench.fetch(&request).await.unwrap();
+    let path = fetch_one(&downloader, &request, &bench.cache).await.unwrap();
     assert_eq!(fs_err::read(&path).unwrap(), b"package");
+    assert_eq!(*damaged.lock().unwrap(), [path.clone(), path]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,7 +333,7 @@ async fn a_file_known_by_another_digest_is_proven_by_it_and_kept_by_its_sha256()
     bench.server.fail("/a.rpm", Fault::Truncate(3));
     let path = bench.fetch(&request).await.unwrap();
     assert_eq!(fs_err::read(&path).unwrap(), b"package");
-    let offline = Downloader::new(Options { offline: true, verify_cached: true, ..bench.options() }).unwrap();
+    let offline = Downloader::new(Options { offline: true, ..bench.options() }).unwrap();
     for request in [&request, &by_sha256] {
         assert_eq!(fetch_one(&offline, request, &bench.cache).await.unwrap(), path);
     }
@@ -355,4 +361,19 @@ async fn a_changing_file_is_asked_for_news_only() {
     assert_eq!(fetch().await.unwrap_err().cause, FetchFailure::TooLarge { limit: 1000 });
     let offline = Downloader::new(Options { offline: true, ..bench.options() }).unwrap();
     assert_eq!(offline.fetch_fresh(&url, 1000, &bench.cache).await.unwrap().bytes, b"first");
+}
+
+#[tokio::test]
+async fn files_that_will_not_fit_are_not_begun() {
+    let bench = Bench::new();
+    let request = bench.file("/a.deb", b"package");
+    let room = Room { min_free: u64::MAX, destination: bench.cache.folder().to_owned() };
+    let downloader = Downloader::new(Options { room: Some(room), ..bench.options() }).unwrap();
+    let error = fetch_one(&downloader, &request, &bench.cache).await.unwrap_err();
+    assert!(matches!(error.cause, FetchFailure::NoRoom(_)), "{error}");
+    assert!(error.to_string().contains(": 1 MiB are to be fetched to "), "{error}");
+    assert!(bench.server.received("/a.deb").is_empty());
+    // What is there already needs no room.
+    bench.fetch(&request).await.unwrap();
+    fetch_one(&downloader, &request, &bench.cache).await.unwrap();
 }
