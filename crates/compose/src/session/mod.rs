@@ -2,6 +2,7 @@
 //!
 //! Must not know: terminals, the process environment, command lines.
 
+mod cgroup;
 pub mod finish;
 mod finish_debs;
 mod finish_rpms;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::host::host_mirrors;
+use crate::config::schema::policy::IoPriority;
 use crate::config::schema::{self, quantity::Size};
 use crate::config::{Config, Configuration, RpmConfig};
 use crate::engine::event::{Entry, EventLog};
@@ -49,6 +51,7 @@ use crate::package_set::rpm_plan::RpmSource;
 use crate::plan::{Wanted, plan};
 use crate::rpm_plan::{self, NoPlan, RpmWanted};
 use crate::services::Services;
+use crate::tools::priority::{IoClass, Priority};
 
 use folder::{FolderError, Place, ProcessLock};
 use old_composes::{RELEASED, WITH_PACKAGES, find_old_compose};
@@ -461,6 +464,15 @@ fn limits(configured: &schema::policy::Limits, jobs: Option<NonZeroUsize>) -> Li
         network: 1,
         command_timeout: configured.timeout.duration(),
         min_free: configured.min_free.bytes(),
+        priority: Priority { nice: configured.nice, io: io_class(configured.io) },
+    }
+}
+
+const fn io_class(priority: IoPriority) -> Option<IoClass> {
+    match priority {
+        IoPriority::Normal => None,
+        IoPriority::Low => Some(IoClass::LastOfBestEffort),
+        IoPriority::Idle => Some(IoClass::Idle),
     }
 }
 

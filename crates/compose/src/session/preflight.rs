@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+use super::cgroup::{self, Bounds, Kernel};
 use crate::config::resolved::{Origin, Signing, Trust};
+use crate::config::schema::policy::Limits;
+use crate::config::schema::quantity::Size;
 use crate::config::{Config, RpmConfig};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Phase};
@@ -48,7 +51,7 @@ pub enum Needs<'a> {
     Rpm { config: &'a RpmConfig },
 }
 
-/// Looks at everything that the jobs of the graph will need.
+/// Looks at everything that the jobs of the graph will need. When nothing is lacking, charmer goes within its bounds.
 pub async fn check(
     needs: &Needs<'_>,
     graph: &Graph,
@@ -69,7 +72,19 @@ pub async fn check(
     if let Err(error) = Cache::open(&services.cache) {
         lacks.push(lack(format!("the cache folder cannot be used: {error}"), "choose another one with --cache-dir"));
     }
+    if lacks.is_empty() && limits.cgroup {
+        lacks.extend(outside_of_bounds(limits));
+    }
     if lacks.is_empty() { Ok(()) } else { Err(Unready(lacks)) }
+}
+
+fn outside_of_bounds(limits: &Limits) -> Option<Lack> {
+    let bounds = Bounds { memory: limits.memory.map(Size::bytes), nice: limits.nice };
+    let error = cgroup::enter(&Kernel::default(), bounds, std::process::id()).err()?;
+    Some(lack(
+        format!("limits.cgroup: {error}"),
+        "run it as root in a service of its own (`systemd-run --pipe --wait charmer ...`), or leave out limits.cgroup",
+    ))
 }
 
 async fn missing_for_debs(

@@ -4,6 +4,7 @@
 //! Must not know: what a compose is, phases, packages.
 
 pub mod command;
+pub mod priority;
 pub mod runner;
 
 pub use command::Command;

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::Command;
+use super::priority::Priority;
 
 /// Lines of output that an error repeats.
 const TAIL_LINES: usize = 20;
@@ -47,6 +48,7 @@ pub struct Runner {
     pub environment: BTreeMap<OsString, OsString>,
     /// The limit for a command that names none.
     pub timeout: Duration,
+    pub priority: Priority,
 }
 
 /// What a command that succeeded left.
@@ -120,7 +122,15 @@ impl Runner {
         let fixed = [("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("HOME", "/nonexistent"), ("DEBIAN_FRONTEND", "noninteractive")];
         let mut environment: BTreeMap<OsString, OsString> = fixed.map(|(name, value)| (name.into(), value.into())).into();
         environment.insert("PATH".into(), path);
-        Self { log, folder, cancel, kill: CancellationToken::new(), environment, timeout: Duration::from_secs(4 * 3600) }
+        Self {
+            log,
+            folder,
+            cancel,
+            kill: CancellationToken::new(),
+            environment,
+            timeout: Duration::from_secs(4 * 3600),
+            priority: Priority::default(),
+        }
     }
 
     /// Runs a command to its end.
@@ -155,6 +165,8 @@ impl Runner {
     }
 
     fn spawn(&self, command: &Command) -> Result<tokio::process::Child, ToolFailure> {
+        // A folder that cannot be made is told when the command cannot start in it.
+        let _ = fs_err::create_dir_all(&self.folder);
         let program = command.program.to_string_lossy().into_owned();
         // The launcher's own message would hide that the program does not exist.
         self.find(command, &command.program)?;
@@ -162,6 +174,7 @@ impl Runner {
         let guard = self.find(command, GUARD[0].as_ref())?;
         let mut words = vec![guard.into_os_string()];
         words.extend(GUARD[1..].iter().map(OsString::from));
+        words.extend(self.priority.words().into_iter().map(OsString::from));
         if command.contained {
             words
                 .extend(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"].map(OsString::from));
@@ -367,6 +380,7 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use super::super::priority::IoClass;
     use super::*;
 
     fn runner(folder: &Path) -> Runner {
@@ -387,6 +401,16 @@ mod tests {
         assert!(error.tail.contains(&"oops".to_owned()), "{error}");
         let log = fs_err::read_to_string(folder.path().join("job.log")).unwrap();
         assert!(log.starts_with("$ sh -c 'seq 30;") && log.contains("exit status 7"), "{log}");
+    }
+
+    #[tokio::test]
+    async fn commands_stand_behind_others_as_they_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut runner = runner(folder.path());
+        runner.priority = Priority { nice: 7, io: Some(IoClass::Idle) };
+        assert_eq!(runner.run(&shell("nice; ionice")).await.unwrap().text(), "7\nidle");
+        runner.priority.io = Some(IoClass::LastOfBestEffort);
+        assert_eq!(runner.run(&shell("ionice").contained()).await.unwrap().text(), "best-effort: prio 7");
     }
 
     #[test]

@@ -101,6 +101,27 @@ pub struct Limits {
     pub timeout: Timeout,
     /// The free space that must be there before a compose starts, and must stay: with less, no job begins that writes much.
     pub min_free: Size,
+    /// How much the programs that charmer runs give way to others that want processors, as nice(1) counts it: up to 19.
+    #[schemars(range(min = 0, max = 19))]
+    pub nice: u8,
+    /// How they stand behind others that read and write disks.
+    pub io: IoPriority,
+    /// Whether the kernel keeps the compose within `memory` too, and weighs its processors by `nice`, in a control group of its
+    /// own. That takes a machine with control groups of version 2 whose group charmer may change: as root in a service of its own.
+    pub cgroup: bool,
+}
+
+/// How programs stand behind others that read and write disks, as ionice(1) calls it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IoPriority {
+    /// As the machine gives them.
+    #[default]
+    Normal,
+    /// The last of those that take turns.
+    Low,
+    /// Only while nobody else wants the disk.
+    Idle,
 }
 
 impl Default for Limits {
@@ -113,6 +134,9 @@ impl Default for Limits {
             retries: 4,
             timeout: Timeout::from_hours(4),
             min_free: Size::from_gib(2),
+            nice: 0,
+            io: IoPriority::Normal,
+            cgroup: false,
         }
     }
 }
