@@ -174,7 +174,7 @@ async fn image_findings(
     let scope = format!("{}.{}", made.variant, made.arch);
     let mut findings = Vec::new();
     if checks.image_equals_lock != Severity::Off {
-        let installed = image::installed_in_image(&context.runner, &made.kind, &file, &context.work).await?;
+        let installed = image::installed_in_image(&context.runner, &made.kind, &file, context.work()).await?;
         let locked = locked.iter().map(AsRef::as_ref);
         findings.extend(image::image_equals_lock(&installed, locked, checks.image_equals_lock, &scope, &made.path));
     }
@@ -212,7 +212,7 @@ fn plan_discs(
                     findings.extend(found.await?);
                 }
                 let disc = UnpackedDisc {
-                    folder: context.work.join("disc"),
+                    folder: context.work().join("disc"),
                     suite: suite.clone(),
                     keys: signing_keyring(&context, &services, ComposeDate(image.epoch)).await?,
                 };

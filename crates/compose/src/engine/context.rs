@@ -1,7 +1,7 @@
 //! What a running job may touch: its log, its own work folder, its findings and progress, and the sign that the compose stops.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 pub struct JobContext {
     pub job: JobId,
     pub layout: Layout,
-    /// A folder of its own, empty when the job starts and gone when it has succeeded.
-    pub work: PathBuf,
+    pub(super) work: PathBuf,
     pub runner: Runner,
     pub cancel: CancellationToken,
     pub(super) log: JobLog,
@@ -34,6 +33,14 @@ pub struct JobContext {
 }
 
 impl JobContext {
+    /// A folder of its own, empty when the job starts and gone when it has succeeded. It is made when it is first asked for: most
+    /// jobs need none, and folders that come and go are what a file system does slowest.
+    pub fn work(&self) -> &Path {
+        // What cannot be made is told by whoever wants to use it.
+        let _ = fs_err::create_dir_all(&self.work);
+        &self.work
+    }
+
     /// Reports a finding; it becomes part of the job's record, and is there again when the job is reused.
     pub fn finding(&self, finding: Finding) {
         self.log.finding(&finding);

@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::finding::{Finding, Severity};
@@ -20,13 +21,21 @@ const FILES: usize = 20;
 #[derive(Debug, Clone)]
 pub struct JobLog {
     path: PathBuf,
+    file: Arc<fs_err::File>,
 }
 
 impl JobLog {
     /// Begins a log, or goes on with that of an earlier run.
     pub(super) fn begin(path: PathBuf, job: &JobId, reason: &MissReason) -> std::io::Result<Self> {
-        fs_err::create_dir_all(path.parent().expect("logs lie in a folder"))?;
-        let log = Self { path };
+        let open = || fs_err::OpenOptions::new().create(true).append(true).open(&path);
+        let file = match open() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                fs_err::create_dir_all(path.parent().expect("logs lie in a folder"))?;
+                open()?
+            }
+            opened => opened?,
+        };
+        let log = Self { file: Arc::new(file), path };
         log.append(&format!("{job} begins at {:.3} ({reason})", jiff::Timestamp::now()))?;
         Ok(log)
     }
@@ -75,7 +84,6 @@ impl JobLog {
     fn append(&self, text: &str) -> std::io::Result<()> {
         let lines: String = text.lines().flat_map(|line| ["# ", line, "\n"]).collect();
         let end = if text.ends_with('\n') { "\n" } else { "" };
-        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&self.path)?;
-        file.write_all((lines + end).as_bytes())
+        (&*self.file).write_all((lines + end).as_bytes())
     }
 }

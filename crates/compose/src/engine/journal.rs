@@ -58,9 +58,10 @@ impl Record {
         serde_json::from_slice(&text).map(Some).map_err(|error| error.to_string())
     }
 
-    /// Written to disk whole before anybody acts on it.
-    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
-        write_durably(path, &serde_json::to_vec(self).expect("records serialise to JSON"))
+    /// Puts it into its place, whole, before anybody acts on it. To sync the file that is given brings it and its name to the disk;
+    /// a machine that dies before may leave an empty record, which is none: the job is done again.
+    pub(super) fn write(&self, path: &Path) -> std::io::Result<fs_err::File> {
+        put_in_place(path, &serde_json::to_vec(self).expect("records serialise to JSON"), |_| Ok(()))
     }
 }
 
@@ -72,15 +73,29 @@ pub fn recorded_output<T: Output>(layout: &Layout, job: &str) -> Option<T> {
 
 /// Writes a file so that after any crash it has its old content or its new one.
 pub fn write_durably(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    put_in_place(path, content, fs_err::File::sync_all)?;
+    fs_err::File::open(path.parent().unwrap_or(path))?.sync_all()
+}
+
+/// Writes a file beside its place, and moves it there after `before`.
+fn put_in_place(
+    path: &Path,
+    content: &[u8],
+    before: impl FnOnce(&fs_err::File) -> std::io::Result<()>,
+) -> std::io::Result<fs_err::File> {
     let folder = path.parent().expect("files of a compose lie in a folder");
-    fs_err::create_dir_all(folder)?;
     let mut name = path.file_name().expect("a file has a name").to_owned();
     name.push(".new");
     let new = folder.join(name);
-    let mut file = fs_err::File::create(&new)?;
+    let mut file = match fs_err::File::create(&new) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            fs_err::create_dir_all(folder)?;
+            fs_err::File::create(&new)?
+        }
+        created => created?,
+    };
     file.write_all(content)?;
-    file.sync_all()?;
-    drop(file);
+    before(&file)?;
     fs_err::rename(&new, path)?;
-    fs_err::File::open(folder)?.sync_all()
+    Ok(file)
 }

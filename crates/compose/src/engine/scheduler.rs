@@ -2,7 +2,7 @@
 //!
 //! The scheduler is the only owner of the run's state. Jobs run as tasks that give it their result; what they share is read-only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,12 +16,13 @@ use crate::finding::Finding;
 use crate::layout::Layout;
 use crate::parallel::drop_in_background;
 use crate::tools::Runner;
+use crate::tools::priority::Priority;
 
 use super::context::JobContext;
 use super::error::{FailureReport, JobError};
 use super::event::{Event, Events, Finish, JobPlan, MissReason, Status};
 use super::graph::{Graph, Node, NodeId, Produced, Values};
-use super::job::{JobId, Weight};
+use super::job::{Job, JobId, Weight};
 use super::job_log::JobLog;
 use super::journal::{FORMAT, Ingredients, Record, write_durably};
 use super::reuse;
@@ -39,6 +40,8 @@ pub struct Limits {
     pub command_timeout: Duration,
     /// Bytes of the compose's file system: with less free than this, no job begins that writes much.
     pub min_free: u64,
+    /// Of each command.
+    pub priority: Priority,
 }
 
 /// Where and how a graph is run.
@@ -147,8 +150,14 @@ struct Scheduler {
     tails: Vec<f64>,
     estimates: Vec<f64>,
     ready: Vec<NodeId>,
+    /// Jobs that have said that they wait for free space.
+    short_of_space: HashSet<NodeId>,
     running: JoinSet<Result<Completed, Failed>>,
     nodes_of_tasks: HashMap<tokio::task::Id, NodeId>,
+    /// Records that are in their places and not yet on the disk.
+    unsynced: Vec<(NodeId, fs_err::File)>,
+    /// The one task that syncs records, if it runs: those that could not be.
+    syncing: JoinSet<Vec<(NodeId, std::io::Error)>>,
     started: Vec<bool>,
     failures: Vec<FailedJob>,
     skipped: Vec<(JobId, JobId)>,
@@ -159,6 +168,8 @@ struct Scheduler {
 
 struct Completed {
     produced: Produced,
+    /// A record that is not yet on the disk.
+    record: Option<fs_err::File>,
     digest: Sha256,
     how: Finish,
     findings: Vec<Finding>,
@@ -206,8 +217,11 @@ impl Scheduler {
             tails,
             estimates,
             ready,
+            short_of_space: HashSet::new(),
             running: JoinSet::new(),
             nodes_of_tasks: HashMap::new(),
+            unsynced: Vec::new(),
+            syncing: JoinSet::new(),
             failures: Vec::new(),
             skipped: Vec::new(),
             findings: Vec::new(),
@@ -239,22 +253,47 @@ impl Scheduler {
     async fn run_all(&mut self) {
         loop {
             self.start_ready_jobs();
-            let Some(ended) = self.running.join_next_with_id().await else { return };
-            match ended {
-                Ok((task, result)) => {
-                    let id = self.nodes_of_tasks.remove(&task).expect("every task belongs to a job");
-                    match result {
-                        Ok(completed) => self.complete(id, completed),
-                        Err(failed) => self.fail(id, failed),
-                    }
-                }
-                Err(panic) => {
-                    let id = self.nodes_of_tasks.remove(&panic.id()).expect("every task belongs to a job");
-                    let error = JobError::new(format!("internal error: {panic}"))
-                        .hint("this is a bug in charmer; please report it with the job's log");
-                    self.fail(id, Failed { error, findings: Vec::new(), duration: Duration::ZERO });
+            self.sync_records();
+            tokio::select! {
+                Some(ended) = self.running.join_next_with_id() => self.end(ended),
+                Some(synced) = self.syncing.join_next() => self.end_sync(synced),
+                else => return,
+            }
+        }
+    }
+
+    fn end(&mut self, ended: Result<(tokio::task::Id, Result<Completed, Failed>), tokio::task::JoinError>) {
+        match ended {
+            Ok((task, result)) => {
+                let id = self.nodes_of_tasks.remove(&task).expect("every task belongs to a job");
+                match result {
+                    Ok(completed) => self.complete(id, completed),
+                    Err(failed) => self.fail(id, failed),
                 }
             }
+            Err(panic) => {
+                let id = self.nodes_of_tasks.remove(&panic.id()).expect("every task belongs to a job");
+                let error = JobError::new(format!("internal error: {panic}"))
+                    .hint("this is a bug in charmer; please report it with the job's log");
+                self.fail(id, Failed { error, findings: Vec::new(), duration: Duration::ZERO });
+            }
+        }
+    }
+
+    /// Brings records to the disk while jobs go on: all that have come since the last time, since a disk takes many as fast as one.
+    fn sync_records(&mut self) {
+        if self.unsynced.is_empty() || !self.syncing.is_empty() {
+            return;
+        }
+        let records = std::mem::take(&mut self.unsynced);
+        let sync = move || records.into_iter().filter_map(|(id, record)| Some((id, record.sync_all().err()?))).collect();
+        self.syncing.spawn_blocking(sync);
+    }
+
+    /// A record that the disk does not take would be missed by a resume.
+    fn end_sync(&mut self, synced: Result<Vec<(NodeId, std::io::Error)>, tokio::task::JoinError>) {
+        for (id, error) in synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            self.fail(id, Failed { error: error.into(), findings: Vec::new(), duration: Duration::ZERO });
         }
     }
 
@@ -272,7 +311,7 @@ impl Scheduler {
                 self.skip(id, missing);
                 // What depends on it may have become ready, with a longer tail than what stands here.
                 return self.start_ready_jobs();
-            } else if self.has_room_for(id) {
+            } else if self.has_room_for(id) && !self.waits_for_space(id) {
                 self.ready.remove(position);
                 self.start(id);
             } else {
@@ -291,6 +330,21 @@ impl Scheduler {
         let network = !wanted.network || running().filter(|job| job.network).count() < limits.network;
         let counted = running().filter(|job| job.weight != Weight::NONE).count();
         wanted.weight == Weight::NONE || (counted < limits.jobs && network && (fits || counted == 0))
+    }
+
+    /// Whether a job that writes much should wait for what others will free when they end. When nothing runs any more, waiting is
+    /// of no use: it fails and says why.
+    fn waits_for_space(&mut self, id: NodeId) -> bool {
+        if self.nodes_of_tasks.is_empty() {
+            return false;
+        }
+        let job = &self.graph.nodes[id].job;
+        let Some(what) = lacking_space(&self.settings, job) else { return false };
+        if self.short_of_space.insert(id) {
+            let text = format!("{what}: it waits until other jobs have ended");
+            self.events.send(Event::JobMessage { job: job.id.clone(), text });
+        }
+        true
     }
 
     fn start(&mut self, id: NodeId) {
@@ -325,6 +379,7 @@ impl Scheduler {
             how: completed.how.clone(),
             duration: completed.duration.as_secs_f64(),
         });
+        self.unsynced.extend(completed.record.map(|record| (id, record)));
         self.findings.extend(completed.findings.into_iter().map(|finding| (job.clone(), finding)));
         self.timings.push(JobTiming { job, how: completed.how, duration: completed.duration });
         self.digests[id] = Some(completed.digest);
@@ -407,6 +462,13 @@ impl Scheduler {
     }
 }
 
+/// What there is to say against a job that writes much: a full disk would hurt more than this job.
+fn lacking_space(settings: &Settings, job: &Job) -> Option<String> {
+    let (root, wanted) = (settings.layout.root(), settings.limits.min_free);
+    let free = if job.writes_much { free_space(root).ok()? } else { return None };
+    (free < wanted).then(|| format!("{} has {} MiB free; {} MiB are to stay free", root.display(), free >> 20, wanted >> 20))
+}
+
 /// How long a job took when it was last done, here or in an older compose.
 fn estimate(node: &Node, settings: &Settings) -> f64 {
     let places = std::iter::once(&settings.layout).chain(&settings.older);
@@ -458,15 +520,19 @@ impl Attempt {
         };
         log.finished(&produced.files, duration);
         let digest = produced.digest.unwrap_or_else(|| self.ingredients.digest());
-        if let Some(output) = &produced.json {
-            let recorded = self.record(output.clone(), digest, &produced, &findings, duration).await;
-            if let Err(error) = recorded {
-                return Err(Failed { error: error.into(), findings, duration });
-            }
+        let record = match &produced.json {
+            None => None,
+            Some(output) => match self.record(output.clone(), digest, &produced, &findings, duration) {
+                Ok(record) => Some(record),
+                Err(error) => return Err(Failed { error: error.into(), findings, duration }),
+            },
+        };
+        let work = self.settings.layout.job_work(self.node().job.id.as_str());
+        if fs_err::symlink_metadata(&work).is_ok() {
+            // What is left there serves nobody; the next run would empty it as well.
+            let _ = fs_err::remove_dir_all(work);
         }
-        // What is left there serves nobody; the next run would empty it as well.
-        let _ = fs_err::remove_dir_all(self.settings.layout.job_work(self.node().job.id.as_str()));
-        Ok(Completed { produced, digest, how: Finish::Done, findings, duration })
+        Ok(Completed { produced, record, digest, how: Finish::Done, findings, duration })
     }
 
     /// The output of an earlier run, or of an older compose.
@@ -481,11 +547,11 @@ impl Attempt {
             None => Finish::Resumed,
             Some(from) => Finish::Reused { from: from.display().to_string() },
         };
-        if hit.from.is_some() {
-            let path = self.settings.layout.job_record(hit.record.job.as_str());
-            hit.record.write(&path).map_err(|error| MissReason::Record { reason: error.to_string() })?;
-        }
-        Ok(Completed { digest: hit.record.digest, produced, how, findings: hit.record.findings, duration: Duration::ZERO })
+        let keep = || hit.record.write(&self.settings.layout.job_record(hit.record.job.as_str()));
+        let record = hit.from.is_some().then(keep).transpose();
+        let record = record.map_err(|error| MissReason::Record { reason: error.to_string() })?;
+        let (digest, findings) = (hit.record.digest, hit.record.findings);
+        Ok(Completed { produced, record, digest, how, findings, duration: Duration::ZERO })
     }
 
     /// The work's result, and the findings of its last attempt.
@@ -517,26 +583,24 @@ impl Attempt {
         }
     }
 
-    /// Why a job that writes much should not even begin: a full disk would hurt more than this job.
+    /// Why a job should not even begin.
     fn missing_space(&self) -> Option<JobError> {
-        let (root, wanted) = (self.settings.layout.root(), self.settings.limits.min_free);
-        let free = free_space(root).ok().filter(|&free| self.node().job.writes_much && free < wanted)?;
-        let what = format!("{} has {} MiB free; {} MiB are to stay free", root.display(), free >> 20, wanted >> 20);
+        let what = lacking_space(&self.settings, &self.node().job)?;
         Some(JobError::new(what).hint("make room, for example by removing old composes, and resume"))
     }
 
-    /// An empty work folder for one attempt.
+    /// What one attempt has; what an earlier one left is removed.
     fn context(&self, log: &JobLog) -> std::io::Result<JobContext> {
         let (layout, job) = (&self.settings.layout, &self.node().job.id);
         let work = layout.job_work(job.as_str());
         if fs_err::symlink_metadata(&work).is_ok() {
             fs_err::remove_dir_all(&work)?;
         }
-        fs_err::create_dir_all(&work)?;
         let cancel = self.settings.stop.cancel.clone();
         let mut runner = Runner::new(log.path().to_owned(), work.clone(), self.settings.path.clone(), cancel.clone());
         runner.kill = self.settings.stop.kill.clone();
         runner.timeout = self.settings.limits.command_timeout;
+        runner.priority = self.settings.limits.priority;
         Ok(JobContext {
             job: job.clone(),
             layout: layout.clone(),
@@ -550,14 +614,14 @@ impl Attempt {
         })
     }
 
-    async fn record(
+    fn record(
         &self,
         output: String,
         digest: Sha256,
         produced: &Produced,
         findings: &[Finding],
         duration: Duration,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<fs_err::File> {
         let record = Record {
             format: FORMAT,
             job: self.node().job.id.clone(),
@@ -568,7 +632,6 @@ impl Attempt {
             findings: findings.to_vec(),
             duration: duration.as_secs_f64(),
         };
-        let path = self.settings.layout.job_record(record.job.as_str());
-        tokio::task::spawn_blocking(move || record.write(&path)).await.map_err(std::io::Error::other)?
+        record.write(&self.settings.layout.job_record(record.job.as_str()))
     }
 }

@@ -111,14 +111,14 @@ async fn add_files(
     arch: &str,
     set: Option<&RpmSet>,
 ) -> Result<AddedFiles, JobError> {
-    let clones = context.work.join("unpacked");
+    let clones = context.work().join("unpacked");
     let composed: Vec<ComposedPackage<'_>> = set.map(|set| composed_packages(set, arch)).unwrap_or_default();
     let fetching = Fetching { runner: &context.runner, work: &clones, composed: &composed };
     // An image takes them from a folder that holds the list of them too, as a tree does.
     let folder = context.layout.path(&place.fetched);
     let (fetched, target) = match &place.tree {
         Some(tree) => (folder, context.layout.path(tree)),
-        None => (context.work.join("fetched"), folder),
+        None => (context.work().join("fetched"), folder),
     };
     fetch_extra_files(spec, &fetching, &fetched).await?;
     let kinds = config.media_checksums.kinds.clone();

@@ -168,7 +168,7 @@ async fn make_rootfs(
     let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.rootfs.tar", image.name));
     let tar = context.layout.path(&path);
     fs_err::create_dir_all(tar.parent().unwrap_or(&tar))?;
-    let rootfs = build_rootfs(&runner(context, image), &spec, &context.work.join("rootfs"), &tar).await?;
+    let rootfs = build_rootfs(&runner(context, image), &spec, &context.work().join("rootfs"), &tar).await?;
     let (sha256, size) = context.blocking(move || Ok(Sha256::of_file(&tar)?)).await?;
     Ok(RootfsFile {
         file: OutputFile { path, size, sha256 },
@@ -180,9 +180,9 @@ async fn make_rootfs(
 
 /// The public key that the composed repositories are signed with, where mmdebstrap can read it. None when they are not signed.
 async fn write_keyring(context: &JobContext, services: &Services) -> Result<Option<PathBuf>, JobError> {
-    fs_err::create_dir(context.work.join("rootfs"))?;
+    fs_err::create_dir(context.work().join("rootfs"))?;
     let Some(signer) = services.signer(context).await? else { return Ok(None) };
-    let path = context.work.join("keyring.asc");
+    let path = context.work().join("keyring.asc");
     fs_err::write(&path, signer.certificate())?;
     Ok(Some(path))
 }
@@ -203,7 +203,7 @@ async fn make_image(
     let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
     let tar = context.layout.path(&rootfs.file.path);
     let input = Rootfs { tar, arch: rootfs.arch.clone(), epoch: rootfs.epoch, installed: rootfs.installed.clone() };
-    let built = build(&runner(context, image), kind, &input, &context.work, &context.layout.path(&path)).await?;
+    let built = build(&runner(context, image), kind, &input, context.work(), &context.layout.path(&path)).await?;
     Ok(ImageSet(vec![Image {
         path,
         kind: kind.name().to_owned(),

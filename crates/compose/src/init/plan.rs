@@ -32,7 +32,7 @@ pub fn plan(graph: &mut Graph, config: &Arc<RpmConfig>, compose_id: &str) -> Han
 
 /// Fetches what is one file, and gives the file.
 async fn fetch_file(context: &JobContext, source: &ScmSpec) -> Result<PathBuf, JobError> {
-    let (clones, folder) = (context.work.join("clones"), context.work.join("fetched"));
+    let (clones, folder) = (context.work().join("clones"), context.work().join("fetched"));
     let fetching = Fetching { runner: &context.runner, work: &clones, composed: &[] };
     let files = scm::fetch(source, &fetching, &folder).await?;
     let file = files.first().ok_or_else(|| JobError::new("nothing was fetched"))?;

@@ -291,7 +291,7 @@ impl Writer {
         let paths = if additions.is_empty() {
             context.blocking(move || Ok(write_itself(&repository, &tree.listed(), &spec)?)).await?
         } else {
-            let work = context.work.join(folder.replace('/', "_"));
+            let work = context.work().join(folder.replace('/', "_"));
             let writing = Arc::new(Writing { repository, spec, additions, work });
             let (preparing, finishing) = (writing.clone(), writing.clone());
             context.blocking(move || Ok(preparing.prepare(&tree.listed())?)).await?;

@@ -9,6 +9,7 @@ use charmer_compose::engine::event::{Event, EventLog, Finish, MissReason, Status
 use charmer_compose::engine::scheduler::{Limits, Outcome, Settings, Stop, run};
 use charmer_compose::engine::{Graph, Handle, Job, JobError, Output, OutputFile, Phase, Weight};
 use charmer_compose::layout::Layout;
+use charmer_compose::tools::priority::Priority;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ fn settings(root: &Path) -> Settings {
             network: 1,
             command_timeout: Duration::from_secs(60),
             min_free: 0,
+            priority: Priority::default(),
         },
         tools: [("tool".to_owned(), "1".to_owned())].into(),
         path: "/usr/bin:/bin".into(),
@@ -250,4 +252,33 @@ async fn a_cancelled_run_is_terminated_and_can_be_resumed() {
     assert_eq!(outcome.not_started.iter().map(ToString::to_string).collect::<Vec<_>>(), ["rootfs"]);
     let outcome = run_graph(build("0"), settings(folder.path())).await;
     assert_eq!(finishes(&outcome), ["gather:a Resumed", "rootfs Done"]);
+}
+
+#[tokio::test]
+async fn a_job_that_writes_much_waits_for_space_while_others_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut graph = Graph::default();
+    graph.add(Job::new(Phase::Gather, "slow").estimate(9.0), (), |_, ()| async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok(Number(1))
+    });
+    graph.add(Job::new(Phase::Lock, "large").writes_much().estimate(1.0), (), |_, ()| async move { Ok(Number(2)) });
+    let mut settings = settings(folder.path());
+    settings.limits.min_free = u64::MAX;
+    let outcome = run_graph(graph, settings).await;
+    assert_eq!(outcome.status, Status::Doomed);
+    let told = read_journal(&Layout::new(folder.path()).events()).unwrap().into_iter().filter_map(|entry| match entry.event {
+        Event::JobMessage { job, text } => Some(format!("{job} {}", text.rsplit(": ").next().unwrap())),
+        Event::JobFinished { job, .. } => Some(format!("{job} finished")),
+        Event::JobFailed { job, failure, .. } => Some(format!("{job} {}", failure.message.rsplit("; ").next().unwrap())),
+        _ => None,
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "lock:large it waits until other jobs have ended",
+            "gather:slow finished",
+            "lock:large 17592186044415 MiB are to stay free"
+        ]
+    );
 }

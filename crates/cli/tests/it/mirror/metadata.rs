@@ -58,6 +58,8 @@ pub(super) fn productmd(workshop: &Workshop, compose: &Compose) {
     ] {
         assert!(read.lines().any(|read| read == line), "no `{line}` in\n{read}");
     }
+    let discs = read.lines().filter(|line| line.starts_with("Base dvd iso arm64 False ")).count();
+    assert!(discs > 1, "{read}");
 }
 
 /// As users type it: with paths from where they are.

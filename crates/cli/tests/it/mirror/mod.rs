@@ -69,10 +69,11 @@ fn example(workshop: &Workshop) -> String {
         ("cmd = [\"/bin/bash\"]", container::SETTINGS),
         ("hostname = \"harbour\"", live::SETTINGS),
     ];
-    changes.into_iter().fold(text, |text, (from, to)| {
+    let changed = changes.into_iter().fold(text, |text, (from, to)| {
         assert!(text.contains(from), "the example has no {from}");
         text.replace(from, to)
-    })
+    });
+    changed + "\n[[images]]\nvariant = \"Base\"\nkind = \"data-iso\"\narches = [\"arm64\"]\nmedia-size = \"20 MB\"\n"
 }
 
 /// A folder with the example's own packages and keys, and a cache for downloads.

@@ -48,14 +48,14 @@ impl Set<'_> {
     ) -> Result<Image, JobError> {
         let Disc { place, packages } = disc;
         let name = format!("disc{}", place.number);
-        let folder = context.work.join(&name);
+        let folder = context.work().join(&name);
         let installed = packages.iter().map(|package| package.id()).collect();
         let digest = self.write_repository(context, services, &folder, packages).await?;
         let number_of = if place.count > 1 { format!("_{}", place.number) } else { String::new() };
         let volume_id = volume_id_with_end(&self.spec.volume_id, &number_of);
         self.write_marks(&folder, place, &digest)?;
 
-        let made = context.work.join(format!("{name}.iso"));
+        let made = context.work().join(format!("{name}.iso"));
         write_data_iso(&self.runner, &volume_id, self.date_of(place), &folder, &made).await?;
         let size = fs_err::metadata(&made)?.len();
         if let Some(media_size) = self.spec.media_size.filter(|limit| *limit < size) {

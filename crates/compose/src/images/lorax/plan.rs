@@ -190,7 +190,7 @@ impl Booting {
             &context.runner,
             &Fitting {
                 output: &lorax.output,
-                work: &context.work.join("fitted"),
+                work: &context.work().join("fitted"),
                 volume_id: &volume_id,
                 kickstart: kickstart.as_deref(),
                 tree: &layout.path(&tree),
@@ -263,7 +263,7 @@ impl Booting {
 /// Fetches what is one file.
 async fn fetch(context: &JobContext, source: Option<&ScmSpec>, name: &str) -> Result<Option<PathBuf>, JobError> {
     let Some(source) = source else { return Ok(None) };
-    let (clones, folder) = (context.work.join("clones"), context.work.join(name));
+    let (clones, folder) = (context.work().join("clones"), context.work().join(name));
     let fetching = Fetching { runner: &context.runner, work: &clones, composed: &[] };
     let files = scm::fetch(source, &fetching, &folder).await?;
     Ok(files.first().map(|file| folder.join(file)))
