@@ -237,19 +237,7 @@ impl Harbour {
 
     /// Processes that belong to this fixture, by their surroundings; there are none once charmer has ended.
     pub(super) fn processes(&self) -> Vec<String> {
-        let marker = self.folder.path().to_str().unwrap().as_bytes();
-        let names = fs_err::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.file_name());
-        let of_fixture = |process: &std::ffi::OsString| {
-            let folder = Path::new("/proc").join(process);
-            let has_marker = |file: &str| {
-                let content = fs_err::read(folder.join(file)).unwrap_or_default();
-                content.windows(marker.len()).any(|window| window == marker)
-            };
-            // What gpg keeps for its key is the fixture's own.
-            !has_marker_of_gpg(&folder) && (has_marker("environ") || has_marker("cmdline"))
-        };
-        let processes = names.filter(|name| name.to_string_lossy().parse::<u32>().is_ok()).filter(of_fixture);
-        processes.map(|process| describe(&process.to_string_lossy())).collect()
+        processes_of(self.folder.path())
     }
 
     /// Mount points of the machine that lie in the fixture.
@@ -257,6 +245,23 @@ impl Harbour {
         let mounts = fs_err::read_to_string("/proc/self/mountinfo").unwrap();
         mounts.lines().filter(|line| line.contains(self.folder.path().to_str().unwrap())).map(str::to_owned).collect()
     }
+}
+
+/// Processes that belong to a fixture's folder, by their surroundings.
+pub(super) fn processes_of(folder: &Path) -> Vec<String> {
+    let marker = folder.to_str().unwrap().as_bytes();
+    let names = fs_err::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.file_name());
+    let of_fixture = |process: &std::ffi::OsString| {
+        let folder = Path::new("/proc").join(process);
+        let has_marker = |file: &str| {
+            let content = fs_err::read(folder.join(file)).unwrap_or_default();
+            content.windows(marker.len()).any(|window| window == marker)
+        };
+        // What gpg keeps for its key is the fixture's own.
+        !has_marker_of_gpg(&folder) && (has_marker("environ") || has_marker("cmdline"))
+    };
+    let processes = names.filter(|name| name.to_string_lossy().parse::<u32>().is_ok()).filter(of_fixture);
+    processes.map(|process| describe(&process.to_string_lossy())).collect()
 }
 
 fn has_marker_of_gpg(process: &Path) -> bool {

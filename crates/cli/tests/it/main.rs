@@ -18,6 +18,7 @@ mod installability;
 mod lock;
 mod mirror;
 mod native_rpm;
+mod nightly;
 mod plan;
 mod prune;
 mod pungi_comps_filter;
@@ -39,6 +40,7 @@ mod rpm_verify;
 mod secrets;
 mod servers;
 mod soak;
+mod tool_faults;
 mod usage;
 mod whole_rpm;
 
