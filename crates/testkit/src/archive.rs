@@ -50,6 +50,16 @@ impl Key {
         self.gpg(date, &["--clearsign", "--output", text(signed), text(file)]).map(drop)
     }
 
+    /// Revokes the key, and writes the public key anew.
+    pub fn revoke(&self) -> io::Result<()> {
+        // gpg makes a certificate with each key, and spoils it against use by mistake.
+        let certificate = self.home.join("openpgp-revocs.d").join(format!("{}.rev", self.fingerprint));
+        let usable = fs_err::read_to_string(&certificate)?.replace(":-----BEGIN", "-----BEGIN");
+        fs_err::write(&certificate, usable)?;
+        self.gpg(BIRTH, &["--import", text(&certificate)])?;
+        fs_err::write(&self.public, self.gpg(BIRTH, &["--armor", "--export"])?)
+    }
+
     fn gpg(&self, date: &str, arguments: &[&str]) -> io::Result<String> {
         let fixed = ["--homedir", text(&self.home), "--batch", "--quiet", "--yes", "--faked-system-time", date];
         run(Path::new("/"), "gpg", &[&fixed[..], arguments].concat())

@@ -18,4 +18,4 @@ pub mod rpm_file;
 pub mod rpm_world;
 mod tarball;
 
-pub use tarball::Compression;
+pub use tarball::{Compression, tar_of};

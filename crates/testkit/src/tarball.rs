@@ -45,6 +45,20 @@ impl Compression {
     }
 }
 
+/// A tar archive of one entry that no archiver would make: its name is written as it is, and its type is that byte (`0` of a file,
+/// `4` of a block device; see tar(5)).
+pub fn tar_of(name: &str, kind: u8, content: &[u8]) -> Vec<u8> {
+    const WRITES: &str = "writing to memory does not fail";
+    let mut header = tar::Header::new_gnu();
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_entry_type(tar::EntryType::new(kind));
+    header.set_size(content.len() as u64);
+    header.set_cksum();
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append(&header, content).expect(WRITES);
+    archive.into_inner().expect(WRITES)
+}
+
 /// One entry of a tar archive.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {

@@ -11,7 +11,7 @@ const FAILABLE: (&str, &str) = ("[limits]", "[[failable]]\nkinds = [\"container\
 
 impl Harbour {
     /// A compose that is doomed: what it said.
-    fn doomed(&self) -> Ran {
+    pub(super) fn doomed(&self) -> Ran {
         let (ran, compose) = self.compose_into("composes", &[], 1);
         assert_eq!(compose.status(), "DOOMED", "{ran}");
         let next = [

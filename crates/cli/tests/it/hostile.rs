@@ -1,6 +1,12 @@
-//! Mirrors that lie: an index that is signed by a key that is believed, and is broken or means harm all the same.
+//! Mirrors and folders that lie: what is signed by a key that is believed, and is broken or means harm all the same.
 
+#![expect(clippy::disallowed_types, reason = "what unpacks to very much is made by the program that packs it")]
+
+use std::process::{Command, Stdio};
+
+use charmer_testkit::deb::{Deb, ar};
 use charmer_testkit::http_server::Fault;
+use charmer_testkit::{Compression, tar_of};
 
 use super::Ran;
 use super::harbour::Harbour;
@@ -111,4 +117,93 @@ fn a_server_that_leads_elsewhere_is_not_followed() {
     }
     let (ran, _) = harbour.compose_into("composes", &["--cache-dir", &harbour.text("fresh")], 1);
     assert!(ran.stdout.contains("more than 5 of them"), "{ran}");
+}
+
+#[test]
+fn a_release_file_is_believed_as_far_as_its_signature_goes() {
+    let harbour = Harbour::new();
+    let in_release = harbour.archive.dists().join("InRelease");
+    let signed = fs_err::read_to_string(&in_release).unwrap();
+    let error = "/dists/stable/InRelease: ";
+    let outside = "there is text outside the signed part, at line ";
+    let fingerprint = &harbour.archive.key.fingerprint;
+    let bad = format!("no signature is good: key {fingerprint} did not sign this text: the signature is bad");
+    for (text, told) in [
+        (format!("Origin: evil\n{signed}"), outside),
+        (format!("{signed}Origin: evil\n"), outside),
+        (format!("{signed}{signed}"), outside),
+        (signed.replacen("Suite: stable", "Suite: stabel", 1), bad.as_str()),
+        (String::new(), "not a signed text: "),
+    ] {
+        fs_err::write(&in_release, text).unwrap();
+        harbour.serve();
+        let ran = harbour.doomed();
+        assert!(ran.stdout.contains(&format!("{error}{told}")), "{told}: {ran}");
+    }
+    fs_err::write(&in_release, signed).unwrap();
+    harbour.archive.key.revoke().unwrap();
+    harbour.serve();
+    let ran = harbour.doomed();
+    let told = format!("{error}no signature is good: key {fingerprint} was revoked: ");
+    assert!(ran.stdout.contains(&told), "{ran}");
+}
+
+/// What a program makes of so many zeros.
+fn packed_zeros(program: &str, bytes: u64) -> Vec<u8> {
+    let mut zeros = Command::new("head").args(["-c", &bytes.to_string(), "/dev/zero"]).stdout(Stdio::piped()).spawn().unwrap();
+    let packed = Command::new(program).args(["-1", "--stdout"]).stdin(zeros.stdout.take().unwrap()).output().unwrap();
+    assert!(zeros.wait().unwrap().success() && packed.status.success());
+    packed.stdout
+}
+
+#[test]
+fn an_index_that_unpacks_to_gigabytes_is_stopped_at_the_size_that_was_signed() {
+    for (program, form) in [("xz", "xz"), ("gzip", "gz")] {
+        let harbour = Harbour::new();
+        let folder = harbour.archive.dists().join("main/binary-amd64");
+        for form in ["xz", "gz"] {
+            fs_err::remove_file(folder.join(format!("Packages.{form}"))).unwrap();
+        }
+        fs_err::write(folder.join(format!("Packages.{form}")), packed_zeros(program, 4 << 30)).unwrap();
+        let size = fs_err::metadata(folder.join("Packages")).unwrap().len();
+        harbour.archive.write_release(DAY, &[]).unwrap();
+        harbour.serve();
+        let like = harbour.command(&[]);
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -d 819200; exec \"$0\" \"$@\""]).arg(like.get_program());
+        command.args(["compose", "harbour.toml", "--target-dir", "composes"]).current_dir(harbour.path(""));
+        command.env_clear().envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = Ran::of(command.output().unwrap());
+        let told = format!("Packages.{form}: it unpacks to more than the {size} bytes that it may have");
+        assert!(ran.code == 1 && ran.stdout.contains(&told), "{told}: {ran}");
+    }
+}
+
+#[test]
+fn a_package_that_lies_is_named_and_nothing_of_it_is_used() {
+    let regular = b'0';
+    let control = |name: &str| format!("Package: {name}\nVersion: 9\nArchitecture: all\nMaintainer: x\nDescription: x\n");
+    for (name, data, told) in [
+        ("../../evil", ("./a", regular), "evil_9_all.deb: control.tar: control file: Package '../../evil' is not valid"),
+        ("evil", ("./dev/sda", b'4'), "data.tar: entry './dev/sda': it is a device node, which no package may hold"),
+        ("evil", ("./../../etc/passwd", regular), "entry './../../etc/passwd': its name has a part that is empty, '.' or '..'"),
+        ("evil", ("/etc/passwd", regular), "entry '/etc/passwd': its name is absolute"),
+    ] {
+        let harbour = Harbour::new();
+        harbour.configure(&[("seeds = [\"htop\"]", "seeds = [\"htop\", \"evil\"]\ncontents = true")]);
+        let members = [
+            ("debian-binary".to_owned(), b"2.0\n".to_vec()),
+            ("control.tar".to_owned(), tar_of("./control", regular, control(name).as_bytes())),
+            ("data.tar".to_owned(), tar_of(data.0, data.1, b"")),
+        ];
+        fs_err::write(harbour.path("overlay/evil_9_all.deb"), ar(&members)).unwrap();
+        let ran = harbour.doomed();
+        assert!(ran.stdout.contains(told), "{told}: {ran}");
+    }
+    // Its file is called otherwise than it: it counts as what it says of itself.
+    let harbour = Harbour::new();
+    let package = Deb::new("anchor", "1", "all").compression(Compression::Gzip).build();
+    fs_err::write(harbour.path("overlay/harbour-release_9.0_all.deb"), package).unwrap();
+    let (_, compose) = harbour.compose(&["--skip", "rootfs"]);
+    assert!(compose.packages("Base", "amd64").contains(&"harbour-release_1.0_all".to_owned()));
 }

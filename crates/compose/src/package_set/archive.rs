@@ -15,6 +15,7 @@ use crate::package_set::compression::{Compression, DecompressError, decompress};
 use crate::package_set::download::{Downloader, FetchError, FetchFailure, Fresh, Request};
 use crate::package_set::lock::{LockedFile, LockedIndex};
 use crate::package_set::release::{Release, ReleaseError};
+use crate::package_set::unpacked::Unpacked;
 
 /// Debian's InRelease has 140 kB.
 const MAX_RELEASE_SIZE: u64 = 32 << 20;
@@ -79,8 +80,8 @@ pub struct IndexFile {
     /// As the Release file names it.
     pub file: LockedFile,
     pub compression: Compression,
-    /// What the Release file says about its size when unpacked.
-    pub unpacked_size: Option<u64>,
+    /// What the Release file says about it when unpacked.
+    pub unpacked: Option<Unpacked>,
     pub cached: PathBuf,
     /// Better compressed forms of it that the Release file lists, and why the mirror did not give them.
     pub passed_over: Vec<FetchError>,
@@ -218,7 +219,7 @@ impl IndexFile {
     /// The index as text. No more is unpacked than the signed Release file allows.
     pub fn decompressed(&self) -> Result<Vec<u8>, ArchiveError> {
         let file = fs_err::File::open(&self.cached)?;
-        let limit = self.unpacked_size.unwrap_or(MAX_UNPACKED_SIZE);
+        let limit = self.unpacked.map_or(MAX_UNPACKED_SIZE, |unpacked| unpacked.size);
         decompress(self.compression, file, limit).map_err(|source| ArchiveError::Unpack { path: self.file.path.clone(), source })
     }
 }
@@ -326,7 +327,7 @@ struct ListedIndex {
     by_hash: bool,
     /// The same index in several compressions, the best first.
     forms: Vec<(LockedFile, Compression)>,
-    unpacked_size: Option<u64>,
+    unpacked: Option<Unpacked>,
 }
 
 impl ListedIndex {
@@ -338,8 +339,8 @@ impl ListedIndex {
                 Ok(mut files) => {
                     let cached = files.pop().expect("one request gives one file").path;
                     let (file, compression) = (file.clone(), *compression);
-                    let Self { kind, component, unpacked_size, .. } = self;
-                    return Ok(IndexFile { kind, component, file, compression, unpacked_size, cached, passed_over });
+                    let Self { kind, component, unpacked, .. } = self;
+                    return Ok(IndexFile { kind, component, file, compression, unpacked, cached, passed_over });
                 }
                 Err(errors) => {
                     let may_have_another = errors.iter().all(FetchError::is_about_the_file);
@@ -420,9 +421,9 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
     for (kind, component, path, required) in selected {
         let forms = list_index(suite, &path);
         if !forms.is_empty() {
-            let unpacked_size = suite.files.get(&path).map(|plain| plain.size);
+            let unpacked = suite.files.get(&path).map(|plain| Unpacked { size: plain.size, sha256: plain.sha256 });
             let (component, folder) = (component.clone(), folder.to_owned());
-            indexes.push(ListedIndex { kind, component, folder, by_hash: suite.acquire_by_hash, forms, unpacked_size });
+            indexes.push(ListedIndex { kind, component, folder, by_hash: suite.acquire_by_hash, forms, unpacked });
         } else if required {
             return Err(ArchiveError::NotListed { url: url.clone(), path });
         }

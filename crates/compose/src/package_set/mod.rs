@@ -21,6 +21,7 @@ pub mod rpm_file;
 pub mod rpm_md;
 pub mod rpm_plan;
 pub mod rpm_set;
+pub mod unpacked;
 
 mod file_digests;
 mod paragraph;

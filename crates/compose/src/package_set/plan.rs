@@ -22,6 +22,7 @@ use super::download::{FetchFailure, Request};
 use super::lock::{Lock, LockedIndex, LockedPackage};
 use super::overlay::read_overlay;
 use super::release::NORMAL_PRIORITY;
+use super::unpacked::{Unpacked, UnpackedIndexes};
 
 /// Priority of what a lock holds, over all that archives may have.
 const LOCKED_PRIORITY: i32 = 32_000;
@@ -49,7 +50,7 @@ struct StoredIndex {
     component: String,
     priority: i32,
     compression: Compression,
-    unpacked_size: Option<u64>,
+    unpacked: Option<Unpacked>,
     file: OutputFile,
 }
 
@@ -100,13 +101,14 @@ pub fn plan(
             let indexes: Vec<_> =
                 archives.map(|(name, archive)| plan_archive(graph, config, name, archive, services, compose_id)).collect();
             let (keep, of_set) = (keep.clone(), config.clone());
+            let kept = UnpackedIndexes::of_cache(&services.cache);
             let job =
                 Job::new(Phase::Pkgset, "").spec(&(&config.archives, keep.as_deref())).weight(Weight::new(2, 600)).estimate(1.5);
             let set = graph.add_volatile(job, indexes.clone(), move |context, indexes| {
-                let (keep, config) = (keep.clone(), of_set.clone());
+                let (keep, config, kept) = (keep.clone(), of_set.clone(), kept.clone());
                 async move {
                     let read = move || {
-                        let mut texts = unpack(&indexes, &context, &config)?;
+                        let mut texts = unpack(&indexes, &context, &config, &kept)?;
                         texts.extend(keep.iter().flat_map(|lock| locked_texts(lock, &config, Some(LOCKED_PRIORITY))));
                         read_set(texts, &context)
                     };
@@ -201,7 +203,7 @@ async fn fetch_archive(
                 component: file.component.clone(),
                 priority,
                 compression: file.compression,
-                unpacked_size: file.unpacked_size,
+                unpacked: file.unpacked,
                 file: OutputFile { path, size: file.file.size, sha256: file.file.sha256 },
             });
         }
@@ -243,7 +245,7 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
             component: "main".to_owned(),
             priority: archive.priority.unwrap_or(NORMAL_PRIORITY),
             compression: Compression::None,
-            unpacked_size: Some(text.len() as u64),
+            unpacked: Some(Unpacked { size: text.len() as u64, sha256: Sha256::of(&text) }),
             file: OutputFile { path, size: text.len() as u64, sha256: Sha256::of(&text) },
         });
     }
@@ -251,11 +253,14 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
 }
 
 /// Reads all index files, each on a thread of its own: unpacking them is what takes the time.
-fn unpack(indexes: &[Arc<Indexes>], context: &JobContext, config: &Config) -> Result<Vec<IndexFile>, JobError> {
+fn unpack(
+    indexes: &[Arc<Indexes>],
+    context: &JobContext,
+    config: &Config,
+    kept: &UnpackedIndexes,
+) -> Result<Vec<IndexFile>, JobError> {
     let read = |archive: &str, index: &StoredIndex| -> Result<IndexFile, JobError> {
-        let file = fs_err::File::open(context.layout.path(&index.file.path))?;
-        let text = decompress(index.compression, file, index.unpacked_size.unwrap_or(MAX_INDEX))
-            .map_err(|error| JobError::new(format!("{}: {error}", index.name)))?;
+        let text = unpack_one(index, context, kept)?;
         let origin = Origin {
             archive: archive.to_owned(),
             suite: index.suite.clone(),
@@ -273,6 +278,21 @@ fn unpack(indexes: &[Arc<Indexes>], context: &JobContext, config: &Config) -> Re
             |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         threads.into_iter().map(join).collect()
     })
+}
+
+fn unpack_one(index: &StoredIndex, context: &JobContext, kept: &UnpackedIndexes) -> Result<Vec<u8>, JobError> {
+    let wanted = index.unpacked.filter(|_| index.compression != Compression::None);
+    if let Some(text) = wanted.and_then(|wanted| kept.get(&index.name, &wanted)) {
+        return Ok(text);
+    }
+    let file = fs_err::File::open(context.layout.path(&index.file.path))?;
+    let text = decompress(index.compression, file, index.unpacked.map_or(MAX_INDEX, |unpacked| unpacked.size))
+        .map_err(|error| JobError::new(format!("{}: {error}", index.name)))?;
+    if let Some(wanted) = wanted {
+        // The compose has what it needs; the next one is only slower without it.
+        let _ = kept.keep(&index.name, &wanted, &text);
+    }
+    Ok(text)
 }
 
 /// A lock's packages as indexes: one for each archive, component and arch.

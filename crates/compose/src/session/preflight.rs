@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{self, Bounds, Kernel};
-use crate::config::resolved::{Origin, Signing, Trust};
+use crate::config::resolved::{Archive, Origin, Signing, Trust};
 use crate::config::schema::policy::Limits;
 use crate::config::schema::quantity::Size;
 use crate::config::{Config, RpmConfig};
@@ -69,6 +69,7 @@ pub async fn check(
         Needs::Rpm { config } => &config.limits,
     };
     lacks.extend(missing_space(limits.min_free.bytes(), target));
+    lacks.extend(inputs_around(needs, target));
     if let Err(error) = Cache::open(&services.cache) {
         lacks.push(lack(format!("the cache folder cannot be used: {error}"), "choose another one with --cache-dir"));
     }
@@ -221,6 +222,32 @@ fn unfit_for_images(target: &Path) -> Option<Lack> {
     let absolute = fs_err::canonicalize(target).ok()?;
     let error = check_folder(&absolute).err()?;
     Some(lack(error.to_string(), "choose another one with --target-dir, or leave out images with --skip rootfs"))
+}
+
+/// Folders that are searched for packages and hold the target: what this compose makes would be input of the next one.
+fn inputs_around(needs: &Needs<'_>, target: &Path) -> Vec<Lack> {
+    let searched: BTreeSet<PathBuf> = match needs {
+        Needs::Deb { config, .. } => {
+            let overlay = |archive: &Archive| match &archive.origin {
+                Origin::Overlay { folder } => Some(folder.clone()),
+                Origin::DebMirror(_) => None,
+            };
+            config.archives.values().filter_map(overlay).collect()
+        }
+        Needs::Rpm { config } => {
+            let repositories = config.package_set.arches.values().flat_map(|arch| &arch.repositories);
+            let folders = repositories.filter(|repository| !repository.contains("://")).map(PathBuf::from);
+            // One with metadata has what that lists.
+            folders.filter(|folder| fs_err::metadata(folder.join("repodata/repomd.xml")).is_err()).collect()
+        }
+    };
+    let Ok(target) = fs_err::canonicalize(target) else { return Vec::new() };
+    let holds = |folder: &PathBuf| fs_err::canonicalize(folder).is_ok_and(|folder| target.starts_with(folder));
+    let describe = |folder: PathBuf| {
+        let what = format!("the target folder {} lies in {}, which is searched for packages", target.display(), folder.display());
+        lack(what, "choose another one with --target-dir, or put the packages into a folder of their own")
+    };
+    searched.into_iter().filter(holds).map(describe).collect()
 }
 
 fn missing_space(wanted: u64, target: &Path) -> Option<Lack> {

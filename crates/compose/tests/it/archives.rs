@@ -307,6 +307,6 @@ async fn debian_itself_is_verified_by_its_keyring() {
     assert!(!fetched[0].release.signers.is_empty());
     let packages = fetched[0].files.iter().find(|file| file.kind == IndexKind::Packages { arch: "amd64".into() }).unwrap();
     let text = packages.decompressed().unwrap();
-    assert_eq!(Some(text.len() as u64), packages.unpacked_size);
+    assert_eq!(Some(text.len() as u64), packages.unpacked.map(|unpacked| unpacked.size));
     assert!(text.starts_with(b"Package: "));
 }

@@ -112,6 +112,7 @@ fn judge_cache(cache: &Path, going: &mut Files, staying: &BTreeSet<PathBuf>, pol
     let oldest = policy.now - policy.unused;
     let oldest =
         oldest.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    judge_unpacked(&cache.join("unpacked"), oldest, going, &mut judged)?;
     let folder = match fs_err::canonicalize(cache.join("sha256")) {
         Ok(folder) => folder,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(judged),
@@ -135,6 +136,25 @@ fn judge_cache(cache: &Path, going: &mut Files, staying: &BTreeSet<PathBuf>, pol
     }
     judged.files.sort();
     Ok(judged)
+}
+
+/// Unpacked indexes that were not written for long; one that is used all the same is made again in a moment.
+fn judge_unpacked(folder: &Path, oldest: i64, going: &mut Files, judged: &mut JudgedCache) -> io::Result<()> {
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let data = fs_err::symlink_metadata(&path)?;
+        if data.is_file() && data.ctime() <= oldest {
+            going.add(&data);
+            judged.size += data.len();
+            judged.files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// What the name of a compose says.
