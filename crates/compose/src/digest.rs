@@ -47,7 +47,10 @@ impl Sha256 {
     /// The digest of a value's JSON form. Maps in such values must be ordered.
     pub fn of_value<T: Serialize + ?Sized>(value: &T) -> Self {
         let mut hasher = Hasher::new();
-        serde_json::to_writer(HashWriter(&mut hasher), value).expect("values that are digested serialise to JSON");
+        let mut buffer = io::BufWriter::new(HashWriter(&mut hasher));
+        serde_json::to_writer(&mut buffer, value).expect("values that are digested serialise to JSON");
+        io::Write::flush(&mut buffer).expect("hashing does not fail");
+        drop(buffer);
         Self(hasher.finalize().into())
     }
 

@@ -140,7 +140,8 @@ fn cannot_be_linked(error: &io::Error) -> bool {
         || matches!(errno, Some(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP))
 }
 
-fn copy(original: &Path, path: &Path) -> io::Result<()> {
+/// Copies a file, which is at its place whole or not at all.
+pub fn copy(original: &Path, path: &Path) -> io::Result<()> {
     let partial = partial_name(path)?;
     let copied = (|| {
         let mut from = fs_err::File::open(original)?;

@@ -31,10 +31,19 @@ pub(super) fn lock(arguments: LockArguments, environment: &Environment) -> Resul
         let made = make_lock(request, &surroundings(environment), |log| reader(options, log)).await;
         made.map_err(|error| failure(error, &signals))
     });
-    let text = made?;
-    let new = AnyLock::read(&text, &path.to_string_lossy()).map_err(|error| Failure::doomed(error.to_string()))?;
-    charmer_compose::files::write_whole(&path, text.as_bytes())?;
-    output::print(&changes(old.as_ref(), &new, &path))?;
+    let made = made?;
+    let said = match &old {
+        None => {
+            let packages = usize::try_from(made.packages).unwrap_or(usize::MAX);
+            format!("{}: {} locked\n", harmless(&path.display().to_string()), count(packages, "package"))
+        }
+        Some(old) => {
+            let new = AnyLock::read(&fs_err::read_to_string(&made.file)?, &path.to_string_lossy());
+            changes(old, &new.map_err(|error| Failure::doomed(error.to_string()))?, &path)
+        }
+    };
+    charmer_compose::files::copy(&made.file, &path)?;
+    output::print(&said)?;
     Ok(Exit::Finished)
 }
 
@@ -60,10 +69,9 @@ fn failure(error: LockingError, signals: &Signals) -> Failure {
     }
 }
 
-fn changes(old: Option<&AnyLock>, new: &AnyLock, path: &Path) -> String {
+fn changes(old: &AnyLock, new: &AnyLock, path: &Path) -> String {
     let path = harmless(&path.display().to_string());
     let packages = count(new.packages(), "package");
-    let Some(old) = old else { return format!("{path}: {packages} locked\n") };
     let changes = AnyLock::diff(old, new);
     let mut lines: Vec<String> = changes.iter().map(|change| harmless(&change.to_string())).collect();
     lines.push(match changes.len() {

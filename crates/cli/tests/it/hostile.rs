@@ -129,7 +129,7 @@ fn a_release_file_is_believed_as_far_as_its_signature_goes() {
     let fingerprint = &harbour.archive.key.fingerprint;
     let bad = format!("no signature is good: key {fingerprint} did not sign this text: the signature is bad");
     for (text, told) in [
-        (format!("Origin: evil\n{signed}"), outside),
+        (format!("Origin: evil\n{signed}"), "not a signed text: it does not begin with '-----BEGIN PGP SIGNED MESSAGE-----'"),
         (format!("{signed}Origin: evil\n"), outside),
         (format!("{signed}{signed}"), outside),
         (signed.replacen("Suite: stable", "Suite: stabel", 1), bad.as_str()),
@@ -174,7 +174,7 @@ fn an_index_that_unpacks_to_gigabytes_is_stopped_at_the_size_that_was_signed() {
         command.args(["compose", "harbour.toml", "--target-dir", "composes"]).current_dir(harbour.path(""));
         command.env_clear().envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let ran = Ran::of(command.output().unwrap());
-        let told = format!("Packages.{form}: it unpacks to more than the {size} bytes that it may have");
+        let told = format!("Packages.{form} of archive mirror: it unpacks to more than the {size} bytes that it may have");
         assert!(ran.code == 1 && ran.stdout.contains(&told), "{told}: {ran}");
     }
 }
@@ -190,7 +190,7 @@ fn a_package_that_lies_is_named_and_nothing_of_it_is_used() {
         ("evil", ("/etc/passwd", regular), "entry '/etc/passwd': its name is absolute"),
     ] {
         let harbour = Harbour::new();
-        harbour.configure(&[("seeds = [\"htop\"]", "seeds = [\"htop\", \"evil\"]\ncontents = true")]);
+        harbour.configure(&[("seeds = [\"htop\"]", "seeds = [\"htop\", \"evil\"]\ncontents = true\nsources = \"none\"")]);
         let members = [
             ("debian-binary".to_owned(), b"2.0\n".to_vec()),
             ("control.tar".to_owned(), tar_of("./control", regular, control(name).as_bytes())),

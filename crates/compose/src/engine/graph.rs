@@ -4,16 +4,19 @@
 //! cannot be written. Nothing runs here.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::marker::PhantomData;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::digest::Sha256;
 
 use super::job::{Job, JobId, Output, OutputFile, Phase};
+use super::journal::Record;
 use super::{JobContext, JobError};
 
 /// A job's place in its graph.
@@ -21,6 +24,8 @@ pub(super) type NodeId = usize;
 /// A value of a type that only handles know.
 pub(super) type AnyValue = Arc<dyn Any + Send + Sync>;
 type Work = Box<dyn Fn(JobContext, &Values) -> Pin<Box<dyn Future<Output = Result<Produced, JobError>> + Send>> + Send + Sync>;
+/// Writes the record of an output. It is not made in memory first: some are large.
+pub(super) type Keep = fn(&AnyValue, Record<()>, &Path) -> io::Result<fs_err::File>;
 type Restore = fn(&str) -> Result<Produced, serde_json::Error>;
 type MissingInput = Box<dyn Fn(&Values) -> Option<NodeId> + Send + Sync>;
 
@@ -168,8 +173,8 @@ pub trait Held: Send + Sync + 'static {
 /// What a job gave, in the form that the engine handles.
 pub(super) struct Produced {
     pub(super) value: AnyValue,
-    /// The output as JSON; `None` for values that are made anew in every run.
-    pub(super) json: Option<String>,
+    /// Writes its record; `None` for values that are made anew in every run.
+    pub(super) keep: Option<Keep>,
     pub(super) digest: Option<Sha256>,
     pub(super) files: Vec<OutputFile>,
 }
@@ -194,6 +199,7 @@ pub(super) struct Node {
 #[derive(Default)]
 pub struct Graph {
     pub(super) nodes: Vec<Node>,
+    names: HashSet<JobId>,
 }
 
 impl fmt::Debug for Graph {
@@ -261,7 +267,7 @@ impl Graph {
         F: Future<Output = Result<T, JobError>> + Send + 'static,
     {
         assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
-        let produced = |value: T| Produced { value: Arc::new(value), json: None, digest: None, files: Vec::new() };
+        let produced = |value: T| Produced { value: Arc::new(value), keep: None, digest: None, files: Vec::new() };
         self.insert(job, inputs, work, produced, None, None)
     }
 
@@ -281,7 +287,7 @@ impl Graph {
         assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
         let produced = |value: T| {
             let digest = Some(value.digest());
-            Produced { value: Arc::new(value), json: None, digest, files: Vec::new() }
+            Produced { value: Arc::new(value), keep: None, digest, files: Vec::new() }
         };
         self.insert(job, inputs, work, produced, None, None)
     }
@@ -300,7 +306,7 @@ impl Graph {
         T: Send + 'static,
         F: Future<Output = Result<T, JobError>> + Send + 'static,
     {
-        assert!(self.nodes.iter().all(|node| node.job.id != job.id), "two jobs are named {}", job.id);
+        assert!(self.names.insert(job.id.clone()), "two jobs are named {}", job.id);
         let inputs = Arc::new(inputs);
         let nodes: BTreeSet<NodeId> = inputs.nodes().into_iter().collect();
         let required = inputs.required();
@@ -362,9 +368,17 @@ impl Graph {
 }
 
 fn produced_output<T: Output>(value: T) -> Produced {
-    let json = serde_json::to_string(&value).expect("outputs serialise to JSON");
-    let files = value.files();
-    Produced { digest: Some(Sha256::of(json.as_bytes())), value: Arc::new(value), json: Some(json), files }
+    Produced {
+        digest: Some(Sha256::of_value(&value)),
+        files: value.files(),
+        value: Arc::new(value),
+        keep: Some(keep_output::<T>),
+    }
+}
+
+fn keep_output<T: Output>(value: &AnyValue, record: Record<()>, path: &Path) -> io::Result<fs_err::File> {
+    let output = value.downcast_ref::<T>().expect("it is the value of the job that keeps it");
+    record.with(output).write(path)
 }
 
 fn restore_output<T: Output>(json: &str) -> Result<Produced, serde_json::Error> {

@@ -5,6 +5,7 @@
 //!
 //! Must not know: packages, repositories, images, configuration. It moves values of types that it cannot name.
 
+mod attempt;
 pub mod context;
 pub mod error;
 pub mod event;

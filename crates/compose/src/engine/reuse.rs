@@ -40,7 +40,7 @@ fn look(place: &Layout, job: &JobId, ingredients: &Ingredients) -> Result<Record
     if record.format != FORMAT || record.ingredients.version != ingredients.version {
         return Err(MissReason::Charmer);
     }
-    if record.digest != Sha256::of(record.output.as_bytes()) {
+    if record.digest != Sha256::of(record.output.get().as_bytes()) {
         return Err(MissReason::Record { reason: "its output does not have its digest".to_owned() });
     }
     compare(&record.ingredients, ingredients).map_or(Ok(record), Err)

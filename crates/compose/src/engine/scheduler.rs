@@ -4,28 +4,24 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Sha256;
-use crate::files::free_space;
 use crate::finding::Finding;
 use crate::layout::Layout;
 use crate::parallel::drop_in_background;
-use crate::tools::Runner;
 use crate::tools::priority::Priority;
 
-use super::context::JobContext;
+use super::attempt::{Attempt, Completed, Failed, lacking_space};
 use super::error::{FailureReport, JobError};
-use super::event::{Event, Events, Finish, JobPlan, MissReason, Status};
-use super::graph::{Graph, Node, NodeId, Produced, Values};
-use super::job::{Job, JobId, Weight};
-use super::job_log::JobLog;
-use super::journal::{FORMAT, Ingredients, Record, write_durably};
-use super::reuse;
+use super::event::{Event, Events, Finish, JobPlan, Status};
+use super::graph::{Graph, Node, NodeId, Values};
+use super::job::{JobId, Weight};
+use super::journal::{Ingredients, Record, write_durably};
 
 /// What a run may take of the machine.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +142,8 @@ struct Scheduler {
     digests: Vec<Option<Sha256>>,
     waiting_for: Vec<usize>,
     dependents: Vec<Vec<NodeId>>,
+    /// How many of them have not ended.
+    readers: Vec<usize>,
     /// Seconds from a job's start to the end of the longest chain behind it.
     tails: Vec<f64>,
     estimates: Vec<f64>,
@@ -166,22 +164,6 @@ struct Scheduler {
     doomed: bool,
 }
 
-struct Completed {
-    produced: Produced,
-    /// A record that is not yet on the disk.
-    record: Option<fs_err::File>,
-    digest: Sha256,
-    how: Finish,
-    findings: Vec<Finding>,
-    duration: Duration,
-}
-
-struct Failed {
-    error: JobError,
-    findings: Vec<Finding>,
-    duration: Duration,
-}
-
 impl Scheduler {
     fn new(graph: Graph, settings: Settings, events: Events) -> Self {
         let count = graph.nodes.len();
@@ -198,6 +180,7 @@ impl Scheduler {
                 dependents[input].push(id);
             }
         }
+        let readers = dependents.iter().map(Vec::len).collect();
         let estimates: Vec<f64> = graph.nodes.iter().map(|node| estimate(node, &settings)).collect();
         let mut tails = estimates.clone();
         for id in (0..count).rev() {
@@ -214,6 +197,7 @@ impl Scheduler {
             digests: vec![None; count],
             waiting_for,
             dependents,
+            readers,
             tails,
             estimates,
             ready,
@@ -385,6 +369,7 @@ impl Scheduler {
         self.digests[id] = Some(completed.digest);
         self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(completed.produced.value);
         self.release_dependents(id);
+        self.let_go_of_inputs(id);
     }
 
     fn fail(&mut self, id: NodeId, Failed { error, findings, duration }: Failed) {
@@ -423,6 +408,22 @@ impl Scheduler {
     fn be_absent(&mut self, id: NodeId, absent: super::graph::AnyValue) {
         self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(absent);
         self.release_dependents(id);
+        self.let_go_of_inputs(id);
+    }
+
+    /// A value is held for as long as somebody will read it: a package set takes more memory than all that comes after it.
+    fn let_go_of_inputs(&mut self, id: NodeId) {
+        let graph = self.graph.clone();
+        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        for &input in graph.nodes[id].inputs.iter().filter(|&&input| !graph.nodes[input].pruned) {
+            self.readers[input] -= 1;
+            if self.readers[input] == 0
+                && let Some(value) = values.0[input].take()
+                && graph.nodes[input].restore.is_none()
+            {
+                tokio::task::spawn_blocking(move || drop(value));
+            }
+        }
     }
 
     fn release_dependents(&mut self, id: NodeId) {
@@ -462,176 +463,9 @@ impl Scheduler {
     }
 }
 
-/// What there is to say against a job that writes much: a full disk would hurt more than this job.
-fn lacking_space(settings: &Settings, job: &Job) -> Option<String> {
-    let (root, wanted) = (settings.layout.root(), settings.limits.min_free);
-    let free = if job.writes_much { free_space(root).ok()? } else { return None };
-    (free < wanted).then(|| format!("{} has {} MiB free; {} MiB are to stay free", root.display(), free >> 20, wanted >> 20))
-}
-
 /// How long a job took when it was last done, here or in an older compose.
 fn estimate(node: &Node, settings: &Settings) -> f64 {
     let places = std::iter::once(&settings.layout).chain(&settings.older);
     let mut records = places.filter_map(|place| Record::read(&place.job_record(node.job.id.as_str())).ok().flatten());
     records.next().map_or(node.job.estimate, |record| record.duration)
-}
-
-/// One job, from the look for an older output to its record.
-struct Attempt {
-    id: NodeId,
-    ingredients: Ingredients,
-    graph: Arc<Graph>,
-    settings: Arc<Settings>,
-    values: Arc<RwLock<Values>>,
-    events: Events,
-}
-
-impl Attempt {
-    fn node(&self) -> &Node {
-        &self.graph.nodes[self.id]
-    }
-
-    async fn run(self) -> Result<Completed, Failed> {
-        let reason = match self.find().await {
-            Ok(completed) => return Ok(completed),
-            Err(reason) => reason,
-        };
-        let job = self.node().job.id.clone();
-        let started = Instant::now();
-        let path = Layout::job_log(job.as_str());
-        let log = JobLog::begin(self.settings.layout.path(&path), &job, &reason).map_err(|error| Failed {
-            error: error.into(),
-            findings: Vec::new(),
-            duration: started.elapsed(),
-        })?;
-        self.events.send(Event::JobStarted { log: path, job, reason });
-        let (worked, findings) = match self.missing_space() {
-            Some(error) => (Err(error), Vec::new()),
-            None => self.work_with_retries(&log).await,
-        };
-        let duration = started.elapsed();
-        let produced = match worked {
-            Ok(produced) => produced,
-            Err(mut error) => {
-                log.failed(&error.report, duration);
-                error.report.log.get_or_insert_with(|| log.path().display().to_string());
-                return Err(Failed { error, findings, duration });
-            }
-        };
-        log.finished(&produced.files, duration);
-        let digest = produced.digest.unwrap_or_else(|| self.ingredients.digest());
-        let record = match &produced.json {
-            None => None,
-            Some(output) => match self.record(output.clone(), digest, &produced, &findings, duration) {
-                Ok(record) => Some(record),
-                Err(error) => return Err(Failed { error: error.into(), findings, duration }),
-            },
-        };
-        let work = self.settings.layout.job_work(self.node().job.id.as_str());
-        if fs_err::symlink_metadata(&work).is_ok() {
-            // What is left there serves nobody; the next run would empty it as well.
-            let _ = fs_err::remove_dir_all(work);
-        }
-        Ok(Completed { produced, record, digest, how: Finish::Done, findings, duration })
-    }
-
-    /// The output of an earlier run, or of an older compose.
-    async fn find(&self) -> Result<Completed, MissReason> {
-        let Some(restore) = &self.node().restore else { return Err(MissReason::Volatile) };
-        let (settings, job, ingredients) = (self.settings.clone(), self.node().job.id.clone(), self.ingredients.clone());
-        let search = move || reuse::find(&settings.layout, &settings.older, &job, &ingredients);
-        let found = tokio::task::spawn_blocking(search).await;
-        let hit = found.map_err(|panic| MissReason::Record { reason: panic.to_string() })??;
-        let produced = restore(&hit.record.output).map_err(|error| MissReason::Record { reason: error.to_string() })?;
-        let how = match &hit.from {
-            None => Finish::Resumed,
-            Some(from) => Finish::Reused { from: from.display().to_string() },
-        };
-        let keep = || hit.record.write(&self.settings.layout.job_record(hit.record.job.as_str()));
-        let record = hit.from.is_some().then(keep).transpose();
-        let record = record.map_err(|error| MissReason::Record { reason: error.to_string() })?;
-        let (digest, findings) = (hit.record.digest, hit.record.findings);
-        Ok(Completed { produced, record, digest, how, findings, duration: Duration::ZERO })
-    }
-
-    /// The work's result, and the findings of its last attempt.
-    async fn work_with_retries(&self, log: &JobLog) -> (Result<Produced, JobError>, Vec<Finding>) {
-        let mut attempt = 1;
-        loop {
-            let context = match self.context(log) {
-                Ok(context) => context,
-                Err(error) => return (Err(error.into()), Vec::new()),
-            };
-            let findings = context.findings.clone();
-            let retried = context.clone();
-            let work = {
-                let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
-                (self.node().work)(context, &values)
-            };
-            let worked = work.await;
-            let findings = std::mem::take(&mut *findings.lock().unwrap_or_else(PoisonError::into_inner));
-            let error = match worked {
-                Err(error) if error.transient && attempt <= self.node().job.retries => error,
-                worked => return (worked, findings),
-            };
-            let delay = Duration::from_secs(1 << attempt.min(6));
-            retried.retried(attempt, error.report.message, delay);
-            tokio::select! {
-                () = tokio::time::sleep(delay) => attempt += 1,
-                () = self.settings.stop.cancel.cancelled() => return (Err(JobError::cancelled()), findings),
-            }
-        }
-    }
-
-    /// Why a job should not even begin.
-    fn missing_space(&self) -> Option<JobError> {
-        let what = lacking_space(&self.settings, &self.node().job)?;
-        Some(JobError::new(what).hint("make room, for example by removing old composes, and resume"))
-    }
-
-    /// What one attempt has; what an earlier one left is removed.
-    fn context(&self, log: &JobLog) -> std::io::Result<JobContext> {
-        let (layout, job) = (&self.settings.layout, &self.node().job.id);
-        let work = layout.job_work(job.as_str());
-        if fs_err::symlink_metadata(&work).is_ok() {
-            fs_err::remove_dir_all(&work)?;
-        }
-        let cancel = self.settings.stop.cancel.clone();
-        let mut runner = Runner::new(log.path().to_owned(), work.clone(), self.settings.path.clone(), cancel.clone());
-        runner.kill = self.settings.stop.kill.clone();
-        runner.timeout = self.settings.limits.command_timeout;
-        runner.priority = self.settings.limits.priority;
-        Ok(JobContext {
-            job: job.clone(),
-            layout: layout.clone(),
-            work,
-            runner,
-            cancel,
-            log: log.clone(),
-            events: self.events.clone(),
-            findings: Arc::new(Mutex::new(Vec::new())),
-            last_progress: Arc::new(Mutex::new(None)),
-        })
-    }
-
-    fn record(
-        &self,
-        output: String,
-        digest: Sha256,
-        produced: &Produced,
-        findings: &[Finding],
-        duration: Duration,
-    ) -> std::io::Result<fs_err::File> {
-        let record = Record {
-            format: FORMAT,
-            job: self.node().job.id.clone(),
-            ingredients: self.ingredients.clone(),
-            digest,
-            output,
-            files: produced.files.clone(),
-            findings: findings.to_vec(),
-            duration: duration.as_secs_f64(),
-        };
-        record.write(&self.settings.layout.job_record(record.job.as_str()))
-    }
 }

@@ -110,8 +110,8 @@ fn missing_files(index: &LockedIndex, mirror: &DebMirror, arches: &[String]) -> 
 fn unknown_archives(selections: &[Arc<Option<Selection>>], config: &Config) -> Vec<String> {
     let selections = selections.iter().filter_map(|selection| selection.as_ref().as_ref());
     let archives = selections.flat_map(|selection| {
-        let packages = selection.packages.iter().map(|selected| &selected.package.archive);
-        packages.chain(selection.sources.iter().map(|source| &source.archive))
+        let packages = selection.packages.iter().map(|selected| &*selected.package.archive);
+        packages.chain(selection.sources.iter().map(|source| source.archive.as_str()))
     });
     let unknown: BTreeSet<_> = archives.filter(|archive| !config.archives.contains_key(*archive)).collect();
     unknown.into_iter().map(|archive| format!("it takes packages from the archive {archive}, which is not configured")).collect()

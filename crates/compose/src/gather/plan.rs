@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::config::resolved::Variant;
 use crate::digest::Sha256;
-use crate::engine::journal::write_durably;
+use crate::engine::journal::write_durably_with;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::package_set::lock::Lock;
@@ -160,14 +160,10 @@ pub fn plan_lock(
             if let Some(given) = given.filter(|given| **given != lock) {
                 complain(&context, &given, &lock);
             }
-            let text = lock.write();
             let path = context.layout.metadata().join("charmer.lock");
-            write_durably(&path, text.as_bytes())?;
-            let file = OutputFile {
-                path: "compose/metadata/charmer.lock".into(),
-                size: text.len() as u64,
-                sha256: Sha256::of(text.as_bytes()),
-            };
+            write_durably_with(&path, |file| lock.write_to(file))?;
+            let (sha256, size) = Sha256::of_file(&path)?;
+            let file = OutputFile { path: "compose/metadata/charmer.lock".into(), size, sha256 };
             let trusted =
                 lock.indexes.iter().filter(|index| index.trusted).map(|index| format!("{} {}", index.archive, index.suite));
             Ok(LockFile { file, packages: lock.packages.len() as u64, trusted: trusted.collect() })

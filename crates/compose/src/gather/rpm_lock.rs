@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::checksum::Algorithm;
 use crate::config::RpmConfig;
 use crate::digest::Sha256;
-use crate::engine::journal::write_durably;
+use crate::engine::journal::write_durably_with;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, OutputFile, Phase, Weight};
 use crate::finding::{Finding, Severity};
 use crate::layout::Layout;
@@ -70,9 +70,9 @@ impl Making {
             compare_trees(given, &lock.trees)?;
             compare(context, given, &lock, *exact)?;
         }
-        let text = lock.write();
-        write_durably(&context.layout.path(Layout::RPM_LOCK), text.as_bytes())?;
-        let (size, sha256) = (text.len() as u64, Sha256::of(text.as_bytes()));
+        let path = context.layout.path(Layout::RPM_LOCK);
+        write_durably_with(&path, |file| lock.write_to(file))?;
+        let (sha256, size) = Sha256::of_file(&path)?;
         let file = OutputFile { path: Layout::RPM_LOCK.to_owned(), size, sha256 };
         Ok(LockFile { file, packages: lock.packages.len() as u64, trusted: Vec::new() })
     }

@@ -17,7 +17,7 @@ pub struct Chain<'a> {
 pub fn chains<'a>(selections: impl IntoIterator<Item = &'a Selection>, name: &str, arch: Option<&str>) -> Vec<Chain<'a>> {
     let is_asked = |selected: &&Selected| {
         let package = &selected.package;
-        package.name == name && arch.is_none_or(|arch| package.arch == arch)
+        package.name == name && arch.is_none_or(|arch| *package.arch == *arch)
     };
     let of_selection = |selection: &'a Selection| {
         let all = || selection.packages.iter().chain(&selection.lookaside);

@@ -299,7 +299,7 @@ fn unpack_one(index: &StoredIndex, context: &JobContext, kept: &UnpackedIndexes)
 fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<IndexFile> {
     let mut binaries: BTreeMap<(&str, &str, bool, &str), Vec<u8>> = BTreeMap::new();
     for package in &lock.packages {
-        let arches = config.arches().into_iter().filter(|arch| package.arch == "all" || package.arch == *arch);
+        let arches = config.arches().into_iter().filter(|arch| *package.arch == *"all" || *package.arch == **arch);
         for arch in arches {
             let text = binaries.entry((&package.archive, &package.component, package.lookaside, arch)).or_default();
             text.extend(package.stanza.as_bytes());
@@ -391,7 +391,7 @@ pub fn plan_packages(
                 |selection: &Selection| selection.packages.iter().map(|selected| selected.package.clone()).collect::<Vec<_>>();
             let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
             let all: BTreeSet<Arc<LockedPackage>> = selections.iter().flat_map(|selection| packages(selection)).collect();
-            let wanted: Vec<_> = all.iter().map(|package| (package.archive.as_str(), &package.file)).collect();
+            let wanted: Vec<_> = all.iter().map(|package| (&*package.archive, &package.file)).collect();
             let files = fetch_files(&context, &config, &services, &wanted).await?.map_err(missing_files)?;
             let newest = selections.iter().map(|selection| Ok((selection.arch.clone(), newest(&context, &packages(selection))?)));
             let newest = newest.collect::<Result<_, JobError>>()?;

@@ -215,10 +215,11 @@ fn check(
     if let Some((field, value)) = lines.into_iter().find(|(_, value)| value.contains(['\n', '\r'])) {
         return Err(RepositoryError::Line { field, value: value.clone() });
     }
-    let of_packages = packages.values().flatten().map(|package| (package.id(), &package.component));
-    let of_sources = sources.iter().map(|source| (format!("{}_{}_source", source.name, source.version), &source.component));
-    match of_packages.chain(of_sources).find(|(_, component)| !spec.components.contains(component)) {
-        Some((owner, component)) => Err(RepositoryError::Component { owner, component: component.clone() }),
+    let of_packages = packages.values().flatten().map(|package| (package.id(), &*package.component));
+    let of_sources =
+        sources.iter().map(|source| (format!("{}_{}_source", source.name, source.version), source.component.as_str()));
+    match of_packages.chain(of_sources).find(|(_, component)| !spec.components.iter().any(|known| known == component)) {
+        Some((owner, component)) => Err(RepositoryError::Component { owner, component: component.to_owned() }),
         None => Ok(()),
     }
 }

@@ -72,7 +72,7 @@ fn read_description(
 ) -> io::Result<Option<Description>> {
     let Some(md5) = deb::field(package.stanza.as_bytes(), "Description-md5") else {
         // The entry holds the long description itself, and keeps it unless it is of an own package.
-        return Ok(full_description(&package.stanza).filter(|_| spec.overlays.contains(&package.archive)));
+        return Ok(full_description(&package.stanza).filter(|_| spec.overlays.contains(&*package.archive)));
     };
     Ok((reader.description)(package)?.filter(|description| description.md5 == md5))
 }

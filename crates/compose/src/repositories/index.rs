@@ -91,7 +91,7 @@ impl<'a> Index<'a> {
             Kind::FolderRelease(arch) => Ok(release::folder_release_text(input.spec, self.component, arch).into_bytes()),
             Kind::Translation => {
                 let packages: BTreeSet<_> =
-                    input.packages.values().flatten().filter(|package| package.component == self.component).collect();
+                    input.packages.values().flatten().filter(|package| *package.component == *self.component).collect();
                 Ok(translation::translation_text(packages.into_iter().map(AsRef::as_ref), input.details))
             }
             Kind::Contents(arch) => Ok(contents::contents_text(&self.packages(input, arch), input.details)),
@@ -100,7 +100,7 @@ impl<'a> Index<'a> {
 
     fn packages<'i>(&self, input: &IndexInput<'i>, arch: &str) -> Vec<&'i LockedPackage> {
         let of_arch = input.packages.get(arch).into_iter().flatten().map(AsRef::as_ref);
-        of_arch.filter(|package| package.component == self.component).collect()
+        of_arch.filter(|package| *package.component == *self.component).collect()
     }
 }
 
@@ -114,7 +114,7 @@ fn packages_text(packages: &[&LockedPackage], spec: &AptRepositorySpec) -> Resul
     packages.dedup();
     let mut text = Vec::with_capacity(packages.iter().map(|package| package.stanza.len() + 64).sum());
     for package in packages {
-        let own = spec.overlays.contains(&package.archive).then(|| with_short_description(&package.stanza));
+        let own = spec.overlays.contains(&*package.archive).then(|| with_short_description(&package.stanza));
         let entry = stanza::with_field(own.as_ref().unwrap_or(&package.stanza), "Filename", &pool::package_path(package)?);
         text.extend_from_slice(entry.as_bytes());
         text.push(b'\n');

@@ -254,7 +254,7 @@ fn repository_spec(
     sources: &SourceFiles,
     date: ComposeDate,
 ) -> AptRepositorySpec {
-    let of_packages = packages.values().flatten().map(|package| package.component.clone());
+    let of_packages = packages.values().flatten().map(|package| package.component.to_string());
     let mut components: Vec<_> = of_packages.chain(sources.complete.iter().map(|source| source.component.clone())).collect();
     components.push("main".to_owned());
     components.sort();

@@ -115,7 +115,7 @@ impl PoolFile {
 
 /// `pool/main/h/hello/hello_2.10-3_amd64.deb`
 pub fn package_path(package: &LockedPackage) -> Result<String, RepositoryError> {
-    for part in [&package.name, &package.version, &package.arch] {
+    for part in [package.name.as_str(), &package.version, &package.arch] {
         check_part("package", part)?;
     }
     let folder = folder(&package.component, &package.source)?;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::config::Configuration;
 use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
+use crate::engine::journal::recorded_output;
 use crate::engine::scheduler::{self, FailedJob, Settings, Stop};
+use crate::gather::plan::LockFile;
 use crate::layout::Layout;
 use crate::metadata::names::ComposeType;
 use crate::package_set::lock::{AnyLock, Lock, LockedRpm, RpmLock};
@@ -54,12 +56,20 @@ pub enum LockingError {
     Stopped,
 }
 
-/// Makes the lock's text. `reader` makes what shows the run, from the path of the log that it may write.
+/// A lock in a folder of its own, which goes with this.
+#[derive(Debug)]
+pub struct MadeLock {
+    pub file: std::path::PathBuf,
+    pub packages: u64,
+    _folder: tempfile::TempDir,
+}
+
+/// Makes the lock. `reader` makes what shows the run, from the path of the log that it may write.
 pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     lock: LockRequest,
     surroundings: &Surroundings,
     reader: impl FnOnce(&Path) -> io::Result<R>,
-) -> Result<String, LockingError> {
+) -> Result<MadeLock, LockingError> {
     let world = world(&lock.config, lock.old, &lock.update)?;
     let folder = work_folder(&lock.config, &lock.run.cache)?;
     let layout = Layout::new(folder.path());
@@ -98,7 +108,10 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
     let (outcome, ()) = scheduler::run(graph, settings, &events, |_| Ok(())).await?;
     log.close()?;
     match outcome.status {
-        Status::Finished => Ok(fs_err::read_to_string(lock_path(&layout, &options.config))?),
+        Status::Finished => {
+            let made: LockFile = recorded_output(&layout, "lock").ok_or_else(|| io::Error::other("the lock has no record"))?;
+            Ok(MadeLock { file: layout.path(&made.file.path), packages: made.packages, _folder: folder })
+        }
         Status::Terminated | Status::Started => Err(LockingError::Stopped),
         Status::Doomed | Status::FinishedIncomplete => {
             keep_logs(folder)?;
@@ -142,13 +155,6 @@ fn work_folder(config: &Configuration, cache: &Path) -> io::Result<tempfile::Tem
             fs_err::create_dir_all(cache)?;
             tempfile::Builder::new().prefix("locking-").tempdir_in(cache)
         }
-    }
-}
-
-fn lock_path(layout: &Layout, config: &Configuration) -> std::path::PathBuf {
-    match config {
-        Configuration::Deb(_) => layout.metadata().join("charmer.lock"),
-        Configuration::Rpm(_) => layout.path(Layout::RPM_LOCK),
     }
 }
 

@@ -94,7 +94,7 @@ impl Fixture {
             source_version: control.version.clone(),
             name: control.name,
             version: control.version,
-            arch: control.arch,
+            arch: control.arch.into(),
             archive: if is_own { "own" } else { "debian" }.into(),
             component: "main".into(),
             file: LockedFile { path: upstream, size, sha256 },
@@ -305,7 +305,7 @@ async fn entries_differ_from_the_archives_only_in_where_the_file_is() {
     packages.sort_by_key(|package| order.iter().position(|id| *id == package.id()).unwrap());
     for package in packages {
         let folder = if package.name == "anchor" { "pool/main/a/anchor/" } else { "pool/main/h/harbour/" };
-        let entry = if package.archive == "own" { with_short_description(&package.stanza) } else { package.stanza.clone() };
+        let entry = if *package.archive == *"own" { with_short_description(&package.stanza) } else { package.stanza.clone() };
         expected += &entry.replace("Filename: upstream/", &format!("Filename: {folder}"));
         expected.push('\n');
     }

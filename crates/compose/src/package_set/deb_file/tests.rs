@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use charmer_testkit::Compression;
 use charmer_testkit::deb::{Deb, ar};
+use charmer_testkit::{Compression, tar_of};
 
 use super::*;
 use crate::digest::Sha256;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::str::FromStr;
 
 use super::super::paragraph::excerpt;
@@ -27,6 +28,13 @@ pub(super) fn sorted<T: Ord>(entries: &[T]) -> Vec<&T> {
     let mut entries: Vec<_> = entries.iter().collect();
     entries.sort();
     entries
+}
+
+/// Writes the entry that was made, and makes room for the next one.
+pub(super) fn hand_over(text: &mut String, file: &mut dyn io::Write) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    text.clear();
+    Ok(())
 }
 
 /// A field of one line. A line end in the value, which nothing that charmer reads can have, must not become a field of its own.

@@ -16,6 +16,7 @@ mod rpm;
 mod rpm_text;
 mod text;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use diff::{Change, LockChange};
@@ -74,20 +75,35 @@ pub struct LockedFile {
 pub struct LockedPackage {
     pub name: String,
     pub version: String,
-    pub arch: String,
+    pub arch: Arc<str>,
     /// The source package's name and version.
     pub source: String,
     pub source_version: String,
     /// The archive's name in the configuration.
-    pub archive: String,
+    pub archive: Arc<str>,
     /// The component it has in its archive; `main` for overlays that say nothing else.
-    pub component: String,
+    pub component: Arc<str>,
     /// The file, relative to the archive's base URL or the overlay folder.
     pub file: LockedFile,
     /// The archive's own index entry, to the byte, without the empty line at its end. Each line ends with a line end.
     pub stanza: String,
     /// It is in the lock to satisfy dependencies, from a lookaside archive; no repository of the compose holds it.
     pub lookaside: bool,
+}
+
+/// Words that many packages have, each once in memory.
+#[derive(Debug, Default)]
+pub struct Words(BTreeSet<Arc<str>>);
+
+impl Words {
+    pub fn get(&mut self, word: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(word) {
+            return known.clone();
+        }
+        let word: Arc<str> = word.into();
+        self.0.insert(word.clone());
+        word
+    }
 }
 
 /// One source package.

@@ -1,10 +1,11 @@
 //! The text form of locks of RPM packages.
 
 use std::collections::HashMap;
+use std::io;
 
 use super::super::paragraph::excerpt;
 use super::LockedFile;
-use super::entries::{Entry, Fault, LockError, field, open, sorted, write_block, write_files, write_head};
+use super::entries::{Entry, Fault, LockError, field, hand_over, open, sorted, write_block, write_files, write_head};
 use super::rpm::{LockedRepository, LockedRpm, LockedTree, RpmLock};
 
 /// No package is larger than this, in bytes; nothing is fetched for a lock that says so.
@@ -15,20 +16,31 @@ const LARGEST_REPOMD: u64 = 4 << 20;
 pub const REPOMD: &str = "repodata/repomd.xml";
 
 impl RpmLock {
-    /// The lock as text. The order of entries in memory does not matter.
-    pub fn write(&self) -> String {
+    /// The lock as text, piece by piece: it may be larger than all else of a compose in memory. The order of entries in memory does not matter.
+    pub fn write_to(&self, file: &mut dyn io::Write) -> io::Result<()> {
         let mut text = String::new();
         write_head(&mut text, "rpm");
         for repository in sorted(&self.repositories) {
             write_repository(&mut text, repository);
+            hand_over(&mut text, file)?;
         }
         for package in sorted(&self.packages) {
             write_package(&mut text, package);
+            hand_over(&mut text, file)?;
         }
         for tree in sorted(&self.trees) {
             write_tree(&mut text, tree);
+            hand_over(&mut text, file)?;
         }
-        text
+        file.write_all(text.as_bytes())
+    }
+
+    /// All of it.
+    #[cfg(test)]
+    pub(crate) fn write(&self) -> String {
+        let mut text = Vec::new();
+        self.write_to(&mut text).expect("writing to memory does not fail");
+        String::from_utf8(text).expect("a lock is text")
     }
 
     /// Reads a lock. `file` is for error messages. Entries may be in any order; those of the result are sorted.

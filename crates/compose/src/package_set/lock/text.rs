@@ -1,32 +1,44 @@
 //! The text form of locks of Debian packages.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::super::paragraph::excerpt;
-use super::entries::{Entry, Fault, LockError, field, open, sorted, write_files, write_head};
-use super::{Lock, LockedFile, LockedIndex, LockedPackage, LockedSource};
+use super::entries::{Entry, Fault, LockError, field, hand_over, open, sorted, write_files, write_head};
+use super::{Lock, LockedFile, LockedIndex, LockedPackage, LockedSource, Words};
 use crate::digest::Sha256;
 
 impl Lock {
-    /// The lock as text. The order of entries in memory does not matter.
-    pub fn write(&self) -> String {
+    /// The lock as text, piece by piece: it may be larger than all else of a compose in memory. The order of entries in memory does not matter.
+    pub fn write_to(&self, file: &mut dyn io::Write) -> io::Result<()> {
         let mut text = String::new();
         let date = Timestamp::from_second(self.date).map_or_else(|_| self.date.to_string(), |date| date.to_string());
         write_head(&mut text, &self.ecosystem);
         field(&mut text, "Date", &date);
         for index in sorted(&self.indexes) {
             write_index(&mut text, index);
+            hand_over(&mut text, file)?;
         }
         for package in sorted(&self.packages) {
             write_package(&mut text, package);
+            hand_over(&mut text, file)?;
         }
         for source in sorted(&self.sources) {
             write_source(&mut text, source);
+            hand_over(&mut text, file)?;
         }
-        text
+        file.write_all(text.as_bytes())
+    }
+
+    /// All of it.
+    #[cfg(test)]
+    pub(crate) fn write(&self) -> String {
+        let mut text = Vec::new();
+        self.write_to(&mut text).expect("writing to memory does not fail");
+        String::from_utf8(text).expect("a lock is text")
     }
 
     /// Reads a lock. `file` is for error messages. Entries may be in any order; those of the result are sorted.
@@ -93,11 +105,11 @@ fn read(text: &str) -> Result<Lock, Fault> {
     let date = read_date(&mut head)?;
     head.finish()?;
     let mut lock = Lock { ecosystem, date, indexes: Vec::new(), packages: Vec::new(), sources: Vec::new() };
-    let mut seen = Seen::default();
+    let (mut seen, mut words) = (Seen::default(), Words::default());
     for mut entry in entries {
         match entry.kind {
             "Index" => lock.indexes.push(seen.index(read_index(&mut entry)?, entry.line)?),
-            "Package" => lock.packages.push(seen.package(read_package(&mut entry, &lock.ecosystem)?, entry.line)?),
+            "Package" => lock.packages.push(seen.package(read_package(&mut entry, &lock.ecosystem, &mut words)?, entry.line)?),
             "Source-Package" => lock.sources.push(seen.source(read_source(&mut entry, &lock.ecosystem)?, entry.line)?),
             other => {
                 let reason = format!("an entry begins with Index, Package or Source-Package, not with {}", excerpt(other));
@@ -130,15 +142,15 @@ fn read_index(entry: &mut Entry<'_>) -> Result<LockedIndex, Fault> {
     })
 }
 
-fn read_package(entry: &mut Entry<'_>, ecosystem: &str) -> Result<LockedPackage, Fault> {
+fn read_package(entry: &mut Entry<'_>, ecosystem: &str, words: &mut Words) -> Result<LockedPackage, Fault> {
     let package = LockedPackage {
         name: entry.word("Package")?,
         version: entry.word("Version")?,
-        arch: entry.word("Architecture")?,
+        arch: words.get(&entry.word("Architecture")?),
         source: entry.word("Source")?,
         source_version: entry.word("Source-Version")?,
-        archive: entry.word("Archive")?,
-        component: entry.word("Component")?,
+        archive: words.get(&entry.word("Archive")?),
+        component: words.get(&entry.word("Component")?),
         file: LockedFile { path: entry.path("Path")?, size: entry.parse("Size")?, sha256: entry.parse("Sha256")? },
         lookaside: entry.flag("Lookaside")?,
         stanza: String::new(),

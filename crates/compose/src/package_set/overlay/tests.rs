@@ -78,7 +78,7 @@ fn what_was_read_goes_into_a_lock_and_comes_back() {
         source_version: package.version.clone(),
         name: package.name,
         version: package.version,
-        arch: package.arch,
+        arch: package.arch.into(),
         archive: "own".into(),
         component: "main".into(),
         file: package.file,

@@ -200,7 +200,7 @@ prop_compose! {
     fn any_package()(name in "[a-z0-9+.-]{2,6}", version in "[0-9][A-Za-z0-9.+~:-]{0,5}", arch in "amd64|arm64|all", file in any_file(),
             stanza in any_stanza(), lookaside in any::<bool>()) -> LockedPackage {
         let source = (name.clone(), version.clone());
-        LockedPackage { name, version, arch, source: source.0, source_version: source.1, archive: "a".into(), component: "b/c".into(),
+        LockedPackage { name, version, arch: arch.into(), source: source.0, source_version: source.1, archive: "a".into(), component: "b/c".into(),
             file, stanza, lookaside }
     }
 }
