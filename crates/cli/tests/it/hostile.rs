@@ -6,10 +6,12 @@ use std::process::{Command, Stdio};
 
 use charmer_testkit::deb::{Deb, ar};
 use charmer_testkit::http_server::Fault;
+use charmer_testkit::rpm_file::Rpm;
 use charmer_testkit::{Compression, tar_of};
 
 use super::Ran;
 use super::harbour::Harbour;
+use super::pungi_distribution::Distribution;
 
 const DAY: &str = "2024-06-01";
 
@@ -206,4 +208,54 @@ fn a_package_that_lies_is_named_and_nothing_of_it_is_used() {
     fs_err::write(harbour.path("overlay/harbour-release_9.0_all.deb"), package).unwrap();
     let (_, compose) = harbour.compose(&["--skip", "rootfs"]);
     assert!(compose.packages("Base", "amd64").contains(&"harbour-release_1.0_all".to_owned()));
+}
+
+#[test]
+fn a_target_in_a_folder_that_is_searched_for_packages_is_refused() {
+    let harbour = Harbour::new();
+    fs_err::create_dir(harbour.path("overlay/composes")).unwrap();
+    let ran = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "overlay/composes"]);
+    let told = format!(
+        "the target folder {} lies in {}, which is searched for packages\n",
+        harbour.text("overlay/composes"),
+        harbour.text("overlay")
+    );
+    assert!(ran.code == 2 && ran.stderr.contains(&told) && ran.stderr.contains("--target-dir"), "{ran}");
+    assert_eq!(fs_err::read_dir(harbour.path("overlay/composes")).unwrap().count(), 0);
+
+    let distribution = Distribution::new(&["pond"], "pkgset_repos = {'*': ['composes']}");
+    distribution.add("composes", &Rpm::new("pond", "1", "1", "x86_64"));
+    let ran = distribution.compose(&[]);
+    assert!(ran.code == 1 && ran.stderr.contains("which is searched for packages\n"), "{ran}");
+}
+
+#[test]
+fn ten_thousand_variants_are_many_and_no_danger() {
+    use std::fmt::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let release = "[release]\nname = \"Bench\"\nshort = \"bench\"\nversion = \"1\"\n";
+    let mut deb = format!("{release}codename = \"bench\"\n[archives.own]\noverlay = \"overlay\"\n");
+    let mut rpm = format!(
+        "ecosystem = \"rpm\"\n{release}[packages]\nrepositories = {{ \"*\" = [\"served\"] }}\n[comps]\nfile = \"comps.xml\"\n"
+    );
+    for number in 0..10_000 {
+        let _ = write!(deb, "[variants.V{number}]\narches = [\"amd64\"]\nseeds = [\"a\"]\n");
+        let _ = write!(rpm, "[variants.V{number}]\narches = [\"x86_64\"]\ngroups = [\"core\"]\n");
+    }
+    fs_err::write(folder.path().join("deb.toml"), deb).unwrap();
+    fs_err::write(folder.path().join("rpm.toml"), rpm).unwrap();
+    fs_err::write(folder.path().join("comps.xml"), "<comps></comps>").unwrap();
+    fs_err::create_dir(folder.path().join("overlay")).unwrap();
+    let charmer = |words: &[&str]| super::Charmer { folder: Some(folder.path()), variables: &[] }.run(words);
+    for config in ["deb.toml", "rpm.toml"] {
+        let ran = charmer(&["config", "check", config]);
+        assert!(
+            ran.code == 0 && ran.stdout.contains("10000 variants"),
+            "{} {}",
+            ran.code,
+            &ran.stderr[..ran.stderr.len().min(2000)]
+        );
+    }
+    let plan = charmer(&["plan", "deb.toml", "--format", "json"]);
+    assert!(plan.code == 0 && plan.stdout.contains("\"gather:V9999.amd64\""), "{}", plan.code);
 }

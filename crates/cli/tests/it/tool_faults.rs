@@ -114,7 +114,7 @@ impl World {
     }
 
     /// The compose is doomed by the tool, says so and why, and goes on when the tool is mended.
-    fn is_doomed_by(self, script: &str, told: &str, more: impl FnOnce(&str, &Path)) {
+    fn dooms(self, script: &str, told: &str, more: impl FnOnce(&str, &Path)) {
         self.goes_wrong(script);
         let (ran, compose) = self.compose();
         assert_eq!((ran.code, compose.status().as_str()), (1, "DOOMED"), "{script}: {ran}");
@@ -133,11 +133,11 @@ impl World {
 #[test]
 fn a_tool_that_fails_or_is_killed_dooms_the_compose_until_it_is_mended() {
     for world in [debian, rpm] {
-        world().is_doomed_by("echo wrong >&2; exit 9", "ended with exit status 9", |said, _| {
+        world().dooms("echo wrong >&2; exit 9", "ended with exit status 9", |said, _| {
             assert!(said.contains("wrong\n"), "{said}");
         });
         // It reads at an address where nothing is.
-        world().is_doomed_by(r#"exec perl -e 'print unpack("p", pack("Q", 1))'"#, "was killed by signal 11", |_, _| {});
+        world().dooms(r#"exec perl -e 'print unpack("p", pack("Q", 1))'"#, "was killed by signal 11", |_, _| {});
     }
 }
 
@@ -147,7 +147,7 @@ fn a_tool_that_hangs_is_ended_with_its_children_when_its_time_is_up() {
         for world in [debian, rpm] {
             scope.spawn(move || {
                 let script = "trap '' TERM; (trap '' TERM; sleep 1000; true) & sleep 1000; true";
-                world().is_doomed_by(script, "was ended after its limit of 20 s", |_, _| {});
+                world().dooms(script, "was ended after its limit of 20 s", |_, _| {});
             });
         }
     });
@@ -157,7 +157,7 @@ fn a_tool_that_hangs_is_ended_with_its_children_when_its_time_is_up() {
 fn a_tool_that_prints_a_gigabyte_fills_neither_memory_nor_disk() {
     let size = 1_u64 << 30;
     for world in [debian, rpm] {
-        world().is_doomed_by(&format!("head -c {size} /dev/zero >&2; exit 9"), "ended with exit status 9", |said, log| {
+        world().dooms(&format!("head -c {size} /dev/zero >&2; exit 9"), "ended with exit status 9", |said, log| {
             assert!(said.len() < 64 << 10, "{} bytes", said.len());
             assert!(fs_err::metadata(log).unwrap().len() < 300 << 20);
             let text = fs_err::read(log).unwrap();
