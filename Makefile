@@ -16,7 +16,7 @@ TEST_PACKAGES = apt-utils arch-test buildah cpio createrepo-c debootstrap dnf dn
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++
 
-.PHONY: all demo test check reproducible soak fuzz bench-rpm generate install clean
+.PHONY: all demo test check reproducible soak fuzz bench bench-rpm generate install clean
 
 all:
 	@./scripts/build-release
@@ -55,6 +55,16 @@ MINUTES ?= 10
 fuzz:
 	@./scripts/install-packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
 	@./scripts/fuzz $(MINUTES) $(TARGETS)
+
+# Everything that docs/benchmarks.md has of Debian packages and of the engine, beside apt, dose, germinate and aptly; RUNS of each.
+bench:
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES)
+	@./scripts/bench-index
+	@./scripts/bench-deb $(RUNS)
+	@./scripts/bench-demo
+	$(CARGO) run --quiet --release --locked --package charmer-compose --example schedule_speed
+	@./scripts/install-packages $(TEST_PACKAGES)
+	$(CARGO) test --quiet --release --locked --package charmer --test it -- --nocapture --test-threads 1 nightly::
 
 # Whole composes of 20,000 and 80,000 RPM packages, beside createrepo_c and dnf; RUNS of each.
 RUNS ?= 5

@@ -18,7 +18,7 @@ use super::graph::{Graph, Keep, Node, NodeId, Produced, Values};
 use super::job::Job;
 use super::job_log::JobLog;
 use super::journal::{FORMAT, Ingredients, Record};
-use super::reuse;
+use super::reuse::{self, Proved};
 use super::scheduler::Settings;
 
 /// What a job gave that is done.
@@ -54,6 +54,7 @@ pub(super) struct Attempt {
     pub(super) settings: Arc<Settings>,
     pub(super) values: Arc<RwLock<Values>>,
     pub(super) events: Events,
+    pub(super) proved: Arc<Proved>,
 }
 
 impl Attempt {
@@ -106,7 +107,8 @@ impl Attempt {
     async fn find(&self) -> Result<Completed, MissReason> {
         let Some(restore) = &self.node().restore else { return Err(MissReason::Volatile) };
         let (settings, job, ingredients) = (self.settings.clone(), self.node().job.id.clone(), self.ingredients.clone());
-        let search = move || reuse::find(&settings.layout, &settings.older, &job, &ingredients);
+        let proved = self.proved.clone();
+        let search = move || reuse::find(&settings.layout, &settings.older, &job, &ingredients, &proved);
         let found = tokio::task::spawn_blocking(search).await;
         let hit = found.map_err(|panic| MissReason::Record { reason: panic.to_string() })??;
         let produced = restore(hit.record.output.get()).map_err(|error| MissReason::Record { reason: error.to_string() })?;

@@ -1,10 +1,18 @@
 //! Whether a job's output is already there: from an earlier run of this compose, or in an older compose. Each miss has a reason.
 
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::digest::Sha256;
 use crate::files::{link_or_copy, remove_if_there};
 use crate::layout::Layout;
+use crate::parallel::processors;
 
 use super::event::MissReason;
 use super::job::{JobId, OutputFile};
@@ -19,10 +27,16 @@ pub(super) struct Hit {
 
 /// Looks for the output first here, then in the older composes in their order. The reason of a miss is that of the first place that
 /// knows the job at all.
-pub(super) fn find(here: &Layout, older: &[Layout], job: &JobId, ingredients: &Ingredients) -> Result<Hit, MissReason> {
+pub(super) fn find(
+    here: &Layout,
+    older: &[Layout],
+    job: &JobId,
+    ingredients: &Ingredients,
+    proved: &Proved,
+) -> Result<Hit, MissReason> {
     let mut reason = MissReason::New;
     for place in std::iter::once(here).chain(older) {
-        match look(place, job, ingredients).and_then(|record| take_files(place, here, record)) {
+        match look(place, job, ingredients).and_then(|record| take_files(place, here, record, proved)) {
             Ok(record) => {
                 let from = (place != here).then(|| place.root().to_owned());
                 return Ok(Hit { record, from });
@@ -67,11 +81,11 @@ fn compare(old: &Ingredients, new: &Ingredients) -> Option<MissReason> {
 }
 
 /// Makes sure that the files of a record are whole, and links those of an older compose into this one.
-fn take_files(place: &Layout, here: &Layout, record: Record) -> Result<Record, MissReason> {
+fn take_files(place: &Layout, here: &Layout, record: Record, proved: &Proved) -> Result<Record, MissReason> {
     for file in &record.files {
         let source = place.path(&file.path);
-        let whole = is_relative(&file.path) && is_whole(&source, file);
-        let taken = whole && (place == here || take_file(&source, &here.path(&file.path)).is_ok());
+        let whole = is_relative(&file.path) && proved.is_whole(&source, file);
+        let taken = whole && (place == here || take_file(&source, &here.path(&file.path), file, proved).is_ok());
         if !taken {
             return Err(MissReason::File { path: file.path.clone() });
         }
@@ -79,17 +93,70 @@ fn take_files(place: &Layout, here: &Layout, record: Record) -> Result<Record, M
     Ok(record)
 }
 
-fn take_file(source: &Path, destination: &Path) -> std::io::Result<()> {
+/// Reads the files of finished jobs on all processors before anybody asks for them: a job is looked for only when those before it
+/// have ended, and most of a resume's time is reading.
+pub(super) fn prove_ahead(here: &Layout, jobs: Vec<JobId>, proved: &Arc<Proved>, stop: &CancellationToken) {
+    let next = Arc::new((AtomicUsize::new(0), jobs));
+    for _ in 0..processors() {
+        let (here, next, proved, stop) = (here.clone(), next.clone(), proved.clone(), stop.clone());
+        std::thread::spawn(move || {
+            let (number, jobs) = &*next;
+            while let Some(job) = jobs.get(number.fetch_add(1, Ordering::Relaxed)) {
+                let record: Option<Record> = Record::read(&here.job_record(job.as_str())).ok().flatten();
+                for file in record.iter().flat_map(|record| &record.files).filter(|file| is_relative(&file.path)) {
+                    if stop.is_cancelled() {
+                        return;
+                    }
+                    proved.is_whole(&here.path(&file.path), file);
+                }
+            }
+        });
+    }
+}
+
+fn take_file(source: &Path, destination: &Path, file: &OutputFile, proved: &Proved) -> std::io::Result<()> {
     fs_err::create_dir_all(destination.parent().unwrap_or(destination))?;
     remove_if_there(destination)?;
-    link_or_copy(source, destination)
+    link_or_copy(source, destination)?;
+    // The link has changed its status.
+    proved.note(&fs_err::symlink_metadata(destination)?, file.sha256);
+    Ok(())
 }
 
 fn is_relative(path: &str) -> bool {
     Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
-fn is_whole(path: &Path, file: &OutputFile) -> bool {
-    fs_err::symlink_metadata(path).is_ok_and(|data| data.is_file() && data.len() == file.size)
-        && Sha256::of_file(path).is_ok_and(|(digest, _)| digest == file.sha256)
+/// Files whose content was read and proved in this run. The outputs of several jobs are often one file under several names: packages,
+/// images. One that is changed afterwards has another status.
+#[derive(Debug, Default)]
+pub(super) struct Proved(Mutex<HashMap<FileStatus, Digest>>);
+
+/// None of a file that cannot be read. Who asks while another one reads the file waits for that.
+type Digest = Arc<OnceLock<Option<Sha256>>>;
+
+/// Device, inode, size, and when content and status changed, in seconds and nanoseconds since 1970: what stat(2) tells.
+type FileStatus = (u64, u64, u64, (i64, i64), (i64, i64));
+
+fn status_of(data: &Metadata) -> FileStatus {
+    (data.dev(), data.ino(), data.len(), (data.mtime(), data.mtime_nsec()), (data.ctime(), data.ctime_nsec()))
+}
+
+impl Proved {
+    fn is_whole(&self, path: &Path, file: &OutputFile) -> bool {
+        let Ok(data) = fs_err::symlink_metadata(path) else { return false };
+        if !data.is_file() || data.len() != file.size {
+            return false;
+        }
+        let digest = self.files().entry(status_of(&data)).or_default().clone();
+        *digest.get_or_init(|| Sha256::of_file(path).ok().map(|(digest, _)| digest)) == Some(file.sha256)
+    }
+
+    fn note(&self, data: &Metadata, digest: Sha256) {
+        self.files().insert(status_of(data), Arc::new(Some(digest).into()));
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<FileStatus, Digest>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

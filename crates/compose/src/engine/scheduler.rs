@@ -22,6 +22,7 @@ use super::event::{Event, Events, Finish, JobPlan, Status};
 use super::graph::{Graph, Node, NodeId, Values};
 use super::job::{JobId, Weight};
 use super::journal::{Ingredients, Record, write_durably};
+use super::reuse::{self, Proved};
 
 /// What a run may take of the machine.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +117,7 @@ pub async fn run<T>(
     let mut scheduler = Scheduler::new(graph, settings, events.clone());
     scheduler.announce();
     set_status(&scheduler.settings.layout, Status::Started, events)?;
+    scheduler.prove_ahead();
     scheduler.run_all().await;
     let (status, settings) = (scheduler.final_status(), scheduler.settings.clone());
     let outcome = scheduler.outcome(status, started.elapsed());
@@ -144,6 +146,7 @@ struct Scheduler {
     dependents: Vec<Vec<NodeId>>,
     /// How many of them have not ended.
     readers: Vec<usize>,
+    proved: Arc<Proved>,
     /// Seconds from a job's start to the end of the longest chain behind it.
     tails: Vec<f64>,
     estimates: Vec<f64>,
@@ -198,6 +201,7 @@ impl Scheduler {
             waiting_for,
             dependents,
             readers,
+            proved: Arc::default(),
             tails,
             estimates,
             ready,
@@ -232,6 +236,13 @@ impl Scheduler {
             programs: self.settings.tools.clone(),
             jobs: jobs.collect(),
         });
+    }
+
+    fn prove_ahead(&self) {
+        if self.settings.resumed {
+            let jobs = self.graph.jobs().into_iter().map(|planned| planned.job.id.clone()).collect();
+            reuse::prove_ahead(&self.settings.layout, jobs, &self.proved, &self.settings.stop.cancel);
+        }
     }
 
     async fn run_all(&mut self) {
@@ -351,6 +362,7 @@ impl Scheduler {
             settings: self.settings.clone(),
             values: self.values.clone(),
             events: self.events.clone(),
+            proved: self.proved.clone(),
         };
         let task = self.running.spawn(attempt.run());
         self.nodes_of_tasks.insert(task.id(), id);
