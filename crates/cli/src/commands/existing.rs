@@ -5,7 +5,7 @@ use std::path::Path;
 
 use charmer_compose::engine::event::Status;
 use charmer_compose::layout::Layout;
-use rustix::fs::FlockOperation;
+use charmer_compose::session::folder::ProcessLock;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -45,7 +45,7 @@ impl Existing {
         let layout = Layout::new(folder);
         let Some(compose_id) = read_if_there(&layout.compose_id())? else { return Ok(None) };
         let status = read_if_there(&layout.status())?.and_then(|word| Status::from_word(&word));
-        let condition = if is_held(&layout.process_lock())? {
+        let condition = if ProcessLock::is_held(&layout)? {
             Condition::Running
         } else if matches!(status, None | Some(Status::Started)) {
             Condition::Died
@@ -71,20 +71,5 @@ fn read_if_there(path: &Path) -> io::Result<Option<String>> {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// Whether a process holds a lock file. The kernel lets go of it with the process, however that ends.
-fn is_held(path: &Path) -> io::Result<bool> {
-    let file = match fs_err::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    // A shared lock is refused while the compose holds its exclusive one, and two who only look do not disturb each other.
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => Ok(false),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
-        Err(error) => Err(error.into()),
     }
 }

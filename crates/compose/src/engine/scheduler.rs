@@ -135,6 +135,9 @@ fn set_status(layout: &Layout, status: Status, events: &Events) -> std::io::Resu
     Ok(())
 }
 
+/// Values of jobs that need so much memory, in MiB, take time to free.
+const LARGE: u64 = 256;
+
 struct Scheduler {
     graph: Arc<Graph>,
     settings: Arc<Settings>,
@@ -431,9 +434,9 @@ impl Scheduler {
             self.readers[input] -= 1;
             if self.readers[input] == 0
                 && let Some(value) = values.0[input].take()
-                && graph.nodes[input].restore.is_none()
+                && graph.nodes[input].job.weight.memory >= LARGE
             {
-                tokio::task::spawn_blocking(move || drop(value));
+                drop_in_background(value);
             }
         }
     }

@@ -111,7 +111,11 @@ fn plan_of_rootfs(
     let job = Job::new(phase_of(image), &scope)
         .spec(&(image, kind))
         .tools(&tools)
-        .weight(Weight::new(2, 1024))
+        .weight(match kind {
+            // One stream is packed; it goes on beside a root file system that is being made.
+            ImageKind::Container(_) => Weight::new(1, 1024),
+            ImageKind::Live(_) => Weight::new(2, 1024),
+        })
         .estimate(40.0)
         .writes_much()
         .failable(image.failable);

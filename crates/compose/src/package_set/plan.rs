@@ -289,8 +289,9 @@ fn unpack_one(index: &StoredIndex, context: &JobContext, kept: &UnpackedIndexes)
     let text = decompress(index.compression, file, index.unpacked.map_or(MAX_INDEX, |unpacked| unpacked.size))
         .map_err(|error| JobError::new(format!("{}: {error}", index.name)))?;
     if let Some(wanted) = wanted {
-        // The compose has what it needs; the next one is only slower without it.
-        let _ = kept.keep(&index.name, &wanted, &text);
+        let (kept, name, text) = (kept.clone(), index.name.clone(), text.clone());
+        // The compose has what it needs and does not wait for this; the next one is only slower without it.
+        std::thread::spawn(move || kept.keep(&name, &wanted, &text));
     }
     Ok(text)
 }

@@ -40,10 +40,19 @@ impl ProcessLock {
         }
     }
 
-    /// Whether a process works on the compose now.
-    pub fn is_held(layout: &Layout) -> bool {
-        let Ok(file) = fs_err::File::open(layout.process_lock()) else { return false };
-        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    /// Whether a process works on the compose now. The kernel lets go of the lock with the process, however that ends.
+    pub fn is_held(layout: &Layout) -> std::io::Result<bool> {
+        let file = match fs_err::File::open(layout.process_lock()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // A shared lock is refused while the compose holds its exclusive one, and two who only look do not disturb each other.
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -82,7 +82,8 @@ fn has_finished(compose: &Found) -> bool {
 }
 
 fn kept_in_any_case(compose: &Found) -> Option<Kept> {
-    if ProcessLock::is_held(&compose.layout) {
+    // One that cannot be asked may run.
+    if ProcessLock::is_held(&compose.layout).unwrap_or(true) {
         return Some(Kept::Running);
     }
     if let Some(link) = compose.links.first() {
