@@ -256,6 +256,12 @@ fn ten_thousand_variants_are_many_and_no_danger() {
             &ran.stderr[..ran.stderr.len().min(2000)]
         );
     }
+    // The same mistake in each of them is shown often enough.
+    let text = fs_err::read_to_string(folder.path().join("deb.toml")).unwrap().replace("seeds = ", "seed = ");
+    fs_err::write(folder.path().join("wrong.toml"), text).unwrap();
+    let ran = charmer(&["config", "check", "wrong.toml"]);
+    assert!(ran.code == 2 && ran.stderr.starts_with("error: 10000 problems in the configuration\n"), "{}", ran.code);
+    assert!(ran.stderr.len() < 20_000 && ran.stderr.contains("\n... and 9950 more\n"), "{}", ran.stderr);
     let plan = charmer(&["plan", "deb.toml", "--format", "json"]);
     assert!(plan.code == 0 && plan.stdout.contains("\"gather:V9999.amd64\""), "{}", plan.code);
 }

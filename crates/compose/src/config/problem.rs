@@ -32,6 +32,8 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+/// How many problems are shown; one mistake may be there ten thousand times.
+const SHOWN: usize = 50;
 /// How much of a line is shown, in characters.
 const LINE_LIMIT: usize = 160;
 
@@ -39,11 +41,14 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, problem) in self.problems.iter().enumerate() {
+        for (position, problem) in self.problems.iter().take(SHOWN).enumerate() {
             let between = if position == 0 { "" } else { "\n\n" };
             write!(formatter, "{between}{problem}")?;
         }
-        Ok(())
+        match self.problems.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(formatter, "\n\n... and {more} more"),
+        }
     }
 }
 

@@ -282,3 +282,89 @@ async fn a_job_that_writes_much_waits_for_space_while_others_run() {
         ]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_stay_within_the_cores_and_the_memory_of_the_machine_and_use_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut graph = Graph::default();
+    // What runs now, and the most that ran at once: jobs, cores, MiB.
+    let load = Arc::new(Mutex::new(([0_u64; 3], [0_u64; 3], 0_usize)));
+    for number in 0..60_u32 {
+        // One of them wants more than there is, and must run alone.
+        let (cores, memory) = if number == 30 { (8, 9000) } else { (1 + number % 3, 512 + u64::from(number % 5) * 700) };
+        let job = Job::new(Phase::Gather, number.to_string()).weight(Weight::new(cores, memory)).estimate(f64::from(number % 7));
+        let load = load.clone();
+        graph.add(job, (), move |_, ()| {
+            let load = load.clone();
+            async move {
+                let own = [1, u64::from(cores), memory];
+                {
+                    let (now, most, alone) = &mut *load.lock().unwrap();
+                    (0..3).for_each(|each| now[each] += own[each]);
+                    if cores == 8 {
+                        *alone = usize::try_from(now[0]).unwrap();
+                    } else {
+                        (0..3).for_each(|each| most[each] = most[each].max(now[each]));
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let now = &mut load.lock().unwrap().0;
+                (0..3).for_each(|each| now[each] -= own[each]);
+                Ok(Number(1))
+            }
+        });
+    }
+    let outcome = run_graph(graph, settings(folder.path())).await;
+    assert_eq!(outcome.status, Status::Finished);
+    let (now, most, alone) = *load.lock().unwrap();
+    assert_eq!((now, alone), ([0, 0, 0], 1), "what wants more than the machine has runs alone");
+    let [jobs, cores, memory] = most;
+    assert!((2..=4).contains(&jobs) && (3..=4).contains(&cores) && (2500..=4096).contains(&memory), "{most:?}");
+}
+
+/// Tells when nobody has it any more.
+#[derive(Debug)]
+struct Large(Arc<Mutex<bool>>);
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() = true;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_is_gone_when_its_last_reader_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut graph = Graph::default();
+    let is_gone = Arc::new(Mutex::new(false));
+    let made = is_gone.clone();
+    let job = Job::new(Phase::Pkgset, "").weight(Weight::new(1, 600));
+    let large = graph.add_volatile(job, (), move |_, ()| {
+        let made = made.clone();
+        async move { Ok(Large(made)) }
+    });
+    let reader = |graph: &mut Graph, name: &str, after: Vec<Handle<Number>>| {
+        graph.add(Job::new(Phase::Gather, name), (large, after), |_, (large, _)| async move {
+            Ok(Number(u64::from(*large.0.lock().unwrap())))
+        })
+    };
+    let first = reader(&mut graph, "first", Vec::new());
+    let second = reader(&mut graph, "second", vec![first]);
+    let seen = is_gone.clone();
+    let last = graph.add(Job::new(Phase::Lock, ""), (first, second), move |_, (first, second)| {
+        let seen = seen.clone();
+        async move {
+            assert_eq!((first.0, second.0), (0, 0), "it is there for those who read it");
+            for _ in 0..500 {
+                if *seen.lock().unwrap() {
+                    return Ok(Number(1));
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(JobError::new("the value is still there"))
+        }
+    });
+    sum(&mut graph, "sum", vec![last]);
+    let outcome = run_graph(graph, settings(folder.path())).await;
+    assert_eq!(outcome.status, Status::Finished, "{:?}", outcome.failures);
+}
