@@ -88,12 +88,16 @@ pub(super) async fn build(
     require_init(&tree)?;
     Kernel::of_tree(&tree, &rootfs.arch)?.copy_to(&medium)?;
     make_squashfs(runner, &tree, &medium.join(SQUASHFS), rootfs.epoch).await?;
-    remove_folder(tree).await?;
-    let mark = write_marks(spec, rootfs, &medium).await?;
-    let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
-    write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await?;
-    remove_folder(medium).await?;
-    Ok(())
+    let write = async {
+        let mark = write_marks(spec, rootfs, &medium).await?;
+        let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
+        write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await
+    };
+    // The room is needed at once, but nobody has to wait for it.
+    let (removed, written) = tokio::join!(remove_folder(tree), write);
+    removed?;
+    written?;
+    remove_folder(medium).await
 }
 
 impl LiveSpec {
