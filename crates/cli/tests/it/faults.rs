@@ -204,3 +204,24 @@ fn composes_at_once_in_one_folder_with_one_cache_are_both_right() {
         }
     });
 }
+
+/// It would be missed by a resume, whatever its job may do.
+#[test]
+fn a_record_that_the_disk_does_not_take_dooms_the_compose_also_where_the_job_may_fail() {
+    let mut harbour = Harbour::new();
+    harbour.source_date_epoch = Some("1717372800");
+    harbour.configure(&[("[limits]", "[[failable]]\nkinds = [\"container\"]\n\n[limits]")]);
+    let faults = Faults::build_in(&harbour.path("tools"));
+    let target = harbour.path("composes");
+    let mut command = harbour.command(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    // The write of this record is the first that is counted; it is brought to the disk by the second.
+    let record = target.canonicalize().unwrap().join("harbour-13.1-20240603.t.0/work/records/container_");
+    faults.strike(&mut command, Fault::Write { errno: EIO, after: 2 }, &record);
+    let ran = Ran::of(command.output().unwrap());
+    assert!(ran.code == 1 && !ran.stderr.contains("panicked"), "{ran}");
+    assert!(ran.stdout.contains("  container:Base.amd64.container\n") && ran.stdout.contains("Input/output error"), "{ran}");
+    let compose = only_compose(&target).unwrap();
+    assert_eq!(compose.status(), "DOOMED");
+    let ran = harbour.charmer(&["resume", compose.root()]);
+    assert_eq!((ran.code, compose.status().as_str()), (0, "FINISHED"), "{ran}");
+}

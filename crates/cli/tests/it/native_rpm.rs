@@ -11,6 +11,21 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 /// The folder that the example's configuration names.
 pub(super) const REPOSITORY: &str = "target/demo/rpms";
 
+/// What a small configuration begins with: packages of the folder `served`, groups of `comps.xml`, and no variant yet.
+pub(super) const MEADOW: &str = r#"
+ecosystem = "rpm"
+[release]
+name = "Meadow"
+short = "Meadow"
+version = "1"
+[packages]
+repositories = { "*" = ["served"] }
+[comps]
+file = "comps.xml"
+[options]
+createiso_use_xorrisofs = true
+"#;
+
 /// A folder with the example as users have it, and the repository that it names.
 pub(super) struct Harbour(tempfile::TempDir);
 

@@ -14,27 +14,13 @@ use charmer_testkit::deb::Deb;
 use charmer_testkit::rpm_file::Rpm;
 
 use super::harbour::{Compose, Harbour, composes};
-use super::native_rpm::REPOSITORY;
+use super::native_rpm::MEADOW;
 use super::{Charmer, Ran};
 
 const NIGHTS: u32 = 5;
 const VARIANTS: [&str; 3] = ["Base", "Server", "Extra"];
 const PACKAGES: u32 = 100;
 const PACKAGE_SIZE: usize = 64 << 10;
-
-const RPM: &str = r#"
-ecosystem = "rpm"
-[release]
-name = "Meadow"
-short = "Meadow"
-version = "1"
-[packages]
-repositories = { "*" = ["target/demo/rpms"] }
-[comps]
-file = "comps.xml"
-[options]
-createiso_use_xorrisofs = true
-"#;
 
 /// The name of a package of a variant.
 fn package(variant: &str, number: u32) -> String {
@@ -114,10 +100,10 @@ struct Meadow(tempfile::TempDir);
 impl Meadow {
     fn new() -> Self {
         let meadow = Self(tempfile::tempdir().unwrap());
-        for folder in [REPOSITORY, "composes"] {
+        for folder in ["served", "composes"] {
             fs_err::create_dir_all(meadow.folder().join(folder)).unwrap();
         }
-        let (mut config, mut groups) = (RPM.to_owned(), String::new());
+        let (mut config, mut groups) = (MEADOW.to_owned(), String::new());
         for variant in VARIANTS {
             let _ = write!(config, "[variants.{variant}]\narches = [\"x86_64\"]\ngroups = [\"{variant}\"]\n");
             let member = |number| format!("<packagereq type=\"mandatory\">{}</packagereq>", package(variant, number));
@@ -132,7 +118,7 @@ impl Meadow {
 
 impl World for Meadow {
     fn change(&self, package: &str, version: u32) {
-        let repository = self.folder().join(REPOSITORY);
+        let repository = self.folder().join("served");
         let old = Rpm::new(package, &(version - 1).to_string(), "1", "x86_64").file_name();
         let _ = fs_err::remove_file(repository.join(old));
         let rpm = Rpm::new(package, &version.to_string(), "1", "x86_64");
@@ -141,7 +127,7 @@ impl World for Meadow {
     }
 
     fn publish(&self) {
-        super::output(&self.folder(), "createrepo_c", &["--quiet", REPOSITORY]);
+        super::output(&self.folder(), "createrepo_c", &["--quiet", "served"]);
     }
 
     fn compose(&self) -> Ran {

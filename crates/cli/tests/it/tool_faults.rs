@@ -10,27 +10,11 @@ use charmer_testkit::rpm_file::Rpm;
 use super::Ran;
 use super::disturbed::only_compose;
 use super::harbour::{Compose, Harbour, processes_of};
+use super::native_rpm::MEADOW;
 use super::pungi_distribution::Distribution;
 
 /// Anonymous memory that charmer and its tools may have together, in KiB, as the shell limits it.
 const MEMORY: &str = "819200";
-
-const RPM: &str = r#"
-ecosystem = "rpm"
-[release]
-name = "Meadow"
-short = "Meadow"
-version = "1"
-[packages]
-repositories = { "*" = ["served"] }
-[comps]
-file = "comps.xml"
-[options]
-createiso_use_xorrisofs = true
-[variants.Server]
-arches = ["x86_64"]
-groups = ["core"]
-"#;
 
 /// A compose of one kind, one of whose tools can be told to go wrong.
 struct World {
@@ -60,7 +44,11 @@ fn rpm() -> World {
     distribution.add("served", &Rpm::new("pond", "1", "1", "x86_64"));
     let folder = distribution.path("");
     super::output(&folder, "createrepo_c", &["--quiet", "served"]);
-    fs_err::write(folder.join("meadow.toml"), format!("{RPM}[limits]\ntimeout = \"20 s\"\n")).unwrap();
+    fs_err::write(
+        folder.join("meadow.toml"),
+        format!("{MEADOW}[variants.Server]\narches = [\"x86_64\"]\ngroups = [\"core\"]\n[limits]\ntimeout = \"20 s\"\n"),
+    )
+    .unwrap();
     fs_err::create_dir(folder.join("tools")).unwrap();
     let command = Box::new(move || {
         let folder = distribution.path("");

@@ -288,10 +288,12 @@ impl Scheduler {
         self.syncing.spawn_blocking(sync);
     }
 
-    /// A record that the disk does not take would be missed by a resume.
+    /// A record that the disk does not take would be missed by a resume. Its job has ended, and others have read its output: whether
+    /// it may fail is no question any more.
     fn end_sync(&mut self, synced: Result<Vec<(NodeId, std::io::Error)>, tokio::task::JoinError>) {
         for (id, error) in synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-            self.fail(id, Failed { error: error.into(), findings: Vec::new(), duration: Duration::ZERO });
+            self.report(id, JobError::from(error), false, Duration::ZERO);
+            self.doomed = true;
         }
     }
 
@@ -388,26 +390,26 @@ impl Scheduler {
     }
 
     fn fail(&mut self, id: NodeId, Failed { error, findings, duration }: Failed) {
-        let node = &self.graph.nodes[id];
-        let job = node.job.id.clone();
         if error.cancelled && self.settings.stop.cancel.is_cancelled() {
             self.started[id] = false;
             return;
         }
-        let failable = node.job.failable;
-        self.findings.extend(findings.into_iter().map(|finding| (job.clone(), finding)));
+        let node = &self.graph.nodes[id];
+        let (job, failable) = (node.job.id.clone(), node.job.failable);
         let absent = node.absent.clone().filter(|_| failable);
-        self.events.send(Event::JobFailed {
-            job: job.clone(),
-            failable,
-            failure: (*error.report).clone(),
-            duration: duration.as_secs_f64(),
-        });
-        self.failures.push(FailedJob { job, failable, failure: *error.report });
+        self.findings.extend(findings.into_iter().map(|finding| (job.clone(), finding)));
+        self.report(id, error, failable, duration);
         match absent {
             Some(absent) => self.be_absent(id, absent),
             None => self.doomed = true,
         }
+    }
+
+    fn report(&mut self, id: NodeId, error: JobError, failable: bool, duration: Duration) {
+        let job = self.graph.nodes[id].job.id.clone();
+        let (failure, duration) = (*error.report, duration.as_secs_f64());
+        self.events.send(Event::JobFailed { job: job.clone(), failable, failure: failure.clone(), duration });
+        self.failures.push(FailedJob { job, failable, failure });
     }
 
     fn skip(&mut self, id: NodeId, missing: NodeId) {
@@ -432,10 +434,11 @@ impl Scheduler {
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
         for &input in graph.nodes[id].inputs.iter().filter(|&&input| !graph.nodes[input].pruned) {
             self.readers[input] -= 1;
-            if self.readers[input] == 0
-                && let Some(value) = values.0[input].take()
-                && graph.nodes[input].job.weight.memory >= LARGE
-            {
+            if self.readers[input] > 0 {
+                continue;
+            }
+            let value = values.0[input].take();
+            if graph.nodes[input].job.weight.memory >= LARGE {
                 drop_in_background(value);
             }
         }

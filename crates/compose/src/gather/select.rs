@@ -16,7 +16,7 @@ use crate::config::schema::gather::Sources;
 use crate::config::schema::policy::Checks;
 use crate::digest::Sha256;
 use crate::finding::Finding;
-use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource, Words};
+use crate::package_set::lock::{Interner, LockedFile, LockedPackage, LockedSource};
 
 use super::{MissingSource, PassedOver, Reason, Selected, Selection, findings};
 
@@ -83,7 +83,7 @@ pub fn select(set: &PackageSet, question: &Question<'_>) -> Result<(Selection, V
             |selected: &Selected| Selected { package: selected.package.clone(), reason: Reason::Parent(parent.variant.clone()) };
         taken.extend(parent.packages.iter().map(|selected| (selected.package.id(), inherited(selected))));
     }
-    let mut words = Words::default();
+    let mut words = Interner::default();
     let mut locked = |selected: &closure::Selected, lookaside| Selected {
         package: Arc::new(locked_package(set, selected.package, lookaside, &mut words)),
         reason: reason(set, &closure, &selected.reason),
@@ -197,17 +197,17 @@ fn package_id(set: &PackageSet, id: PackageId) -> String {
     format!("{}_{}_{}", set.name(id), set.version(id), set.arch(id))
 }
 
-fn locked_package(set: &PackageSet, id: PackageId, lookaside: bool, words: &mut Words) -> LockedPackage {
+fn locked_package(set: &PackageSet, id: PackageId, lookaside: bool, words: &mut Interner) -> LockedPackage {
     let package = set.package(id);
     let origin = set.origin(id);
     LockedPackage {
         name: set.name(id).to_owned(),
         version: set.version(id).to_owned(),
-        arch: words.get(set.arch(id)),
+        arch: words.intern(set.arch(id)),
         source: set.source_name(id).to_owned(),
         source_version: set.source_version(id).to_owned(),
-        archive: words.get(&origin.archive),
-        component: words.get(&origin.component),
+        archive: words.intern(&origin.archive),
+        component: words.intern(&origin.component),
         file: LockedFile { path: set.filename(id).to_owned(), size: package.size, sha256: Sha256::from_bytes(package.sha256) },
         stanza: stanza_text(set.stanza(id)),
         lookaside,

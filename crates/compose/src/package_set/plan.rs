@@ -101,14 +101,14 @@ pub fn plan(
             let indexes: Vec<_> =
                 archives.map(|(name, archive)| plan_archive(graph, config, name, archive, services, compose_id)).collect();
             let (keep, of_set) = (keep.clone(), config.clone());
-            let kept = UnpackedIndexes::of_cache(&services.cache);
+            let unpacked = UnpackedIndexes::of_cache(&services.cache);
             let job =
                 Job::new(Phase::Pkgset, "").spec(&(&config.archives, keep.as_deref())).weight(Weight::new(2, 600)).estimate(1.5);
             let set = graph.add_volatile(job, indexes.clone(), move |context, indexes| {
-                let (keep, config, kept) = (keep.clone(), of_set.clone(), kept.clone());
+                let (keep, config, unpacked) = (keep.clone(), of_set.clone(), unpacked.clone());
                 async move {
                     let read = move || {
-                        let mut texts = unpack(&indexes, &context, &config, &kept)?;
+                        let mut texts = unpack(&indexes, &context, &config, &unpacked)?;
                         texts.extend(keep.iter().flat_map(|lock| locked_texts(lock, &config, Some(LOCKED_PRIORITY))));
                         read_set(texts, &context)
                     };
@@ -238,6 +238,7 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
         let place = context.layout.path(&path);
         fs_err::create_dir_all(place.parent().unwrap_or(&place))?;
         crate::files::write_whole(&place, &text)?;
+        let (size, sha256) = (text.len() as u64, Sha256::of(&text));
         files.push(StoredIndex {
             name: format!("{file_name} of overlay {}", folder.display()),
             arch,
@@ -245,8 +246,8 @@ fn read_own(context: &JobContext, name: &str, archive: &Archive, folder: &Path) 
             component: "main".to_owned(),
             priority: archive.priority.unwrap_or(NORMAL_PRIORITY),
             compression: Compression::None,
-            unpacked: Some(Unpacked { size: text.len() as u64, sha256: Sha256::of(&text) }),
-            file: OutputFile { path, size: text.len() as u64, sha256: Sha256::of(&text) },
+            unpacked: Some(Unpacked { size, sha256 }),
+            file: OutputFile { path, size, sha256 },
         });
     }
     Ok(Indexes { archive: name.to_owned(), locked: Vec::new(), date: None, files })
@@ -257,10 +258,10 @@ fn unpack(
     indexes: &[Arc<Indexes>],
     context: &JobContext,
     config: &Config,
-    kept: &UnpackedIndexes,
+    unpacked: &UnpackedIndexes,
 ) -> Result<Vec<IndexFile>, JobError> {
     let read = |archive: &str, index: &StoredIndex| -> Result<IndexFile, JobError> {
-        let text = unpack_one(index, context, kept)?;
+        let text = unpack_one(index, context, unpacked)?;
         let origin = Origin {
             archive: archive.to_owned(),
             suite: index.suite.clone(),
@@ -280,18 +281,18 @@ fn unpack(
     })
 }
 
-fn unpack_one(index: &StoredIndex, context: &JobContext, kept: &UnpackedIndexes) -> Result<Vec<u8>, JobError> {
+fn unpack_one(index: &StoredIndex, context: &JobContext, unpacked: &UnpackedIndexes) -> Result<Vec<u8>, JobError> {
     let wanted = index.unpacked.filter(|_| index.compression != Compression::None);
-    if let Some(text) = wanted.and_then(|wanted| kept.get(&index.name, &wanted)) {
+    if let Some(text) = wanted.and_then(|wanted| unpacked.get(&index.name, &wanted)) {
         return Ok(text);
     }
     let file = fs_err::File::open(context.layout.path(&index.file.path))?;
     let text = decompress(index.compression, file, index.unpacked.map_or(MAX_INDEX, |unpacked| unpacked.size))
         .map_err(|error| JobError::new(format!("{}: {error}", index.name)))?;
     if let Some(wanted) = wanted {
-        let (kept, name, text) = (kept.clone(), index.name.clone(), text.clone());
+        let (unpacked, name, text) = (unpacked.clone(), index.name.clone(), text.clone());
         // The compose has what it needs and does not wait for this; the next one is only slower without it.
-        std::thread::spawn(move || kept.keep(&name, &wanted, &text));
+        std::thread::spawn(move || unpacked.keep(&name, &wanted, &text));
     }
     Ok(text)
 }

@@ -147,13 +147,16 @@ fn world(config: &Configuration, old: Option<AnyLock>, update: &Update) -> Resul
     }
 }
 
+/// What the names of work folders beside the cache begin with. Of a lock that failed the logs stay there, until a prune.
+pub(super) const WORK_FOLDER: &str = "locking-";
+
 /// Package files of RPM repositories are read, and so brought here: beside the cache, where that costs a link each.
 fn work_folder(config: &Configuration, cache: &Path) -> io::Result<tempfile::TempDir> {
     match config {
         Configuration::Deb(_) => tempfile::tempdir(),
         Configuration::Rpm(_) => {
             fs_err::create_dir_all(cache)?;
-            tempfile::Builder::new().prefix("locking-").tempdir_in(cache)
+            tempfile::Builder::new().prefix(WORK_FOLDER).tempdir_in(cache)
         }
     }
 }

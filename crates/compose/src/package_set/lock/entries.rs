@@ -37,6 +37,14 @@ pub(super) fn hand_over(text: &mut String, file: &mut dyn io::Write) -> io::Resu
     Ok(())
 }
 
+/// What is written, as text.
+#[cfg(test)]
+pub(super) fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+    let mut text = Vec::new();
+    write(&mut text).expect("writing to memory does not fail");
+    String::from_utf8(text).expect("a lock is text")
+}
+
 /// A field of one line. A line end in the value, which nothing that charmer reads can have, must not become a field of its own.
 pub(super) fn field(text: &mut String, name: &str, value: &str) {
     let blank = if value.is_empty() { "" } else { " " };

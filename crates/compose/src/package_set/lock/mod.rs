@@ -91,12 +91,12 @@ pub struct LockedPackage {
     pub lookaside: bool,
 }
 
-/// Words that many packages have, each once in memory.
+/// Keeps words that many packages have once in memory: arches, archives, components.
 #[derive(Debug, Default)]
-pub struct Words(BTreeSet<Arc<str>>);
+pub struct Interner(BTreeSet<Arc<str>>);
 
-impl Words {
-    pub fn get(&mut self, word: &str) -> Arc<str> {
+impl Interner {
+    pub fn intern(&mut self, word: &str) -> Arc<str> {
         if let Some(known) = self.0.get(word) {
             return known.clone();
         }

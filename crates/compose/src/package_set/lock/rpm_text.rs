@@ -5,6 +5,8 @@ use std::io;
 
 use super::super::paragraph::excerpt;
 use super::LockedFile;
+#[cfg(test)]
+use super::entries::written;
 use super::entries::{Entry, Fault, LockError, field, hand_over, open, sorted, write_block, write_files, write_head};
 use super::rpm::{LockedRepository, LockedRpm, LockedTree, RpmLock};
 
@@ -16,7 +18,8 @@ const LARGEST_REPOMD: u64 = 4 << 20;
 pub const REPOMD: &str = "repodata/repomd.xml";
 
 impl RpmLock {
-    /// The lock as text, piece by piece: it may be larger than all else of a compose in memory. The order of entries in memory does not matter.
+    /// The lock as text, piece by piece: that of a large archive has hundreds of megabytes. The order of entries in memory does not
+    /// matter.
     pub fn write_to(&self, file: &mut dyn io::Write) -> io::Result<()> {
         let mut text = String::new();
         write_head(&mut text, "rpm");
@@ -35,12 +38,9 @@ impl RpmLock {
         file.write_all(text.as_bytes())
     }
 
-    /// All of it.
     #[cfg(test)]
     pub(crate) fn write(&self) -> String {
-        let mut text = Vec::new();
-        self.write_to(&mut text).expect("writing to memory does not fail");
-        String::from_utf8(text).expect("a lock is text")
+        written(|text| self.write_to(text))
     }
 
     /// Reads a lock. `file` is for error messages. Entries may be in any order; those of the result are sorted.

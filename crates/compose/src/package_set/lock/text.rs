@@ -7,12 +7,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::super::paragraph::excerpt;
+#[cfg(test)]
+use super::entries::written;
 use super::entries::{Entry, Fault, LockError, field, hand_over, open, sorted, write_files, write_head};
-use super::{Lock, LockedFile, LockedIndex, LockedPackage, LockedSource, Words};
+use super::{Interner, Lock, LockedFile, LockedIndex, LockedPackage, LockedSource};
 use crate::digest::Sha256;
 
 impl Lock {
-    /// The lock as text, piece by piece: it may be larger than all else of a compose in memory. The order of entries in memory does not matter.
+    /// The lock as text, piece by piece: that of a large archive has hundreds of megabytes. The order of entries in memory does not
+    /// matter.
     pub fn write_to(&self, file: &mut dyn io::Write) -> io::Result<()> {
         let mut text = String::new();
         let date = Timestamp::from_second(self.date).map_or_else(|_| self.date.to_string(), |date| date.to_string());
@@ -33,12 +36,9 @@ impl Lock {
         file.write_all(text.as_bytes())
     }
 
-    /// All of it.
     #[cfg(test)]
     pub(crate) fn write(&self) -> String {
-        let mut text = Vec::new();
-        self.write_to(&mut text).expect("writing to memory does not fail");
-        String::from_utf8(text).expect("a lock is text")
+        written(|text| self.write_to(text))
     }
 
     /// Reads a lock. `file` is for error messages. Entries may be in any order; those of the result are sorted.
@@ -105,7 +105,7 @@ fn read(text: &str) -> Result<Lock, Fault> {
     let date = read_date(&mut head)?;
     head.finish()?;
     let mut lock = Lock { ecosystem, date, indexes: Vec::new(), packages: Vec::new(), sources: Vec::new() };
-    let (mut seen, mut words) = (Seen::default(), Words::default());
+    let (mut seen, mut words) = (Seen::default(), Interner::default());
     for mut entry in entries {
         match entry.kind {
             "Index" => lock.indexes.push(seen.index(read_index(&mut entry)?, entry.line)?),
@@ -142,15 +142,15 @@ fn read_index(entry: &mut Entry<'_>) -> Result<LockedIndex, Fault> {
     })
 }
 
-fn read_package(entry: &mut Entry<'_>, ecosystem: &str, words: &mut Words) -> Result<LockedPackage, Fault> {
+fn read_package(entry: &mut Entry<'_>, ecosystem: &str, words: &mut Interner) -> Result<LockedPackage, Fault> {
     let package = LockedPackage {
         name: entry.word("Package")?,
         version: entry.word("Version")?,
-        arch: words.get(&entry.word("Architecture")?),
+        arch: words.intern(&entry.word("Architecture")?),
         source: entry.word("Source")?,
         source_version: entry.word("Source-Version")?,
-        archive: words.get(&entry.word("Archive")?),
-        component: words.get(&entry.word("Component")?),
+        archive: words.intern(&entry.word("Archive")?),
+        component: words.intern(&entry.word("Component")?),
         file: LockedFile { path: entry.path("Path")?, size: entry.parse("Size")?, sha256: entry.parse("Sha256")? },
         lookaside: entry.flag("Lookaside")?,
         stanza: String::new(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::event::Status;
 use crate::session::folder::ProcessLock;
+use crate::session::locking;
 
 use super::inventory::{Files, Found, Target};
 use super::{JudgedCache, JudgedCompose, Judgement, Kept, Outdated, Policy, Verdict};
@@ -114,6 +115,7 @@ fn judge_cache(cache: &Path, going: &mut Files, staying: &BTreeSet<PathBuf>, pol
     let oldest =
         oldest.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     judge_unpacked(&cache.join("unpacked"), oldest, going, &mut judged)?;
+    judge_failed_locks(cache, oldest, going, &mut judged)?;
     let folder = match fs_err::canonicalize(cache.join("sha256")) {
         Ok(folder) => folder,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(judged),
@@ -153,6 +155,25 @@ fn judge_unpacked(folder: &Path, oldest: i64, going: &mut Files, judged: &mut Ju
             going.add(&data);
             judged.size += data.len();
             judged.files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What `charmer lock` left of locks that failed: folders with logs, which its error has named.
+fn judge_failed_locks(cache: &Path, oldest: i64, going: &mut Files, judged: &mut JudgedCache) -> io::Result<()> {
+    let entries = match fs_err::read_dir(cache) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let data = fs_err::symlink_metadata(entry.path())?;
+        if entry.file_name().to_string_lossy().starts_with(locking::WORK_FOLDER) && data.is_dir() && data.ctime() <= oldest {
+            going.add(&data);
+            judged.size += data.len();
+            judged.files.push(entry.path());
         }
     }
     Ok(())

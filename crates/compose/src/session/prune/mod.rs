@@ -55,6 +55,7 @@ pub struct JudgedCompose {
 /// Files of the cache that go.
 #[derive(Debug, Default)]
 pub struct JudgedCache {
+    /// Among them folders with the logs of locks that failed.
     pub files: Vec<PathBuf>,
     /// In bytes.
     pub size: u64,

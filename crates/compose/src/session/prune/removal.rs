@@ -60,11 +60,15 @@ fn remove_compose(compose: &JudgedCompose) -> Result<(), FolderError> {
     Ok(remove_folder(&removing)?)
 }
 
-/// But for those that have been given to a compose since they were judged, or are those of one that could not be removed.
+/// Files, and folders with all that is in them; but for those that have been given to a compose since they were judged, or are those of one that could not be removed.
 fn remove_files(files: &[PathBuf], removed: &mut Removed) {
-    let is_unused = |file: &&PathBuf| fs_err::symlink_metadata(file).is_ok_and(|data| data.nlink() == 1);
-    for file in files.iter().filter(is_unused) {
-        let done = remove_if_there(file).map_err(|error| error.to_string());
+    for file in files {
+        let done = match fs_err::symlink_metadata(file) {
+            Ok(data) if data.is_dir() => remove_folder(file),
+            Ok(data) if data.nlink() == 1 => remove_if_there(file),
+            _ => continue,
+        };
+        let done = done.map_err(|error| error.to_string());
         removed.files += usize::from(removed.note(done));
     }
 }
