@@ -133,6 +133,47 @@ fn a_small_disk_is_noticed_and_made_room_on() {
     });
 }
 
+/// While another job has taken the last space and still runs, an ISO waits for it, and is made when there is room again.
+#[test]
+fn an_image_waits_while_another_job_has_the_space() {
+    let quay = Quay::new();
+    let disk = quay.path("disk");
+    fs_err::create_dir(&disk).unwrap();
+    // The first ISO comes with much that nobody has counted on, which goes when another has said that it waits.
+    let tool = format!(
+        r#"#!/bin/sh
+        if mkdir "{disk}/first" 2>/dev/null; then
+            head -c 160M /dev/zero >"{disk}/first/ballast"
+            for _ in $(seq 300); do
+                grep -q 'it waits until other jobs have ended' "{disk}"/*-*.*.*/logs/events.jsonl && break
+                sleep 0.1
+            done
+            rm "{disk}/first/ballast"
+        fi
+        exec /usr/bin/xorrisofs "$@"
+        "#,
+        disk = disk.display(),
+    );
+    quay.write("tools/xorrisofs", tool);
+    fs_err::set_permissions(quay.path("tools/xorrisofs"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let compose = quay.command(env!("CARGO_BIN_EXE_charmer"), &["compose", "quay.conf", "--target-dir", "disk", "--jobs", "2"]);
+    // Configurations of Pungi have no limits of their own: 2 GiB are to stay free.
+    let script = r#"
+        disk=$1; shift
+        mount -t tmpfs -o size=2176m tmpfs "$disk"
+        "$@" || exit 1
+        cp -a "$disk"/*-*.*.0 "$out"
+    "#;
+    let out = quay.path("out");
+    fs_err::create_dir(&out).unwrap();
+    let ran = in_own_mounts(&compose, script, &[disk.to_str().unwrap()], &[("out", &out)]);
+    assert_eq!(ran.code, 0, "{ran}");
+    let compose = only_compose(&out).unwrap();
+    assert_eq!(compose.read("STATUS"), "FINISHED\n");
+    let told = compose.read("logs/events.jsonl");
+    assert!(told.contains(" MiB free; 2048 MiB are to stay free: it waits until other jobs have ended"), "{ran}");
+}
+
 #[test]
 fn nobody_who_listens_and_a_full_device_are_no_reason_to_stop() {
     of_both_kinds(|targets| {

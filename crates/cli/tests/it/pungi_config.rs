@@ -196,6 +196,17 @@ fn config_check_points_at_traps_and_mistakes() {
     let wrong = check(&SOUND.replace("'deps'", "'all'"));
     assert_eq!(wrong.code, 2);
     assert!(wrong.stdout.contains("--> a.conf:7:1\n"), "{}", wrong.stdout);
+    let secret = check(
+        &(SOUND.to_owned()
+            + "extra_files = [('^Server$', {'*': [{\n    'scm': 'git', 'repo': 'https://me:sesame@git.invalid/a', 'file': 'b'}]})]\n"),
+    );
+    assert_eq!(secret.code, 2);
+    assert!(
+        secret.stdout.contains("error[login]: extra_files: a URL") && secret.stdout.contains("--> a.conf:9:"),
+        "{}",
+        secret.stdout
+    );
+    assert!(!secret.stdout.contains("sesame"), "{}", secret.stdout);
     let broken = check("a = true\n");
     assert_eq!(broken.code, 2);
     assert!(broken.stdout.contains("--> a.conf:1:5") && broken.stdout.contains("Python writes `True`"), "{}", broken.stdout);

@@ -32,6 +32,13 @@ pub(super) struct Completed {
     pub(super) duration: Duration,
 }
 
+/// How an attempt ended that did not fail.
+pub(super) enum Ended {
+    Completed(Completed),
+    /// It has to be done, for a reason, and values that it reads are not made yet.
+    Lacking(MissReason),
+}
+
 /// Why a job gave nothing.
 pub(super) struct Failed {
     pub(super) error: JobError,
@@ -50,6 +57,8 @@ pub(super) fn lacking_space(settings: &Settings, job: &Job) -> Option<String> {
 pub(super) struct Attempt {
     pub(super) id: NodeId,
     pub(super) ingredients: Ingredients,
+    /// Why it has to be done, if that is known already.
+    pub(super) reason: Option<MissReason>,
     pub(super) graph: Arc<Graph>,
     pub(super) settings: Arc<Settings>,
     pub(super) values: Arc<RwLock<Values>>,
@@ -62,11 +71,26 @@ impl Attempt {
         &self.graph.nodes[self.id]
     }
 
-    pub(super) async fn run(self) -> Result<Completed, Failed> {
-        let reason = match self.find().await {
-            Ok(completed) => return Ok(completed),
-            Err(reason) => reason,
+    pub(super) async fn run(self) -> Result<Ended, Failed> {
+        let reason = match self.reason.clone() {
+            Some(reason) => reason,
+            None => match self.find().await {
+                Ok(completed) => return Ok(Ended::Completed(completed)),
+                Err(reason) => reason,
+            },
         };
+        if self.lacks_values() {
+            return Ok(Ended::Lacking(reason));
+        }
+        self.work(reason).await.map(Ended::Completed)
+    }
+
+    fn lacks_values(&self) -> bool {
+        let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
+        self.node().inputs.iter().any(|&input| values.0[input].is_none())
+    }
+
+    async fn work(self, reason: MissReason) -> Result<Completed, Failed> {
         let job = self.node().job.id.clone();
         let started = Instant::now();
         let path = Layout::job_log(job.as_str());
@@ -90,7 +114,7 @@ impl Attempt {
             }
         };
         log.finished(&produced.files, duration);
-        let digest = produced.digest.unwrap_or_else(|| self.ingredients.digest());
+        let digest = produced.digest.unwrap_or_else(|| Sha256::of_value(&self.ingredients.digest()));
         let record = match produced.keep.map(|keep| self.keep(keep, digest, &produced, &findings, duration)).transpose() {
             Ok(record) => record,
             Err(error) => return Err(Failed { error: error.into(), findings, duration }),
@@ -203,6 +227,6 @@ impl Attempt {
             findings: findings.to_vec(),
             duration: duration.as_secs_f64(),
         };
-        keep(&produced.value, record, &path)
+        keep(produced.value.as_ref().expect("work gives a value"), record, &path)
     }
 }

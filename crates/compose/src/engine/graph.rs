@@ -172,7 +172,8 @@ pub trait Held: Send + Sync + 'static {
 
 /// What a job gave, in the form that the engine handles.
 pub(super) struct Produced {
-    pub(super) value: AnyValue,
+    /// `None` for a value that is not kept: it is known, and made when a job reads it.
+    pub(super) value: Option<AnyValue>,
     /// Writes its record; `None` for values that are made anew in every run.
     pub(super) keep: Option<Keep>,
     pub(super) digest: Option<Sha256>,
@@ -254,7 +255,25 @@ impl Graph {
         self.insert(job, inputs, work, |value: T| produced_output(Some(value)), Some(restore_output::<Option<T>>), Some(absent))
     }
 
-    /// Adds a job whose output is held in memory only and made anew in every run. Its digest is the digest of its job.
+    /// Adds a job whose output is held in memory only, and follows from its job alone. Where all that reads it is there from an earlier
+    /// run, it is not made again.
+    pub fn add_derived<I, T, F>(
+        &mut self,
+        job: Job,
+        inputs: I,
+        work: impl Fn(JobContext, I::Values) -> F + Send + Sync + 'static,
+    ) -> Handle<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<T, JobError>> + Send + 'static,
+    {
+        assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
+        let produced = |value: T| Produced { keep: Some(keep_derived), ..held(value) };
+        self.insert(job, inputs, work, produced, Some(restore_derived), None)
+    }
+
+    /// Adds a job that is done in every run, also where all that reads its output is there. Its digest is the digest of its job.
     pub fn add_volatile<I, T, F>(
         &mut self,
         job: Job,
@@ -267,8 +286,7 @@ impl Graph {
         F: Future<Output = Result<T, JobError>> + Send + 'static,
     {
         assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
-        let produced = |value: T| Produced { value: Arc::new(value), keep: None, digest: None, files: Vec::new() };
-        self.insert(job, inputs, work, produced, None, None)
+        self.insert(job, inputs, work, held, None, None)
     }
 
     /// Adds a job whose output is held in memory and made anew in every run, but says itself when two of it are equal: what follows is
@@ -287,7 +305,7 @@ impl Graph {
         assert!(inputs.required().is_empty() && !job.failable, "{} may be absent: add it with add_deliverable", job.id);
         let produced = |value: T| {
             let digest = Some(value.digest());
-            Produced { value: Arc::new(value), keep: None, digest, files: Vec::new() }
+            Produced { digest, ..held(value) }
         };
         self.insert(job, inputs, work, produced, None, None)
     }
@@ -371,14 +389,29 @@ fn produced_output<T: Output>(value: T) -> Produced {
     Produced {
         digest: Some(Sha256::of_value(&value)),
         files: value.files(),
-        value: Arc::new(value),
+        value: Some(Arc::new(value)),
         keep: Some(keep_output::<T>),
     }
+}
+
+fn held<T: Send + Sync + 'static>(value: T) -> Produced {
+    Produced { value: Some(Arc::new(value)), keep: None, digest: None, files: Vec::new() }
 }
 
 fn keep_output<T: Output>(value: &AnyValue, record: Record<()>, path: &Path) -> io::Result<fs_err::File> {
     let output = value.downcast_ref::<T>().expect("it is the value of the job that keeps it");
     record.with(output).write(path)
+}
+
+/// What stands for a value that is not kept: the digest of what it follows from.
+fn keep_derived(_: &AnyValue, record: Record<()>, path: &Path) -> io::Result<fs_err::File> {
+    let origin = record.ingredients.digest();
+    record.with(origin).write(path)
+}
+
+fn restore_derived(json: &str) -> Result<Produced, serde_json::Error> {
+    let _: Sha256 = serde_json::from_str(json)?;
+    Ok(Produced { value: None, keep: None, digest: None, files: Vec::new() })
 }
 
 fn restore_output<T: Output>(json: &str) -> Result<Produced, serde_json::Error> {

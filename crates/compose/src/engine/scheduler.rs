@@ -16,9 +16,9 @@ use crate::layout::Layout;
 use crate::parallel::drop_in_background;
 use crate::tools::priority::Priority;
 
-use super::attempt::{Attempt, Completed, Failed, lacking_space};
+use super::attempt::{Attempt, Completed, Ended, Failed, lacking_space};
 use super::error::{FailureReport, JobError};
-use super::event::{Event, Events, Finish, JobPlan, Status};
+use super::event::{Event, Events, Finish, JobPlan, MissReason, Status};
 use super::graph::{Graph, Node, NodeId, Values};
 use super::job::{JobId, Weight};
 use super::journal::{Ingredients, Record, write_durably};
@@ -154,9 +154,15 @@ struct Scheduler {
     tails: Vec<f64>,
     estimates: Vec<f64>,
     ready: Vec<NodeId>,
+    /// Why jobs have to be done that have been looked for already.
+    reasons: HashMap<NodeId, MissReason>,
+    /// Jobs whose value is known from an earlier run and was not made, because nobody has had to read it.
+    unread: BTreeMap<NodeId, Completed>,
+    /// Those of them that are made now, with the jobs that wait to read them.
+    demanded: HashMap<NodeId, Vec<NodeId>>,
     /// Jobs that have said that they wait for free space.
     short_of_space: HashSet<NodeId>,
-    running: JoinSet<Result<Completed, Failed>>,
+    running: JoinSet<Result<Ended, Failed>>,
     nodes_of_tasks: HashMap<tokio::task::Id, NodeId>,
     /// Records that are in their places and not yet on the disk.
     unsynced: Vec<(NodeId, fs_err::File)>,
@@ -208,6 +214,9 @@ impl Scheduler {
             tails,
             estimates,
             ready,
+            reasons: HashMap::new(),
+            unread: BTreeMap::new(),
+            demanded: HashMap::new(),
             short_of_space: HashSet::new(),
             running: JoinSet::new(),
             nodes_of_tasks: HashMap::new(),
@@ -255,17 +264,21 @@ impl Scheduler {
             tokio::select! {
                 Some(ended) = self.running.join_next_with_id() => self.end(ended),
                 Some(synced) = self.syncing.join_next() => self.end_sync(synced),
-                else => return,
+                else => break,
             }
+        }
+        for (id, completed) in std::mem::take(&mut self.unread) {
+            self.tell_of(id, completed);
         }
     }
 
-    fn end(&mut self, ended: Result<(tokio::task::Id, Result<Completed, Failed>), tokio::task::JoinError>) {
+    fn end(&mut self, ended: Result<(tokio::task::Id, Result<Ended, Failed>), tokio::task::JoinError>) {
         match ended {
             Ok((task, result)) => {
                 let id = self.nodes_of_tasks.remove(&task).expect("every task belongs to a job");
                 match result {
-                    Ok(completed) => self.complete(id, completed),
+                    Ok(Ended::Completed(completed)) => self.complete(id, completed),
+                    Ok(Ended::Lacking(reason)) => self.make_inputs(id, reason),
                     Err(failed) => self.fail(id, failed),
                 }
             }
@@ -363,6 +376,7 @@ impl Scheduler {
         let attempt = Attempt {
             id,
             ingredients,
+            reason: self.reasons.remove(&id),
             graph: self.graph.clone(),
             settings: self.settings.clone(),
             values: self.values.clone(),
@@ -373,20 +387,52 @@ impl Scheduler {
         self.nodes_of_tasks.insert(task.id(), id);
     }
 
-    fn complete(&mut self, id: NodeId, completed: Completed) {
+    fn complete(&mut self, id: NodeId, mut completed: Completed) {
+        self.unsynced.extend(completed.record.take().map(|record| (id, record)));
+        self.digests[id] = Some(completed.digest);
+        let Some(value) = completed.produced.value.take() else {
+            self.unread.insert(id, completed);
+            return self.release(&self.dependents[id].clone());
+        };
+        self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(value);
+        self.tell_of(id, completed);
+        let readers = self.demanded.remove(&id).unwrap_or_else(|| self.dependents[id].clone());
+        self.release(&readers);
+        self.let_go_of_inputs(id);
+    }
+
+    /// Lets a job that has to be done wait for those of its inputs that were not made so far.
+    fn make_inputs(&mut self, id: NodeId, reason: MissReason) {
+        self.reasons.insert(id, reason);
+        self.started[id] = false;
+        let graph = self.graph.clone();
+        for &input in &graph.nodes[id].inputs {
+            if self.unread.remove(&input).is_some() {
+                self.reasons.insert(input, MissReason::Volatile);
+                self.started[input] = false;
+                self.ready.push(input);
+                self.demanded.insert(input, Vec::new());
+            }
+            if let Some(readers) = self.demanded.get_mut(&input) {
+                readers.push(id);
+                self.waiting_for[id] += 1;
+            }
+        }
+        if self.waiting_for[id] == 0 {
+            // They have been made meanwhile, for others.
+            self.ready.push(id);
+        }
+    }
+
+    fn tell_of(&mut self, id: NodeId, completed: Completed) {
         let job = self.graph.nodes[id].job.id.clone();
         self.events.send(Event::JobFinished {
             job: job.clone(),
             how: completed.how.clone(),
             duration: completed.duration.as_secs_f64(),
         });
-        self.unsynced.extend(completed.record.map(|record| (id, record)));
         self.findings.extend(completed.findings.into_iter().map(|finding| (job.clone(), finding)));
         self.timings.push(JobTiming { job, how: completed.how, duration: completed.duration });
-        self.digests[id] = Some(completed.digest);
-        self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(completed.produced.value);
-        self.release_dependents(id);
-        self.let_go_of_inputs(id);
     }
 
     fn fail(&mut self, id: NodeId, Failed { error, findings, duration }: Failed) {
@@ -424,31 +470,35 @@ impl Scheduler {
 
     fn be_absent(&mut self, id: NodeId, absent: super::graph::AnyValue) {
         self.values.write().unwrap_or_else(PoisonError::into_inner).0[id] = Some(absent);
-        self.release_dependents(id);
+        self.release(&self.dependents[id].clone());
         self.let_go_of_inputs(id);
     }
 
     /// A value is held for as long as somebody will read it: a package set takes more memory than all that comes after it.
     fn let_go_of_inputs(&mut self, id: NodeId) {
         let graph = self.graph.clone();
-        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
         for &input in graph.nodes[id].inputs.iter().filter(|&&input| !graph.nodes[input].pruned) {
             self.readers[input] -= 1;
             if self.readers[input] > 0 {
                 continue;
             }
-            let value = values.0[input].take();
+            let value = self.values.write().unwrap_or_else(PoisonError::into_inner).0[input].take();
             if graph.nodes[input].job.weight.memory >= LARGE {
                 drop_in_background(value);
+            }
+            if let Some(completed) = self.unread.remove(&input) {
+                self.tell_of(input, completed);
+                self.let_go_of_inputs(input);
             }
         }
     }
 
-    fn release_dependents(&mut self, id: NodeId) {
-        for &dependent in &self.dependents[id] {
-            self.waiting_for[dependent] -= 1;
-            if self.waiting_for[dependent] == 0 {
-                self.ready.push(dependent);
+    /// Tells jobs that one input more is there.
+    fn release(&mut self, readers: &[NodeId]) {
+        for &reader in readers {
+            self.waiting_for[reader] -= 1;
+            if self.waiting_for[reader] == 0 {
+                self.ready.push(reader);
             }
         }
     }

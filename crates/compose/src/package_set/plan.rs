@@ -90,7 +90,7 @@ pub fn plan(
         PackageSource::Lock(lock) => {
             let (lock, config) = (lock.clone(), config.clone());
             let job = Job::new(Phase::Pkgset, "").spec(&*lock).estimate(0.5);
-            let set = graph.add_volatile(job, (), move |context, ()| {
+            let set = graph.add_derived(job, (), move |context, ()| {
                 let (lock, config) = (lock.clone(), config.clone());
                 async move { context.clone().blocking(move || read_set(locked_texts(&lock, &config, None), &context)).await }
             });
@@ -104,7 +104,7 @@ pub fn plan(
             let unpacked = UnpackedIndexes::of_cache(&services.cache);
             let job =
                 Job::new(Phase::Pkgset, "").spec(&(&config.archives, keep.as_deref())).weight(Weight::new(2, 600)).estimate(1.5);
-            let set = graph.add_volatile(job, indexes.clone(), move |context, indexes| {
+            let set = graph.add_derived(job, indexes.clone(), move |context, indexes| {
                 let (keep, config, unpacked) = (keep.clone(), of_set.clone(), unpacked.clone());
                 async move {
                     let read = move || {

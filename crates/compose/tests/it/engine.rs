@@ -8,6 +8,7 @@ use charmer_compose::digest::Sha256;
 use charmer_compose::engine::event::{Event, EventLog, Finish, MissReason, Status, read_journal};
 use charmer_compose::engine::scheduler::{Limits, Outcome, Settings, Stop, run};
 use charmer_compose::engine::{Graph, Handle, Job, JobError, Output, OutputFile, Phase, Weight};
+use charmer_compose::finding::{Finding, Severity};
 use charmer_compose::layout::Layout;
 use charmer_compose::tools::priority::Priority;
 use serde::{Deserialize, Serialize};
@@ -367,4 +368,75 @@ async fn a_value_is_gone_when_its_last_reader_has_ended() {
     sum(&mut graph, "sum", vec![last]);
     let outcome = run_graph(graph, settings(folder.path())).await;
     assert_eq!(outcome.status, Status::Finished, "{:?}", outcome.failures);
+}
+
+/// Two derived values, the second from the first, which two jobs read: `near` the first, `far` the second.
+fn derived_compose(near: u64, made: &Arc<Mutex<Vec<&'static str>>>) -> Graph {
+    let mut graph = Graph::default();
+    let start = number(&mut graph, "start", 7);
+    let tell = made.clone();
+    let first = graph.add_derived(Job::new(Phase::Pkgset, "first"), start, move |context, start| {
+        tell.lock().unwrap().push("first");
+        context.finding(Finding {
+            check: "odd".into(),
+            severity: Severity::Warn,
+            scope: String::new(),
+            subject: "first".into(),
+            message: "it is odd".into(),
+            hint: None,
+        });
+        async move { Ok(start.0) }
+    });
+    let tell = made.clone();
+    let second = graph.add_derived(Job::new(Phase::Pkgset, "second"), first, move |_, first| {
+        tell.lock().unwrap().push("second");
+        async move { Ok(*first * 2) }
+    });
+    let job = Job::new(Phase::Gather, "near").spec(&near);
+    let near = graph.add(job, first, move |_, first| async move { Ok(Number(*first + near)) });
+    let far = graph.add(Job::new(Phase::Gather, "far"), second, |_, second| async move { Ok(Number(*second)) });
+    let total = sum(&mut graph, "", vec![near, far]);
+    write(&mut graph, total);
+    graph
+}
+
+#[tokio::test]
+async fn a_derived_value_is_made_only_for_those_who_have_to_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::new(folder.path());
+    let made = Arc::new(Mutex::new(Vec::new()));
+    let run = async |near: u64| {
+        let outcome = run_graph(derived_compose(near, &made), settings(folder.path())).await;
+        assert_eq!((outcome.status, outcome.findings.len()), (Status::Finished, 1), "{:?}", outcome.failures);
+        assert_eq!(outcome.timings.len(), 7, "each job is told of once");
+        (std::mem::take(&mut *made.lock().unwrap()), finishes(&outcome))
+    };
+    let result = || fs_err::read_to_string(layout.path("compose/number")).unwrap();
+
+    let (values, _) = run(1).await;
+    assert_eq!((values, result()), (vec!["first", "second"], "22".to_owned()));
+    let (values, how) = run(1).await;
+    assert!(values.is_empty() && how.iter().all(|job| job.ends_with(" Resumed")), "{values:?}: {how:?}");
+    let (values, how) = run(2).await;
+    let again = ["createrepo Done", "gather:far Resumed", "gather:near Done", "gather:start Resumed", "lock Done"];
+    assert_eq!((values, result()), (vec!["first"], "23".to_owned()));
+    assert_eq!(how, [&again[..], &["pkgset:first Done", "pkgset:second Resumed"]].concat());
+    fs_err::remove_file(layout.job_record("gather:far")).unwrap();
+    let (values, how) = run(2).await;
+    assert_eq!(values, ["first", "second"], "one is made of the other");
+    assert_eq!(how.iter().filter(|job| job.ends_with(" Done")).count(), 3, "{how:?}");
+}
+
+#[tokio::test]
+async fn a_derived_value_that_an_older_compose_knows_is_not_made_either() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = Arc::new(Mutex::new(Vec::new()));
+    run_graph(derived_compose(1, &made), settings(old.path())).await;
+    made.lock().unwrap().clear();
+    let older = Settings { older: vec![Layout::new(old.path())], ..settings(new.path()) };
+    let outcome = run_graph(derived_compose(1, &made), older).await;
+    assert_eq!((outcome.status, made.lock().unwrap().len()), (Status::Finished, 0));
+    fs_err::remove_dir_all(old.path().join("compose")).unwrap();
+    let outcome = run_graph(derived_compose(1, &made), settings(new.path())).await;
+    assert!(finishes(&outcome).iter().all(|job| job.ends_with(" Resumed")), "its own records are whole");
 }

@@ -8,10 +8,12 @@ use serde_json::Value as Json;
 
 use super::dialect::{Loaded, Place, Trap, TrapKind};
 use super::load::load;
+use super::logins::{LOGIN_REFUSED, logins};
 use super::schema::schema;
 use super::va::BY_VARIANT;
 use super::validate::{Message, validate};
 use super::value::{Dict, Value};
+use crate::config::credentials::CREDENTIALS_HINT;
 use crate::finding::{Finding, Severity};
 
 /// One thing to say, before it is put in order.
@@ -33,6 +35,10 @@ pub fn findings(file: &str, variables: &[(String, String)], processors: usize) -
     let places = Places::new(&loaded);
     let mut remarks: Vec<Remark> = loaded.traps.iter().map(|trap| of_trap(trap, file)).collect();
     remarks.extend(open_patterns(&loaded, &places).iter().map(|trap| of_trap(trap, file)));
+    remarks.extend(logins(&loaded.values).map(|(option, url)| {
+        let place = places.of(&[option.to_owned(), url.to_owned()]).cloned();
+        remark("login", Severity::Fatal, place, file, format!("{option}: {LOGIN_REFUSED}"), Some(CREDENTIALS_HINT.to_owned()))
+    }));
     let schema = schema(processors);
     let values = options_only(&loaded.values, variables, &schema);
     let checked = validate(values, &schema, None);

@@ -25,6 +25,7 @@ pub mod variants;
 mod early;
 mod findings;
 mod load;
+mod logins;
 mod open;
 mod phases;
 

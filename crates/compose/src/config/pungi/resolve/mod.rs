@@ -19,12 +19,13 @@ use std::path::PathBuf;
 
 use super::early::EarlyFileError;
 use super::git::References;
+use super::logins::{LOGIN_REFUSED, logins};
 use super::pattern::PatternError;
 use super::va::VariantArch;
 use super::value::{Dict, Value};
 use super::variants::Variants;
 use crate::checksum::Algorithm;
-use crate::config::credentials::{CREDENTIALS_HINT, has_credentials};
+use crate::config::credentials::CREDENTIALS_HINT;
 use crate::config::rpm::{LinkKind, MediaChecksums, RepositoryRules, RpmConfig, RpmExtraIso, RpmTree, RpmVariant, Strictness};
 use crate::engine::Phase;
 use crate::images::iso_folders::IsoFolders;
@@ -61,18 +62,6 @@ pub enum ResolveError {
     Option(String),
 }
 
-/// An option that has a login in a URL.
-fn with_credentials(values: &Dict) -> Option<String> {
-    fn is_one(value: &Value) -> bool {
-        let of_dict = |dict: &Dict| dict.iter().any(|(_, value)| is_one(value));
-        value.as_text().is_some_and(has_credentials)
-            || value.as_items().is_some_and(|items| items.iter().any(is_one))
-            || value.as_dict().is_some_and(of_dict)
-    }
-    let (name, _) = values.iter().find(|(_, value)| is_one(value))?;
-    Some(name.value().as_text().unwrap_or_default().to_owned())
-}
-
 /// The configuration of a compose. Without references, files that it depends on can only be on disk.
 pub fn resolve(
     values: &Dict,
@@ -85,9 +74,8 @@ pub fn resolve(
     if let Some(reason) = unsupported::refusal(values) {
         return Err(ResolveError::Option(reason));
     }
-    if let Some(option) = with_credentials(values) {
-        let message = format!("{option}: a URL has a login in it, which logs, locks and metadata would show; {CREDENTIALS_HINT}");
-        return Err(ResolveError::Option(message));
+    if let Some((option, _)) = logins(values).next() {
+        return Err(ResolveError::Option(format!("{option}: {LOGIN_REFUSED}; {CREDENTIALS_HINT}")));
     }
     let gathering = gather::GatherOptions::new(values, surroundings, references)?;
     let mut resolved = Vec::new();
