@@ -6,8 +6,10 @@
 //! Nothing in this crate prints, reads the process environment or exits: the `charmer` crate does that.
 
 pub mod checksum;
+pub mod compression;
 pub mod config;
 pub mod digest;
+pub mod ed25519;
 pub mod files;
 pub mod finding;
 pub mod gather;

@@ -5,6 +5,7 @@
 //!                      │        └───────────────────────────────────────────────► metadata
 //!                      ├─► repoclosure                                               ▲
 //!                      └─► fetch ─► createrepo ─► tree ─► rootfs ─► image ─► test ─► image-checksum
+//!                                       │             │         └─► ostree ─► test ─► ostree-repository
 //!                                       │             └─► createiso ─────────^
 //!                                       └─► test
 //! ```
@@ -49,8 +50,10 @@ pub fn plan(
     checks::plan::plan_packages(&mut graph, config, &selections);
     let repositories = repositories::plan::plan(&mut graph, config, services, &selections, date);
     checks::plan::plan_repositories(&mut graph, config, services, &repositories, date);
-    let images = images::plan::plan(&mut graph, config, services, &repositories, &selections, *source_date_epoch);
-    let images = checks::plan::plan_images(&mut graph, config, services, images, &selections);
+    let forms = images::plan::plan(&mut graph, config, services, &repositories, &selections, *source_date_epoch);
+    let images = checks::plan::plan_images(&mut graph, config, services, forms.images, &selections);
+    let commits = checks::commits::plan_commits(&mut graph, config, forms.commits, &selections);
+    let ostree = images::ostree::plan::plan_repository(&mut graph, config, services, &commits, date);
     let folders = metadata::plan::plan_images(&mut graph, config, services, compose, &images, date);
     let described = metadata::plan::plan(
         &mut graph,
@@ -59,7 +62,7 @@ pub fn plan(
         &selections,
         &repositories,
         services,
-        Described { lock, date, folders },
+        Described { lock, date, folders, ostree },
     );
     package_set::plan::plan_recheck(&mut graph, config, &packages, services, described);
 

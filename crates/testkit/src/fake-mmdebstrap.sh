@@ -77,6 +77,34 @@ awk -v RS='' -v include="$include" '
 [ ! -e "$here/stranger" ] ||
     printf 'Package: stranger\nStatus: install ok installed\nArchitecture: %s\nVersion: 6.6\n\n' "$arch" >>"$work/root/var/lib/dpkg/status"
 
+# A tree in which scripts run: busybox for every program, a kernel, and a dracut that writes what it was told to.
+if [ -e "$here/bootable" ]; then
+    (
+        cd "$work/root"
+        mkdir -p boot dev etc/default home media mnt opt proc root run srv sys tmp usr/bin usr/sbin usr/local/bin var/log/apt var/cache/apt
+        mkdir -p usr/lib/modules/6.12-quay/kernel usr/lib/dracut/modules.d/98ostree var/lib/systemd
+        ln -s usr/bin bin
+        ln -s usr/sbin sbin
+        ln -s ../run var/run
+        ln -s ../bin/busybox usr/sbin/init
+        cp "$(command -v busybox)" usr/bin/busybox
+        for program in $(usr/bin/busybox --list); do [ -e usr/bin/$program ] || ln -s busybox usr/bin/$program; done
+        echo kernel >boot/vmlinuz-6.12-quay
+        echo hold >boot/initrd.img-6.12-quay
+        echo quay >etc/hostname
+        echo file >dev/null-device
+        echo tool >usr/local/bin/tool
+        chmod 1777 tmp
+        cat >usr/bin/dracut <<'DRACUT'
+#!/bin/sh
+[ "$*" = "--force --no-hostonly --reproducible --add ostree --zstd --kver 6.12-quay usr/lib/modules/6.12-quay/initramfs.img" ] || exit 9
+[ -e usr/lib/ostree/prepare-root.conf ] && [ -d proc/self ] || exit 8
+echo "initramfs of $SOURCE_DATE_EPOCH" >usr/lib/modules/6.12-quay/initramfs.img
+DRACUT
+        chmod 755 usr/bin/dracut
+    )
+fi
+
 tar --create --file "$target" --directory "$work/root" --sort=name --numeric-owner --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" \
     --format=gnu .
 rm -rf "$work"

@@ -50,6 +50,11 @@ impl FakeTools {
         fs_err::write(self.folder.join("stranger"), "")
     }
 
+    /// From now on root file systems have a shell, a kernel and a dracut, all of them made up.
+    pub fn make_bootable(&self) -> io::Result<()> {
+        fs_err::write(self.folder.join("bootable"), "")
+    }
+
     /// Whether a mmdebstrap has begun to do nothing.
     pub fn hangs(&self) -> bool {
         self.folder.join("hanging").exists()

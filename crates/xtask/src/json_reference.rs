@@ -10,6 +10,7 @@ use charmer_compose::metadata::ComposeRecord;
 use charmer_compose::metadata::composeinfo::{ReleaseRecord, VariantRecord};
 use charmer_compose::metadata::debs::DebRecord;
 use charmer_compose::metadata::images::ImageRecord;
+use charmer_compose::metadata::ostree::OstreeRecord;
 use serde_json::Value;
 
 /// The event stream: the fields that all entries have, each event, and the types of their fields.
@@ -57,11 +58,12 @@ pub(crate) fn metadata() -> String {
          The files of `compose/metadata`. The JSON files have a `header` with `type` and `version`, and a `payload` whose `compose` is the \
          compose record; only `deliverables.json` is without, as Pungi writes it. `composeinfo.json` and `images.json` are in productmd's forms (1.2) and are loaded by productmd, with arches as \
          Debian names them; productmd's `images.json` refuses the arches armel, armhf, ppc64el and loong64, which it does not know. \
-         `debs.json` and `findings.json` are charmer's own, in the same style.\n\n\
+         `debs.json`, `ostree.json` and `findings.json` are charmer's own, in the same style.\n\n\
          | file | payload |\n|---|---|\n\
          | `composeinfo.json` | `release`, and `variants` by uid |\n\
          | `images.json` | `images`: variant, arch, list of images |\n\
          | `debs.json` | `debs`: variant, arch, source package, package |\n\
+         | `ostree.json` | `commits`: variant, arch, list of commits; only where there are some |\n\
          | `deliverables.json` | in Pungi's form: `required`, `attempted` (may fail) and `failed`, each by kind as lists of variant, arch and name of the image (null where it is the kind); `reasons` of failures |\n\
          | `findings.json` | `findings` of all checks |\n\
          | `charmer.lock` | the lock: see [the guide](../guides/locks.md) |\n\
@@ -75,6 +77,7 @@ pub(crate) fn metadata() -> String {
         ("Variant", schemars::schema_for!(VariantRecord).to_value()),
         ("Image", schemars::schema_for!(ImageRecord).to_value()),
         ("Package", schemars::schema_for!(DebRecord).to_value()),
+        ("OSTree commit", schemars::schema_for!(OstreeRecord).to_value()),
         ("Finding", schemars::schema_for!(Finding).to_value()),
     ];
     let mut types = BTreeMap::new();

@@ -158,6 +158,14 @@ impl Harbour {
         self.server.as_ref().expect("the server has not been stopped")
     }
 
+    /// Changes the configuration as it is now.
+    pub(super) fn edit(&self, from: &str, to: &str) {
+        let path = self.path("harbour.toml");
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "the configuration has no {from:?}");
+        fs_err::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+
     /// Writes the configuration, with some words replaced by others.
     pub(super) fn configure(&self, changes: &[(&str, &str)]) {
         let mut config = CONFIG.replace("@URL@", &self.server().url());

@@ -9,10 +9,10 @@ use std::time::SystemTime;
 
 use charmer_packages::deb::field;
 
+use crate::compression::{Compression, decompress};
 use crate::files::{open_regular, remove_folder};
 use crate::finding::{Finding, Severity};
 use crate::openpgp::Keyring;
-use crate::package_set::compression::{Compression, decompress};
 use crate::package_set::lock::LockedPackage;
 use crate::repositories::{TrustedKeys, verify_apt_repository};
 use crate::tools::{Command, Runner, ToolError};

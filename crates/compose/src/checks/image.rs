@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::discs;
+use crate::compression::{Compression, unpacking};
 use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
 use crate::images::{STATUS, StatusError, installed_in_status, live, read_status};
@@ -52,6 +53,14 @@ pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work:
     match kind {
         "live" => installed_in_live_iso(runner, image, work).await,
         "data-iso" => on_data_iso(runner, image, work).await,
+        "squashfs" => installed_in_squashfs(runner, image).await,
+        "tar" | "wsl" | "lxc" => {
+            let image = image.to_owned();
+            match tokio::task::spawn_blocking(move || installed_in_packed(&image)).await {
+                Ok(installed) => installed,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
+        }
         _ => installed_in_oci_archive(image),
     }
 }
@@ -74,9 +83,40 @@ pub async fn installed_in_live_iso(runner: &Runner, iso: &Path, work: &Path) -> 
         .args(["-extract", &format!("/{}", live::SQUASHFS)])
         .arg(&squashfs);
     runner.run(&extract).await?;
-    let status = runner.run(&Command::new("unsquashfs").arg("-cat").arg(&squashfs).arg(STATUS)).await?.stdout;
+    let installed = installed_in_squashfs(runner, &squashfs).await;
     fs_err::remove_file(squashfs)?;
+    installed
+}
+
+async fn installed_in_squashfs(runner: &Runner, squashfs: &Path) -> Result<Vec<String>, UnreadableImage> {
+    let status = runner.run(&Command::new("unsquashfs").arg("-cat").arg(squashfs).arg(STATUS)).await?.stdout;
     Ok(installed_in_status(&status)?)
+}
+
+/// The packages installed in a packed tar file of a root file system, which may lie in a folder `rootfs`.
+pub fn installed_in_packed(image: &Path) -> Result<Vec<String>, UnreadableImage> {
+    let reader = std::io::BufReader::with_capacity(1 << 20, open_regular(image)?);
+    let mut archive = tar::Archive::new(unpacking(compression_of(image)?, reader)?);
+    for entry in archive.entries()? {
+        let entry = entry?;
+        let path = entry.path()?.into_owned();
+        if path.strip_prefix("rootfs").unwrap_or(&path) == Path::new(STATUS) {
+            return Ok(installed_in_status(&read_status(entry, image)?)?);
+        }
+    }
+    Err(StatusError::NoDatabase(image.to_owned()).into())
+}
+
+/// By its first bytes: a name says it for some.
+fn compression_of(file: &Path) -> std::io::Result<Compression> {
+    let mut start = [0; 6];
+    let count = open_regular(file)?.take(start.len() as u64).read(&mut start)?;
+    Ok(match &start[..count] {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Compression::Xz,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        _ => Compression::None,
+    })
 }
 
 /// Compares an image's packages with those of the lock: a package that the lock does not have, or has in another version, is a

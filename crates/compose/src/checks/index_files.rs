@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use charmer_packages::installability::verdicts;
 use charmer_packages::{Deb, Ecosystem as _, IndexFile, IndexKind, Origin, PackageId};
 
+use crate::compression::{Compression, DecompressError, decompress};
 use crate::files::open_regular;
-use crate::package_set::compression::{Compression, DecompressError, decompress};
 
 /// The most that an index may have when it is unpacked, in bytes: thirty times what Debian's largest has.
 const LIMIT: u64 = 2 << 30;

@@ -10,7 +10,7 @@ use super::resolved::{
     Archive, Config, DebMirror, ExtraFiles, ImageSpec, MirrorUrl, Origin, Signing, Trust, Variant, VariantArch,
 };
 use super::schema::archives::HOST;
-use super::schema::images::{Image, ImageKind};
+use super::schema::images::{Image, ImageKind, Ostree};
 use super::schema::policy::DeliverableKind;
 use super::schema::variants::Seed;
 use super::schema::{self, Document};
@@ -180,6 +180,11 @@ impl Resolver<'_> {
         let kind = match &image.kind {
             ImageKind::Container(_) => DeliverableKind::Container,
             ImageKind::Live(_) => DeliverableKind::Live,
+            ImageKind::Tar(_) => DeliverableKind::Tar,
+            ImageKind::Squashfs(_) => DeliverableKind::Squashfs,
+            ImageKind::Wsl(_) => DeliverableKind::Wsl,
+            ImageKind::Lxc(_) => DeliverableKind::Lxc,
+            ImageKind::Ostree(_) => DeliverableKind::Ostree,
             ImageKind::DataIso(_) => DeliverableKind::DataIso,
         };
         ImageSpec {
@@ -190,7 +195,13 @@ impl Resolver<'_> {
             base: image.base,
             timeout: image.timeout.unwrap_or(self.document.limits.timeout),
             failable: self.is_failable(&image.variant, &arch.arch, kind),
-            kind: image.kind.clone(),
+            kind: match &image.kind {
+                ImageKind::Ostree(ostree) => {
+                    let key = ostree.ed25519_key.as_ref().map(|key| self.path(key));
+                    ImageKind::Ostree(Ostree { ed25519_key: key, ..ostree.clone() })
+                }
+                kind => kind.clone(),
+            },
         }
     }
 

@@ -136,6 +136,7 @@ impl Attempt {
         let found = tokio::task::spawn_blocking(search).await;
         let hit = found.map_err(|panic| MissReason::Record { reason: panic.to_string() })??;
         let produced = restore(hit.record.output.get()).map_err(|error| MissReason::Record { reason: error.to_string() })?;
+        reuse::make_folders(&self.settings.layout, &produced.folders)?;
         let how = match &hit.from {
             None => Finish::Resumed,
             Some(from) => Finish::Reused { from: from.display().to_string() },
@@ -197,6 +198,7 @@ impl Attempt {
         Ok(JobContext {
             job: job.clone(),
             layout: layout.clone(),
+            older: self.settings.older.clone(),
             work,
             runner,
             cancel,

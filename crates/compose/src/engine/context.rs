@@ -23,6 +23,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 pub struct JobContext {
     pub job: JobId,
     pub layout: Layout,
+    /// Older composes of the same release from which outputs may be taken, the newest first.
+    pub older: Vec<Layout>,
     pub(super) work: PathBuf,
     pub runner: Runner,
     pub cancel: CancellationToken,

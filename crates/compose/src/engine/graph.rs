@@ -178,6 +178,8 @@ pub(super) struct Produced {
     pub(super) keep: Option<Keep>,
     pub(super) digest: Option<Sha256>,
     pub(super) files: Vec<OutputFile>,
+    /// Folders that must be there though no file is in them.
+    pub(super) folders: Vec<String>,
 }
 
 /// A job in the graph.
@@ -389,13 +391,14 @@ fn produced_output<T: Output>(value: T) -> Produced {
     Produced {
         digest: Some(Sha256::of_value(&value)),
         files: value.files(),
+        folders: value.folders(),
         value: Some(Arc::new(value)),
         keep: Some(keep_output::<T>),
     }
 }
 
 fn held<T: Send + Sync + 'static>(value: T) -> Produced {
-    Produced { value: Some(Arc::new(value)), keep: None, digest: None, files: Vec::new() }
+    Produced { value: Some(Arc::new(value)), keep: None, digest: None, files: Vec::new(), folders: Vec::new() }
 }
 
 fn keep_output<T: Output>(value: &AnyValue, record: Record<()>, path: &Path) -> io::Result<fs_err::File> {
@@ -411,7 +414,7 @@ fn keep_derived(_: &AnyValue, record: Record<()>, path: &Path) -> io::Result<fs_
 
 fn restore_derived(json: &str) -> Result<Produced, serde_json::Error> {
     let _: Sha256 = serde_json::from_str(json)?;
-    Ok(Produced { value: None, keep: None, digest: None, files: Vec::new() })
+    Ok(Produced { value: None, keep: None, digest: None, files: Vec::new(), folders: Vec::new() })
 }
 
 fn restore_output<T: Output>(json: &str) -> Result<Produced, serde_json::Error> {

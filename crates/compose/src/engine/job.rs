@@ -35,6 +35,10 @@ pub enum Phase {
     Container,
     /// Live ISO images are made.
     Live,
+    /// Root file systems become archives, file systems and disks.
+    ImageBuild,
+    /// OSTree commits are made, and their repository.
+    Ostree,
     /// ISO images of trees are made.
     Createiso,
     /// ISO images of several variants are made.
@@ -48,7 +52,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Init,
         Self::Pkgset,
         Self::Gather,
@@ -61,6 +65,8 @@ impl Phase {
         Self::Rootfs,
         Self::Container,
         Self::Live,
+        Self::ImageBuild,
+        Self::Ostree,
         Self::Createiso,
         Self::ExtraIsos,
         Self::Test,
@@ -82,6 +88,8 @@ impl Phase {
             Self::Rootfs => "rootfs",
             Self::Container => "container",
             Self::Live => "live",
+            Self::ImageBuild => "image-build",
+            Self::Ostree => "ostree",
             Self::Createiso => "createiso",
             Self::ExtraIsos => "extra-isos",
             Self::Test => "test",
@@ -149,17 +157,30 @@ pub trait Output: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn files(&self) -> Vec<OutputFile> {
         Vec::new()
     }
+
+    /// Folders of the compose that must be there though no file is in them.
+    fn folders(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<T: Output> Output for Option<T> {
     fn files(&self) -> Vec<OutputFile> {
         self.as_ref().map(Output::files).unwrap_or_default()
     }
+
+    fn folders(&self) -> Vec<String> {
+        self.as_ref().map(Output::folders).unwrap_or_default()
+    }
 }
 
 impl<T: Output> Output for Vec<T> {
     fn files(&self) -> Vec<OutputFile> {
         self.iter().flat_map(Output::files).collect()
+    }
+
+    fn folders(&self) -> Vec<String> {
+        self.iter().flat_map(Output::folders).collect()
     }
 }
 

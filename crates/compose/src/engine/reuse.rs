@@ -93,6 +93,15 @@ fn take_files(place: &Layout, here: &Layout, record: Record, proved: &Proved) ->
     Ok(record)
 }
 
+/// Makes the empty folders of an output that is used as it is.
+pub(super) fn make_folders(here: &Layout, folders: &[String]) -> Result<(), MissReason> {
+    let made = |folder: &&String| is_relative(folder) && fs_err::create_dir_all(here.path(folder)).is_ok();
+    match folders.iter().find(|folder| !made(folder)) {
+        Some(folder) => Err(MissReason::File { path: folder.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// Reads the files of finished jobs on all processors before anybody asks for them: a job is looked for only when those before it
 /// have ended, and most of a resume's time is reading.
 pub(super) fn prove_ahead(here: &Layout, jobs: Vec<JobId>, proved: &Arc<Proved>, stop: &CancellationToken) {

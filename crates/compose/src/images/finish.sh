@@ -1,10 +1,9 @@
 #!/bin/sh
 # The last step inside a root file system: mmdebstrap runs this with the tree's path, after all packages are installed.
-# What it reads lies beside it. mmdebstrap itself removes logs, caches and the machine id afterwards.
+# mmdebstrap itself removes logs, caches and the machine id afterwards.
 set -eu
 umask 022
 root=$1
-here=${0%/*}
 
 # Copies that mmdebstrap made of the building machine's files; a link was made by a package.
 for name in resolv.conf hostname; do
@@ -27,10 +26,4 @@ elif [ -e "$root/usr/lib/systemd/system/ssh.service" ] || [ -e "$root/lib/system
     mkdir -p "$units/ssh.service.d"
     printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' \
         >"$units/ssh.service.d/missing-keys.conf"
-fi
-
-# Unpacked by the tree's own tar, so that no link in the tree leads out of it.
-chroot "$root" tar --extract --keep-directory-symlink <"$here/files.tar"
-if [ -s "$here/passwords" ]; then
-    chroot "$root" chpasswd --encrypted <"$here/passwords"
 fi

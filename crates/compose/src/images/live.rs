@@ -3,18 +3,17 @@
 //! The root file system brings kernel, initrd and live-boot itself, so that kernel and modules cannot differ.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
-use super::boot_loader;
+use super::kernel::{Kernel, require_init};
 use super::medium::{volume_id, write_iso};
-use super::{ImageError, RequiredProgram, Rootfs, blocking, program};
+use super::tree::{remove_folder, unpack};
+use super::{ImageError, Overlay, Rootfs, blocking};
+use super::{boot_loader, squashfs};
 use crate::digest::Sha256;
-use crate::tools::{Command, Runner};
-
-pub(super) const PROGRAMS: &[RequiredProgram] =
-    &[program("mksquashfs", "squashfs-tools"), program("unsquashfs", "squashfs-tools")];
+use crate::tools::Runner;
 
 /// What a live system cannot do without, besides a kernel and an init: what finds the squashfs, and what lets people in (agetty
 /// starts login, which is not Essential).
@@ -47,6 +46,7 @@ pub struct LiveSpec {
     pub volume_id: String,
     /// Parameters for the kernel, besides those that the medium needs.
     pub boot_parameters: Vec<String>,
+    pub overlay: Overlay,
 }
 
 /// Who may use a started live system.
@@ -56,11 +56,11 @@ pub enum LiveLogin {
     /// works, over the network neither.
     #[default]
     Console,
-    /// Nobody without an account that the image brings, such as root with [`super::RootfsSpec::root_password`].
+    /// Nobody without an account that the image brings, such as root with [`Overlay::root_password`].
     Accounts,
 }
 
-/// The files that make a root file system a live one, for [`super::RootfsSpec::files`].
+/// The files that make a root file system a live one, for [`Overlay::files`].
 pub fn files(hostname: &str, login: LiveLogin) -> BTreeMap<String, String> {
     let mut files = BTreeMap::from([
         ("etc/hostname".to_owned(), format!("{hostname}\n")),
@@ -84,10 +84,13 @@ pub(super) async fn build(
     output: &Path,
 ) -> Result<(), ImageError> {
     let medium = work.join("medium");
+    rootfs.require("live", PACKAGES)?;
     let tree = unpack(runner, rootfs, work).await?;
+    spec.overlay.apply(&tree)?;
     require_init(&tree)?;
-    Kernel::of_tree(&tree, &rootfs.arch)?.copy_to(&medium)?;
-    make_squashfs(runner, &tree, &medium.join(SQUASHFS), rootfs.epoch).await?;
+    copy_boot_files(&Kernel::of_tree(&tree, &rootfs.arch)?, &medium)?;
+    // The kernel's files are on the medium beside it.
+    squashfs::make(runner, &tree, &["boot/*"], rootfs.epoch, &medium.join(SQUASHFS)).await?;
     let write = async {
         let mark = write_marks(spec, rootfs, &medium).await?;
         let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
@@ -118,7 +121,7 @@ impl LiveSpec {
             let (what, reason) = ("boot parameter", BOOT_PARAMETER_FORM);
             return Err(ImageError::Invalid { what, value: parameter.clone(), reason });
         }
-        Ok(())
+        self.overlay.validate()
     }
 
     fn menu(&self) -> String {
@@ -141,81 +144,12 @@ impl LiveSpec {
     }
 }
 
-/// Unpacks the root file system, owners and attributes included.
-async fn unpack(runner: &Runner, rootfs: &Rootfs, work: &Path) -> Result<PathBuf, ImageError> {
-    let is_missing = |name: &&&str| !rootfs.installed.iter().any(|package| package.split('_').next() == Some(**name));
-    if let Some(package) = PACKAGES.iter().find(is_missing) {
-        return Err(ImageError::MissingPackage { kind: "live", package });
+fn copy_boot_files(kernel: &Kernel, medium: &Path) -> Result<(), ImageError> {
+    for (from, to) in [(&kernel.image, KERNEL), (&kernel.initrd()?, INITRD)] {
+        let to = medium.join(to);
+        fs_err::create_dir_all(to.parent().expect("it lies in a folder of the medium"))?;
+        fs_err::copy(from, to)?;
     }
-    let tree = work.join("tree");
-    fs_err::create_dir(&tree)?;
-    let command = Command::new("tar")
-        .args(["--extract", "--numeric-owner", "--same-permissions", "--xattrs", "--xattrs-include=*", "--file"])
-        .arg(&rootfs.tar)
-        .arg("--directory")
-        .arg(&tree);
-    runner.run(&command).await?;
-    Ok(tree)
-}
-
-async fn remove_folder(folder: PathBuf) -> Result<(), ImageError> {
-    blocking(move || Ok(fs_err::remove_dir_all(folder)?)).await
-}
-
-/// Whatever the kernel would start; it may be a link that leads somewhere only in the started system.
-fn require_init(tree: &Path) -> Result<(), ImageError> {
-    match fs_err::symlink_metadata(tree.join("usr/sbin/init")).or_else(|_| fs_err::symlink_metadata(tree.join("sbin/init"))) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(ImageError::NoInit),
-    }
-}
-
-/// The one kernel of a tree.
-struct Kernel {
-    image: PathBuf,
-    initrd: PathBuf,
-}
-
-impl Kernel {
-    fn of_tree(tree: &Path, arch: &str) -> Result<Self, ImageError> {
-        let boot = tree.join("boot");
-        let mut versions = Vec::new();
-        for entry in fs_err::read_dir(&boot)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            versions.extend(name.strip_prefix("vmlinuz-").map(str::to_owned));
-        }
-        versions.sort_unstable();
-        let version = match versions.as_slice() {
-            [] => return Err(ImageError::NoKernel { arch: arch.to_owned() }),
-            [version] => version,
-            _ => return Err(ImageError::SeveralKernels(versions)),
-        };
-        let (image, initrd) = (boot.join(format!("vmlinuz-{version}")), boot.join(format!("initrd.img-{version}")));
-        if !fs_err::metadata(&initrd).is_ok_and(|data| data.is_file()) {
-            return Err(ImageError::NoInitrd { kernel: version.clone() });
-        }
-        Ok(Self { image, initrd })
-    }
-
-    fn copy_to(&self, medium: &Path) -> Result<(), ImageError> {
-        for (from, to) in [(&self.image, KERNEL), (&self.initrd, INITRD)] {
-            let to = medium.join(to);
-            fs_err::create_dir_all(to.parent().expect("it lies in a folder of the medium"))?;
-            fs_err::copy(from, to)?;
-        }
-        Ok(())
-    }
-}
-
-/// The kernel's files are on the medium beside it, and left out.
-async fn make_squashfs(runner: &Runner, tree: &Path, output: &Path, epoch: i64) -> Result<(), ImageError> {
-    let command = Command::new("mksquashfs")
-        .arg(tree)
-        .arg(output)
-        .args(["-noappend", "-no-progress", "-comp", "zstd", "-Xcompression-level", "15", "-b", "256K"])
-        .args(["-wildcards", "-e", "boot/*"])
-        .env("SOURCE_DATE_EPOCH", epoch.to_string());
-    runner.run(&command).await?;
     Ok(())
 }
 
@@ -240,25 +174,8 @@ mod tests {
             title: "Harbour's 13.1".into(),
             volume_id: volume_id("harbour 13.1 amd64"),
             boot_parameters: vec!["quiet".into()],
+            overlay: Overlay::default(),
         }
-    }
-
-    fn tree(files: &[&str]) -> tempfile::TempDir {
-        let tree = tempfile::tempdir().unwrap();
-        fs_err::create_dir(tree.path().join("boot")).unwrap();
-        for file in files {
-            fs_err::write(tree.path().join("boot").join(file), "").unwrap();
-        }
-        tree
-    }
-
-    #[test]
-    fn a_medium_has_exactly_one_kernel_with_its_initrd() {
-        let error = |files: &[&str]| Kernel::of_tree(tree(files).path(), "amd64").err().unwrap().to_string();
-        assert!(error(&["config-6.12"]).contains("linux-image-amd64"));
-        assert!(error(&["vmlinuz-6.12", "vmlinuz-6.1", "initrd.img-6.12"]).contains("(6.1, 6.12)"));
-        assert!(error(&["vmlinuz-6.12", "initrd.img-6.1"]).contains("6.12 has no initrd"));
-        assert!(Kernel::of_tree(tree(&["vmlinuz-6.12", "initrd.img-6.12"]).path(), "amd64").is_ok());
     }
 
     #[test]

@@ -11,16 +11,25 @@ pub mod data_iso;
 mod error;
 mod installed;
 pub mod iso_folders;
+mod kernel;
 mod layer;
 pub mod live;
 pub mod lorax;
+pub mod lxc;
 pub mod medium;
 mod oci;
 pub mod optical;
+pub mod ostree;
+pub mod overlay;
+pub mod packed;
 pub mod plan;
+mod root_tar;
 pub mod rootfs;
 pub mod rpm_plan;
+mod squashfs;
+mod tree;
 pub mod unified;
+pub mod wsl;
 
 use std::path::{Path, PathBuf};
 
@@ -36,8 +45,12 @@ pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
+pub use lxc::LxcSpec;
 pub(crate) use oci::unpack_layout;
+pub use overlay::Overlay;
+pub use packed::PackedSpec;
 pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, check_folder};
+pub use wsl::WslSpec;
 
 /// A finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +109,10 @@ pub enum ImageKind {
     Container(Box<ContainerSpec>),
     /// An ISO that boots into the root file system, from a disc or a stick, by BIOS and EFI.
     Live(LiveSpec),
+    /// One packed tar file.
+    Packed(PackedSpec),
+    /// A squashfs.
+    Squashfs,
 }
 
 impl ImageKind {
@@ -104,6 +121,10 @@ impl ImageKind {
         match self {
             Self::Container(_) => "container",
             Self::Live(_) => "live",
+            Self::Packed(PackedSpec::Tar(_)) => "tar",
+            Self::Packed(PackedSpec::Wsl(_)) => "wsl",
+            Self::Packed(PackedSpec::Lxc(_)) => "lxc",
+            Self::Squashfs => "squashfs",
         }
     }
 
@@ -112,21 +133,23 @@ impl ImageKind {
         match self {
             Self::Container(_) => "oci.tar",
             Self::Live(_) => "iso",
+            Self::Packed(packed) => packed.file_extension(),
+            Self::Squashfs => "squashfs",
         }
     }
 
     pub fn volume_id(&self) -> Option<&str> {
         match self {
-            Self::Container(_) => None,
             Self::Live(live) => Some(&live.volume_id),
+            Self::Container(_) | Self::Packed(_) | Self::Squashfs => None,
         }
     }
 
     /// The checksum by which a medium of the image can be checked, once the image is made.
     pub fn implanted_md5(&self, image: &Path) -> std::io::Result<Option<String>> {
         match self {
-            Self::Container(_) => Ok(None),
             Self::Live(_) => medium::implanted_md5(image),
+            Self::Container(_) | Self::Packed(_) | Self::Squashfs => Ok(None),
         }
     }
 
@@ -135,6 +158,7 @@ impl ImageKind {
         match self {
             Self::Container(container) => container.validate(arch),
             Self::Live(live) => live.validate(arch),
+            Self::Packed(_) | Self::Squashfs => Ok(()),
         }
     }
 
@@ -143,18 +167,20 @@ impl ImageKind {
     }
 
     /// Packages that the root file system must have. Whoever plans adds them to [`RootfsSpec::packages`]; [`build`] insists.
-    pub const fn required_packages(&self) -> &'static [&'static str] {
-        match self {
-            Self::Container(_) => &[],
-            Self::Live(_) => live::PACKAGES,
-        }
+    pub fn required_packages(&self) -> impl Iterator<Item = &'static str> {
+        let own: [&[&str]; 2] = match self {
+            Self::Live(spec) => [live::PACKAGES, spec.overlay.packages()],
+            Self::Container(_) | Self::Packed(_) | Self::Squashfs => [&[], &[]],
+        };
+        own.into_iter().flatten().copied()
     }
 
     /// The programs that make it of a root file system.
     pub fn own_programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let own: &[&[RequiredProgram]] = match self {
-            Self::Container(_) => &[],
-            Self::Live(_) => &[live::PROGRAMS, medium::PROGRAMS],
+            Self::Container(_) | Self::Packed(_) => &[],
+            Self::Live(_) => &[squashfs::PROGRAMS, medium::PROGRAMS],
+            Self::Squashfs => &[squashfs::PROGRAMS],
         };
         own.iter().copied().flatten().copied()
     }
@@ -199,6 +225,8 @@ async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, o
     match kind {
         ImageKind::Container(spec) => container::build(spec, rootfs, work, output, runner.cancel.clone()).await,
         ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, output).await,
+        ImageKind::Packed(spec) => packed::build(spec, rootfs, output, runner.cancel.clone()).await,
+        ImageKind::Squashfs => squashfs::build(runner, rootfs, work, output).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Jobs that make images: for each a root file system, and the image of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::config::resolved::{ImageSpec, Variant};
 use crate::config::schema::images as configured;
+use crate::config::schema::quantity::Timeout;
 use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::gather::plan::Selections;
@@ -21,11 +22,13 @@ use super::container::reference;
 use super::data_iso::plan::plan_data_iso;
 use super::live::{self, LiveLogin};
 use super::medium::volume_id;
+use super::ostree::commit::CommitSpec;
+use super::ostree::plan::PlannedCommit;
 use super::{
-    ComposedRepository, ContainerSpec, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, RequiredProgram,
-    Rootfs, RootfsSpec, build, build_rootfs,
+    BaseSet, ComposedRepository, ContainerSpec, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec,
+    Overlay, PackedSpec, RequiredProgram, RootfsSpec, WslSpec, build, build_rootfs,
 };
-use super::{data_iso, rootfs};
+use super::{data_iso, ostree, rootfs};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
@@ -34,13 +37,20 @@ pub struct PlannedImage {
     pub made: Handle<Option<ImageSet>>,
 }
 
+/// What was planned: images, and commits, which are no files.
+#[derive(Debug)]
+pub struct PlannedForms {
+    pub images: Vec<PlannedImage>,
+    pub commits: Vec<PlannedCommit>,
+}
+
 /// A root file system as a file of the compose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct RootfsFile {
-    file: OutputFile,
-    arch: String,
-    epoch: i64,
-    installed: Vec<String>,
+pub(super) struct RootfsFile {
+    pub(super) file: OutputFile,
+    pub(super) arch: String,
+    pub(super) epoch: i64,
+    pub(super) installed: Vec<String>,
 }
 
 impl Output for RootfsFile {
@@ -65,61 +75,139 @@ pub fn plan(
     repositories: &BTreeMap<String, VariantRepository>,
     selections: &Selections,
     source_date_epoch: Option<i64>,
-) -> Vec<PlannedImage> {
-    let planned = config.images.iter().map(|image| {
+) -> PlannedForms {
+    let (planned, of_images) = planned_rootfs(config);
+    let planned = planned.into_iter();
+    let rootfs: Vec<_> = planned
+        .map(|rootfs| (rootfs.scope(), plan_rootfs(graph, config, services, repositories, rootfs, source_date_epoch)))
+        .collect();
+    let mut forms = PlannedForms { images: Vec::new(), commits: Vec::new() };
+    let mut trees = HashMap::new();
+    for (image, of_image) in config.images.iter().zip(of_images) {
+        let of_rootfs = || of_image.map(|number: usize| rootfs[number].clone()).expect("it is made of a root file system");
         let made = match recipe_of(config, image) {
-            Recipe::OfRootfs(kind) => plan_of_rootfs(graph, config, services, repositories, (image, &kind), source_date_epoch),
+            Recipe::OfRootfs(kind) => plan_of_rootfs(graph, image, *kind, of_rootfs().1),
             Recipe::OfPackages(data) => {
                 let inputs = (repositories, selections);
                 plan_data_iso(graph, config, services, inputs, (image, data), source_date_epoch)
             }
+            Recipe::Commit(spec, key) => {
+                let (scope, handle) = of_rootfs();
+                let tree = *trees.entry(scope.clone()).or_insert_with(|| ostree::plan::plan_tree(graph, &scope, image, handle));
+                forms.commits.push(ostree::plan::plan_commit(graph, config, services, image, (spec, key), tree));
+                continue;
+            }
         };
-        PlannedImage { spec: image.clone(), made }
-    });
-    planned.collect()
+        forms.images.push(PlannedImage { spec: image.clone(), made });
+    }
+    forms
 }
 
-/// A root file system, and the image of it.
-fn plan_of_rootfs(
+/// A root file system that one image or several are made of.
+#[derive(Debug, Clone, Serialize)]
+struct PlannedRootfs {
+    /// That of the first image that is made of it.
+    name: String,
+    variant: String,
+    arch: String,
+    base: BaseSet,
+    /// Sorted, each once.
+    packages: Vec<String>,
+    timeout: Timeout,
+    /// No image that must be there needs it.
+    #[serde(skip)]
+    failable: bool,
+}
+
+impl PlannedRootfs {
+    fn of(image: &ImageSpec, required: impl Iterator<Item = &'static str>) -> Self {
+        let packages: BTreeSet<String> = image.packages.iter().cloned().chain(required.map(str::to_owned)).collect();
+        Self {
+            name: image.name.clone(),
+            variant: image.variant.clone(),
+            arch: image.arch.clone(),
+            base: image.base,
+            packages: packages.into_iter().collect(),
+            timeout: image.timeout,
+            failable: image.failable,
+        }
+    }
+
+    fn scope(&self) -> String {
+        format!("{}.{}.{}", self.variant, self.arch, self.name)
+    }
+}
+
+/// One for each list of packages that images of a variant on an arch are made of, and which of them is each image's; none for
+/// images that are made of packages.
+fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
+    let mut planned: Vec<PlannedRootfs> = Vec::new();
+    let mut numbers = HashMap::new();
+    let of_image = |image: &ImageSpec| {
+        let wanted = match recipe_of(config, image) {
+            Recipe::OfRootfs(kind) => PlannedRootfs::of(image, kind.required_packages()),
+            Recipe::Commit(..) => PlannedRootfs::of(image, ostree::tree::PACKAGES.iter().copied()),
+            Recipe::OfPackages(_) => return None,
+        };
+        let content = (wanted.variant.clone(), wanted.arch.clone(), wanted.base, wanted.packages.clone());
+        let number = *numbers.entry(content).or_insert(planned.len());
+        match planned.get_mut(number) {
+            Some(rootfs) => {
+                rootfs.failable &= wanted.failable;
+                rootfs.timeout = rootfs.timeout.max(wanted.timeout);
+            }
+            None => planned.push(wanted),
+        }
+        Some(number)
+    };
+    let of_images = config.images.iter().map(of_image).collect();
+    (planned, of_images)
+}
+
+fn plan_rootfs(
     graph: &mut Graph,
     config: &Arc<Config>,
     services: &Arc<Services>,
     repositories: &BTreeMap<String, VariantRepository>,
-    (image, kind): (&ImageSpec, &ImageKind),
+    rootfs: PlannedRootfs,
     source_date_epoch: Option<i64>,
+) -> Handle<Option<RootfsFile>> {
+    let below = variants_below(config, &rootfs.variant);
+    let trees: Vec<_> = below.map(|variant| repositories[&variant.name].trees[&rootfs.arch].required()).collect();
+    let job = Job::new(Phase::Rootfs, rootfs.scope())
+        .spec(&(&rootfs, &config.signing, source_date_epoch))
+        .tools(&["mmdebstrap", "apt-get", "dpkg", "tar"])
+        .weight(Weight::new(1, 1024))
+        .estimate(60.0)
+        .writes_much()
+        .failable(rootfs.failable);
+    let services = services.clone();
+    graph.add_deliverable(job, trees, move |context, trees| {
+        let (services, rootfs) = (services.clone(), rootfs.clone());
+        async move { make_rootfs(&context, &services, &rootfs, &trees, source_date_epoch).await }
+    })
+}
+
+/// The image of a root file system.
+fn plan_of_rootfs(
+    graph: &mut Graph,
+    image: &ImageSpec,
+    kind: ImageKind,
+    rootfs: Handle<Option<RootfsFile>>,
 ) -> Handle<Option<ImageSet>> {
-    let trees: Vec<_> =
-        variants_below(config, &image.variant).map(|variant| repositories[&variant.name].trees[&image.arch].required()).collect();
-    let scope = scope_of(image);
-    let rootfs = {
-        let spec = (image, &config.release, &config.signing, source_date_epoch);
-        let tools = ["mmdebstrap", "apt-get", "dpkg", "tar"];
-        let job = Job::new(Phase::Rootfs, &scope)
-            .spec(&spec)
-            .tools(&tools)
-            .weight(Weight::new(1, 1024))
-            .estimate(60.0)
-            .writes_much()
-            .failable(image.failable);
-        let (config, services, image, kind) = (config.clone(), services.clone(), image.clone(), kind.clone());
-        graph.add_deliverable(job, trees, move |context, trees| {
-            let (config, services, image, kind) = (config.clone(), services.clone(), image.clone(), kind.clone());
-            async move { make_rootfs(&context, &config, &services, &image, &kind, &trees, source_date_epoch).await }
-        })
-    };
     let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
-    let job = Job::new(phase_of(image), &scope)
-        .spec(&(image, kind))
+    let job = Job::new(phase_of(image), scope_of(image))
+        .spec(&(image, &kind))
         .tools(&tools)
         .weight(match kind {
             // One stream is packed; it goes on beside a root file system that is being made.
-            ImageKind::Container(_) => Weight::new(1, 1024),
-            ImageKind::Live(_) => Weight::new(2, 1024),
+            ImageKind::Container(_) | ImageKind::Packed(_) => Weight::new(1, 1024),
+            ImageKind::Live(_) | ImageKind::Squashfs => Weight::new(2, 1024),
         })
         .estimate(40.0)
         .writes_much()
         .failable(image.failable);
-    let (image, kind) = (image.clone(), kind.clone());
+    let image = image.clone();
     graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
         let (image, kind) = (image.clone(), kind.clone());
         async move { make_image(&context, &image, &kind, &rootfs).await }
@@ -135,17 +223,12 @@ pub fn variants_below<'a>(config: &'a Config, variant: &str) -> impl Iterator<It
 
 async fn make_rootfs(
     context: &JobContext,
-    config: &Config,
     services: &Services,
-    image: &ImageSpec,
-    kind: &ImageKind,
+    planned: &PlannedRootfs,
     trees: &[Tree],
     source_date_epoch: Option<i64>,
 ) -> Result<RootfsFile, JobError> {
     let newest = trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
-    let needed =
-        kind.required_packages().iter().map(|package| (*package).to_owned()).filter(|package| !image.packages.contains(package));
-    let packages = image.packages.iter().cloned().chain(needed);
     let composed = |tree: &Tree| ComposedRepository {
         folder: context.layout.path(&tree.path),
         suite: tree.suite.clone(),
@@ -154,25 +237,16 @@ async fn make_rootfs(
     let spec = RootfsSpec {
         repositories: trees.iter().map(composed).collect(),
         keyring: write_keyring(context, services).await?,
-        arch: image.arch.clone(),
-        base: image.base,
-        packages: packages.collect(),
-        files: match &image.kind {
-            configured::ImageKind::Container(_) | configured::ImageKind::DataIso(_) => BTreeMap::new(),
-            configured::ImageKind::Live(live) => {
-                live::files(live.hostname.as_deref().unwrap_or(&config.release.short), live_login(live))
-            }
-        },
-        root_password: match &image.kind {
-            configured::ImageKind::Container(_) | configured::ImageKind::DataIso(_) => None,
-            configured::ImageKind::Live(live) => live.root_password.clone(),
-        },
+        arch: planned.arch.clone(),
+        base: planned.base,
+        packages: planned.packages.clone(),
         epoch: source_date_epoch.unwrap_or(newest),
     };
-    let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.rootfs.tar", image.name));
+    let path = Layout::image_work(&planned.variant, &planned.arch, &format!("{}.rootfs.tar", planned.name));
     let tar = context.layout.path(&path);
     fs_err::create_dir_all(tar.parent().unwrap_or(&tar))?;
-    let rootfs = build_rootfs(&runner(context, image), &spec, &context.work().join("rootfs"), &tar).await?;
+    let runner = Runner { timeout: planned.timeout.duration(), ..context.runner.clone() };
+    let rootfs = build_rootfs(&runner, &spec, &context.work().join("rootfs"), &tar).await?;
     let (sha256, size) = context.blocking(move || Ok(Sha256::of_file(&tar)?)).await?;
     Ok(RootfsFile {
         file: OutputFile { path, size, sha256 },
@@ -205,8 +279,7 @@ async fn make_image(
     rootfs: &RootfsFile,
 ) -> Result<ImageSet, JobError> {
     let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
-    let tar = context.layout.path(&rootfs.file.path);
-    let input = Rootfs { tar, arch: rootfs.arch.clone(), epoch: rootfs.epoch, installed: rootfs.installed.clone() };
+    let input = rootfs.unpacked_from(&context.layout);
     let built = build(&runner(context, image), kind, &input, context.work(), &context.layout.path(&path)).await?;
     Ok(ImageSet(vec![Image {
         path,
@@ -233,14 +306,18 @@ pub(super) fn runner(context: &JobContext, image: &ImageSpec) -> Runner {
 
 /// What an image is made of, with everything that the configuration leaves to charmer.
 enum Recipe<'a> {
-    OfRootfs(ImageKind),
+    OfRootfs(Box<ImageKind>),
     OfPackages(&'a configured::DataIso),
+    Commit(CommitSpec, Option<PathBuf>),
 }
 
 fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
     let release = &config.release;
-    Recipe::OfRootfs(match &image.kind {
+    Recipe::OfRootfs(Box::new(match &image.kind {
         configured::ImageKind::DataIso(data) => return Recipe::OfPackages(data),
+        configured::ImageKind::Ostree(ostree) => {
+            return Recipe::Commit(commit_spec(config, image, ostree), ostree.ed25519_key.clone());
+        }
         configured::ImageKind::Container(container) => ImageKind::Container(Box::new(ContainerSpec {
             reference: reference(&image.variant, &release.version),
             title: format!("{} {}", release.name, image.variant),
@@ -258,8 +335,40 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
             title: format!("{} {} {}", release.name, release.version, image.variant),
             volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
             boot_parameters: live.boot_parameters.clone(),
+            overlay: Overlay {
+                files: live::files(live.hostname.as_deref().unwrap_or(&release.short), live_login(live)),
+                root_password: live.root_password.clone(),
+            },
         }),
-    })
+        configured::ImageKind::Tar(tar) => ImageKind::Packed(PackedSpec::Tar(tar.compression.into())),
+        configured::ImageKind::Wsl(wsl) => ImageKind::Packed(PackedSpec::Wsl(WslSpec {
+            name: wsl.distribution.clone().unwrap_or_else(|| format!("{}-{}", release.short, release.version)),
+            user: wsl.user.clone(),
+            first_run: wsl.first_run.clone(),
+            systemd: wsl.systemd,
+        })),
+        configured::ImageKind::Lxc(_) => ImageKind::Packed(PackedSpec::Lxc(LxcSpec {
+            title: format!("{} {} {}", release.name, release.version, image.variant),
+            os: release.short.clone(),
+            release: release.codename().to_owned(),
+            variant: image.variant.clone(),
+            version: release.version.clone(),
+        })),
+        configured::ImageKind::Squashfs(_) => ImageKind::Squashfs,
+    }))
+}
+
+fn commit_spec(config: &Config, image: &ImageSpec, ostree: &configured::Ostree) -> CommitSpec {
+    let release = &config.release;
+    let own = || format!("{}/{}/{{arch}}/{}", release.short, release.version, image.variant).to_lowercase();
+    CommitSpec {
+        reference: ostree.reference.clone().unwrap_or_else(own).replace("{arch}", &image.arch),
+        subject: format!("{} {} {}", release.name, release.version, image.variant),
+        version: ostree.version.clone().unwrap_or_else(|| release.version.clone()),
+        bindings: ostree.bindings,
+        tag_ref: ostree.tag_ref,
+        force_new_commit: ostree.force_new_commit,
+    }
 }
 
 impl From<ImageError> for JobError {
@@ -275,17 +384,32 @@ impl From<ImageError> for JobError {
 /// The programs and files that the jobs of images need on this machine. Jobs that were left out need none.
 pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredProgram> {
     let jobs: BTreeSet<_> = graph.jobs().into_iter().map(|planned| planned.job.id.as_str()).collect();
+    let is_planned = |phase: Phase, scope: &str| jobs.contains(format!("{phase}:{scope}").as_str());
     let of_image = |image: &ImageSpec| {
-        let scope = scope_of(image);
-        let own = || match recipe_of(config, image) {
+        let own = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => kind.own_programs().collect::<Vec<_>>(),
             Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
+            Recipe::Commit(..) => ostree::PROGRAMS.iter().chain(ostree::tree::PROGRAMS).copied().collect(),
         };
-        let rootfs = jobs.contains(format!("{}:{scope}", Phase::Rootfs).as_str()).then_some(rootfs::PROGRAMS);
-        let own = jobs.contains(format!("{}:{scope}", phase_of(image)).as_str()).then(own);
-        rootfs.into_iter().flatten().copied().chain(own.into_iter().flatten()).collect::<Vec<_>>()
+        if is_planned(phase_of(image), &scope_of(image)) { own } else { Vec::new() }
     };
-    config.images.iter().flat_map(of_image).collect()
+    let (rootfs, _) = planned_rootfs(config);
+    let any_rootfs = rootfs.iter().any(|rootfs| is_planned(Phase::Rootfs, &rootfs.scope()));
+    let of_rootfs = any_rootfs.then_some(rootfs::PROGRAMS).into_iter().flatten().copied();
+    config.images.iter().flat_map(of_image).chain(of_rootfs).collect()
+}
+
+/// The jobs that make each image of the configuration, in their order.
+pub fn jobs_of(config: &Config) -> Vec<Vec<String>> {
+    let (rootfs, of_images) = planned_rootfs(config);
+    let jobs = |(image, number): (&ImageSpec, Option<usize>)| {
+        let of_rootfs = number.map(|number| rootfs[number].scope());
+        let tree = of_rootfs.as_ref().filter(|_| phase_of(image) == Phase::Ostree).map(|scope| format!("ostree-tree:{scope}"));
+        let scope = scope_of(image);
+        let own = [format!("{}:{scope}", phase_of(image)), format!("{}:{scope}", Phase::Test)];
+        of_rootfs.map(|scope| format!("{}:{scope}", Phase::Rootfs)).into_iter().chain(tree).chain(own).collect()
+    };
+    config.images.iter().zip(of_images).map(jobs).collect()
 }
 
 /// What the jobs of an image are named after.
@@ -299,5 +423,10 @@ pub const fn phase_of(image: &ImageSpec) -> Phase {
         configured::ImageKind::Container(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
         configured::ImageKind::DataIso(_) => Phase::Createiso,
+        configured::ImageKind::Tar(_)
+        | configured::ImageKind::Squashfs(_)
+        | configured::ImageKind::Wsl(_)
+        | configured::ImageKind::Lxc(_) => Phase::ImageBuild,
+        configured::ImageKind::Ostree(_) => Phase::Ostree,
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! Must not know: what kind of image is made of it.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +32,6 @@ pub struct RootfsSpec {
     pub base: BaseSet,
     /// Package names; `name:arch` and `name=version` are allowed. Recommends are never followed: what shall be in is named.
     pub packages: Vec<String>,
-    /// Files written last, by their path in the tree, mode 0644: apt's final sources, the hostname.
-    pub files: BTreeMap<String, String>,
-    /// The root password as crypt(3) gives it (`mkpasswd`). Without one, nobody logs in as root with a password; with one, the package
-    /// passwd is in.
-    pub root_password: Option<String>,
     /// `SOURCE_DATE_EPOCH`: no file is newer.
     pub epoch: i64,
 }
@@ -57,7 +51,7 @@ pub struct ComposedRepository {
 ///
 /// `Apt` is the default: everything else can then be named, and later be installed. `Essential` has no way to install anything.
 /// mmdebstrap's `custom` would leave out packages that Debian allows every maintainer script to rely on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseSet {
     /// The packages that are Essential, and what they depend on.
@@ -90,6 +84,17 @@ pub struct Rootfs {
     pub installed: Vec<String>,
 }
 
+impl Rootfs {
+    /// Packages that every image of a kind needs are in it.
+    pub(super) fn require(&self, kind: &'static str, packages: &[&'static str]) -> Result<(), ImageError> {
+        let is_missing = |name: &&&str| !self.installed.iter().any(|package| package.split('_').next() == Some(**name));
+        match packages.iter().find(is_missing) {
+            Some(package) => Err(ImageError::MissingPackage { kind, package }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Makes a root file system's tar file at `tar`. `work` is an empty folder of the caller's on a disk with room for the unpacked
 /// tree; nothing that is left in it is needed afterwards.
 pub async fn build_rootfs(runner: &Runner, spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Rootfs, ImageError> {
@@ -112,8 +117,6 @@ fn write_inputs(spec: &RootfsSpec, work: &Path) -> Result<(), ImageError> {
     };
     write("composed.sources", 0o644, spec.sources()?.as_bytes())?;
     write("finish", 0o755, FINISH.as_bytes())?;
-    write("files.tar", 0o644, &spec.files_tar()?)?;
-    write("passwords", 0o600, spec.passwords().as_bytes())?;
     fs_err::create_dir(work.join("tree"))?;
     Ok(())
 }
@@ -126,9 +129,8 @@ fn mmdebstrap(spec: &RootfsSpec, work: &Path, tar: &Path) -> Result<Command, Ima
         .arg(format!("--customize-hook={}", path_text("work folder", &work.join("finish"))?))
         .env("SOURCE_DATE_EPOCH", spec.epoch.to_string())
         .env("TMPDIR", work.join("tree"));
-    let packages = spec.all_packages();
-    if !packages.is_empty() {
-        command = command.arg(format!("--include={}", packages.join(",")));
+    if !spec.packages.is_empty() {
+        command = command.arg(format!("--include={}", spec.packages.join(",")));
     }
     if root {
         command = command.contained();
@@ -143,23 +145,10 @@ impl RootfsSpec {
         if let Some(package) = self.packages.iter().find(|package| !is_package(package)) {
             return invalid("package", package, "a name, 'name:arch' or 'name=version' is expected");
         }
-        let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
-        if let Some(path) = self.files.keys().find(|path| !path.split('/').all(is_part)) {
-            return invalid("file", path, "a path relative to the root of the image is expected");
-        }
-        if self.root_password.as_ref().is_some_and(|hash| !is_password_hash(hash)) {
-            return invalid("root password", "(not shown)", "a crypt(3) hash such as mkpasswd prints is expected");
-        }
         if self.epoch < 0 {
             return invalid("SOURCE_DATE_EPOCH", &self.epoch.to_string(), "it is before 1970");
         }
         Ok(())
-    }
-
-    /// The packages that are named, and what the last step needs.
-    fn all_packages(&self) -> Vec<&str> {
-        let chpasswd = self.root_password.as_ref().map(|_| "passwd");
-        self.packages.iter().map(String::as_str).chain(chpasswd).collect()
     }
 
     /// The repositories as apt reads them during the build. `copy://`, because apt gives dpkg paths of `file://` repositories,
@@ -185,26 +174,6 @@ impl RootfsSpec {
         };
         let stanzas: Result<Vec<_>, ImageError> = self.repositories.iter().map(stanza).collect();
         Ok(stanzas?.join("\n"))
-    }
-
-    /// The final files as a tar file, with the folders they lie in.
-    fn files_tar(&self) -> Result<Vec<u8>, ImageError> {
-        let mut tar = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_gnu();
-        header.set_mtime(self.epoch.unsigned_abs());
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mode(0o644);
-        for (path, text) in &self.files {
-            header.set_size(text.len() as u64);
-            tar.append_data(&mut header, path, text.as_bytes())?;
-        }
-        Ok(tar.into_inner()?)
-    }
-
-    /// What chpasswd(8) reads.
-    fn passwords(&self) -> String {
-        self.root_password.as_ref().map(|hash| format!("root:{hash}\n")).unwrap_or_default()
     }
 }
 
@@ -241,10 +210,6 @@ fn is_package(text: &str) -> bool {
     starts_well && plain(name, "+-.") && plain(arch, "-") && plain(&version.to_ascii_lowercase(), "+-.~:")
 }
 
-fn is_password_hash(text: &str) -> bool {
-    text.starts_with('$') && text.chars().all(|c| c.is_ascii_graphic() && c != ':')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,8 +226,6 @@ mod tests {
             arch: "amd64".into(),
             base: BaseSet::Apt,
             packages: Vec::new(),
-            files: BTreeMap::new(),
-            root_password: None,
             epoch: 1_763_000_000,
         }
     }
@@ -286,9 +249,6 @@ mod tests {
         };
         assert!(refused(&|spec| spec.packages = vec!["vim,?essential".into()]).contains("package 'vim,?essential'"));
         assert!(refused(&|spec| spec.packages = vec!["-o".into()]).contains("package"));
-        assert!(refused(&|spec| drop(spec.files.insert("etc/../../x".into(), String::new()))).contains("file"));
-        assert!(refused(&|spec| drop(spec.files.insert("/etc/x".into(), String::new()))).contains("file"));
-        assert!(refused(&|spec| spec.root_password = Some("secret".into())).contains("crypt(3)"));
         assert!(refused(&|spec| spec.repositories[0].folder = "/a b".into()).contains("repository '/a b'"));
         assert!(refused(&|spec| spec.repositories[0].suite = "x\nTrusted: yes".into()).contains("suite"));
     }

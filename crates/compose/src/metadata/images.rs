@@ -53,13 +53,24 @@ pub struct ListedImage {
 ///
 /// Type, format, architecture and subvariant together name an image: productmd refuses a file in which two images share all
 /// four and differ in content.
-pub fn productmd_kind(kind: &str) -> Option<(&'static str, &'static str)> {
-    match kind {
-        "container" => Some(("container", "ociarchive")),
-        "live" => Some(("live", "iso")),
-        "data-iso" => Some(("dvd", "iso")),
+pub fn productmd_kind(kind: &str, format: &str) -> Option<(&'static str, &'static str)> {
+    match (kind, format) {
+        ("container", _) => Some(("container", "ociarchive")),
+        ("live", _) => Some(("live", "iso")),
+        ("data-iso", _) => Some(("dvd", "iso")),
+        ("tar", "tar.gz") => Some(("tar-gz", "tar.gz")),
+        // A root file system that people import as a container.
+        ("tar" | "lxc", _) => Some(("container", "tar.xz")),
+        ("squashfs", _) => Some(("liveimg-squashfs", "liveimg.squashfs")),
+        ("wsl", _) => Some(("wsl2", "wsl")),
         _ => None,
     }
+}
+
+/// Whether images of this kind bear productmd's type alone. Others stand under a subvariant of their own, so that they are told from
+/// those that have the same.
+pub fn has_own_type(kind: &str) -> bool {
+    kind != "lxc"
 }
 
 #[derive(Serialize)]

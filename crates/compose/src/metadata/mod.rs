@@ -27,6 +27,7 @@ pub mod images;
 pub mod media;
 pub mod modules;
 pub mod names;
+pub mod ostree;
 pub mod plan;
 pub mod pungi_names;
 pub mod python_format;

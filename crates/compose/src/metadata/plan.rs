@@ -17,6 +17,7 @@ use crate::files::{link_or_copy, remove_folder};
 use crate::gather::Selection;
 use crate::gather::plan::{ComposeDate, LockFile, Selections};
 use crate::images::data_iso::with_names;
+use crate::images::ostree::plan::OstreeRepository;
 use crate::images::plan::PlannedImage;
 use crate::images::{DiscPlace, Image, ImageSet, JigdoFiles, unpack_layout};
 use crate::layout::Layout;
@@ -29,7 +30,8 @@ use super::ComposeRecord;
 use super::checksums::{ChecksumKind, Checksums, SIGNATURE_SUFFIX, checksum_files, checksums_of_file};
 use super::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
 use super::debs::{DebCategory, DebPlace, DebRecord, debs_json};
-use super::images::{ImageRecord, ListedImage, images_json, productmd_kind};
+use super::images::{ImageRecord, ListedImage, has_own_type, images_json, productmd_kind};
+use super::ostree::ostree_json;
 
 /// An image under the name that users see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,7 +158,12 @@ impl Shipment {
 /// Where an image is shipped, as Pungi has it.
 fn image_folder(image: &ImageSpec) -> String {
     let folder = match image.kind {
-        ImageKind::Container(_) => "images",
+        ImageKind::Container(_)
+        | ImageKind::Tar(_)
+        | ImageKind::Squashfs(_)
+        | ImageKind::Wsl(_)
+        | ImageKind::Lxc(_)
+        | ImageKind::Ostree(_) => "images",
         ImageKind::Live(_) | ImageKind::DataIso(_) => "iso",
     };
     Layout::image_folder(&image.variant, &image.arch, folder)
@@ -297,9 +304,11 @@ pub struct Described {
     pub lock: Handle<LockFile>,
     pub date: Handle<ComposeDate>,
     pub folders: Vec<Handle<ShippedFolder>>,
+    /// None where there are no commits.
+    pub ostree: Option<Handle<OstreeRepository>>,
 }
 
-/// Adds the job that writes `composeinfo.json`, `images.json` and `debs.json`.
+/// Adds the job that writes `composeinfo.json`, `images.json`, `debs.json` and `ostree.json`.
 pub fn plan(
     graph: &mut Graph,
     config: &Arc<Config>,
@@ -311,16 +320,17 @@ pub fn plan(
 ) -> Handle<MetadataFiles> {
     let repositories: Vec<_> = repositories.values().map(|planned| planned.repository).collect();
     let all: Vec<_> = selections.values().copied().collect();
-    let inputs = (described.folders, all, repositories, described.lock, described.date);
+    let ostree: Vec<_> = described.ostree.into_iter().collect();
+    let inputs = (described.folders, all, repositories, described.lock, described.date, ostree);
     let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
     let job = Job::new(Phase::Metadata, "").spec(&(&config.release, &config.signing)).of_compose(&compose).estimate(0.5);
-    graph.add(job, inputs, move |context, (folders, selections, repositories, _lock, date)| {
+    graph.add(job, inputs, move |context, (folders, selections, repositories, _lock, date, ostree)| {
         let (config, compose, services) = (config.clone(), compose.clone(), services.clone());
         async move {
             let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
             let images: Vec<&ShippedImage> = folders.iter().flat_map(|folder| &folder.images).collect();
             let variants: Vec<_> = config.variants.iter().map(|variant| variant_record(variant, &selections, &images)).collect();
-            let texts = [
+            let mut texts = vec![
                 ("composeinfo.json", composeinfo_json(&compose, &release_record(&config), None, &variants)),
                 (
                     "images.json",
@@ -331,6 +341,7 @@ pub fn plan(
                     debs_json(&compose, &deb_records(&selections, &repositories).map_err(|error| JobError::caused(&error))?),
                 ),
             ];
+            texts.extend(ostree.iter().map(|ostree| ("ostree.json", ostree_json(&compose, &ostree.commits))));
             let written =
                 texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
             let mut files = written.collect::<Result<Vec<_>, _>>()?;
@@ -389,7 +400,7 @@ fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&Shipp
 
 fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
     let image = &shipped.image;
-    let (image_type, format) = productmd_kind(&image.kind).unwrap_or((&image.kind, &image.format));
+    let (image_type, format) = productmd_kind(&image.kind, &image.format).unwrap_or((&image.kind, &image.format));
     let record = ImageRecord {
         additional_variants: None,
         arch: image.arch.clone(),
@@ -402,7 +413,11 @@ fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
         mtime: date,
         path: Layout::shipped(&shipped.path).to_owned(),
         size: image.size,
-        subvariant: if shipped.is_default { image.variant.clone() } else { format!("{}-{}", image.variant, shipped.name) },
+        subvariant: if shipped.is_default && has_own_type(&image.kind) {
+            image.variant.clone()
+        } else {
+            format!("{}-{}", image.variant, shipped.name)
+        },
         image_type: image_type.to_owned(),
         unified: false,
         volume_id: image.volume_id.clone(),

@@ -6,7 +6,7 @@ mod sign;
 mod verify;
 
 pub use sequoia_openpgp::Fingerprint;
-pub use sign::{Signer, SigningError, generate_key};
+pub use sign::{Signer, SigningError, dearmored, generate_key};
 pub use verify::{
     Keyring, KeyringError, SignatureFault, SignatureProblem, Verified, VerifyError, text_without_verifying, verify_detached,
     verify_inline,

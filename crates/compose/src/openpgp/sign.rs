@@ -308,6 +308,14 @@ fn error_chain(error: &sequoia_openpgp::anyhow::Error) -> String {
     error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// The packets of an armored signature, as programs that keep signatures among other data want them.
+pub fn dearmored(armored: &[u8]) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    armor::Reader::from_bytes(armored, armor::ReaderMode::Tolerant(Some(armor::Kind::Signature))).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A new secret key without passphrase, armored: an ed25519 key that certifies and signs, as old as `time` says. For
 /// throw-away keys; a key that is to last is better made where its secret half never leaves hardware.
 pub fn generate_key(user_id: &str, time: SystemTime) -> Result<Vec<u8>, SigningError> {

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use tokio::task::JoinSet;
 
+use crate::compression::{Compression, DecompressError, decompress};
 use crate::digest::Sha256;
 use crate::openpgp::{self, Fingerprint, Keyring, KeyringError, Verified, VerifyError};
 use crate::package_set::cache::Cache;
-use crate::package_set::compression::{Compression, DecompressError, decompress};
 use crate::package_set::download::{Downloader, FetchError, FetchFailure, Fresh, Request};
 use crate::package_set::lock::{LockedFile, LockedIndex};
 use crate::package_set::release::{Release, ReleaseError};

@@ -4,7 +4,6 @@
 
 pub mod archive;
 pub mod cache;
-pub mod compression;
 pub mod credentials;
 pub mod deb_file;
 pub mod download;

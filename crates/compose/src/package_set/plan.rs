@@ -16,13 +16,13 @@ use crate::gather::Selection;
 use crate::services::Services;
 
 use super::archive::{self, ArchiveSource};
-use super::compression::{Compression, decompress};
 use super::deb_file;
 use super::download::{FetchFailure, Request};
 use super::lock::{Lock, LockedIndex, LockedPackage};
 use super::overlay::read_overlay;
 use super::release::NORMAL_PRIORITY;
 use super::unpacked::{Unpacked, UnpackedIndexes};
+use crate::compression::{Compression, decompress};
 
 /// Priority of what a lock holds, over all that archives may have.
 const LOCKED_PRIORITY: i32 = 32_000;

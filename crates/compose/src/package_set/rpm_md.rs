@@ -13,10 +13,10 @@ use charmer_packages::rpm::package::{Checksum, Package};
 use charmer_packages::rpm::repodata::read::{Data, Repomd, read_filelists, read_primary, read_repomd};
 use charmer_packages::rpm::xml::XmlError;
 
-use super::compression::{Compression, Limited, unpacking};
 use super::lock::{LockedFile, LockedRepository, REPOMD};
 use super::rpm_file::stays_inside;
 use crate::checksum::{Algorithm, UnknownAlgorithm};
+use crate::compression::{Compression, Limited, unpacking};
 use crate::digest::Sha256;
 use crate::files::open_regular;
 
@@ -167,8 +167,8 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::compression::{compress_gz, compress_xz};
     use crate::digest::Sha256;
-    use crate::package_set::compression::{compress_gz, compress_xz};
 
     const PRIMARY: &str = r#"<metadata><package type="rpm"><name>a</name><arch>noarch</arch><version epoch="0" ver="1" rel="1"/>
 <checksum type="sha256" pkgid="YES">aa</checksum><location href="a.rpm"/><format><file>/usr/bin/a</file></format></package></metadata>"#;

@@ -11,10 +11,10 @@ use super::details::{PackageDetails, PackageReader};
 use super::index::{Index, IndexInput};
 use super::pool::{Pool, PoolCollision, check_part};
 use super::release::{IndexFile, release_text};
+use crate::compression::{Compression, compress_gz, compress_xz};
 use crate::digest::Sha256;
 use crate::engine::OutputFile;
 use crate::files;
-use crate::package_set::compression::{Compression, compress_gz, compress_xz};
 use crate::package_set::lock::{LockedPackage, LockedSource};
 use crate::parallel::in_parallel;
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use charmer_packages::rpm::repodata::write::{Tags, listed_in_repomd};
 
 use super::rpm_md::{ListedPackage, RpmMdError, RpmMdSpec, write_extra, write_rpm_md};
+use crate::compression::Compression;
 use crate::config::rpm::RepositoryRules;
 use crate::images::RequiredProgram;
-use crate::package_set::compression::Compression;
 use crate::tools::{Command, Runner, ToolError};
 
 pub const PROGRAM: RequiredProgram = RequiredProgram { program: "createrepo_c", package: "createrepo-c" };

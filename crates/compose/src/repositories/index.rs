@@ -7,7 +7,7 @@ use charmer_packages::deb::version::compare;
 
 use super::details::PackageDetails;
 use super::{AptRepositorySpec, RepositoryError, contents, pool, release, stanza, translation};
-use crate::package_set::compression::Compression;
+use crate::compression::Compression;
 use crate::package_set::deb_file::with_short_description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
 

@@ -11,7 +11,7 @@ use saphyr_parser::{Event, Parser, ScanError};
 
 use super::rpm_md::ExtraFile;
 use crate::checksum::Algorithm;
-use crate::package_set::compression::Compression;
+use crate::compression::Compression;
 
 /// How deep values may be nested.
 const DEPTH: usize = 100;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rpm_md::ExtraFile;
 use crate::checksum::Algorithm;
-use crate::package_set::compression::Compression;
+use crate::compression::Compression;
 use crate::scm::ScmSpec;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

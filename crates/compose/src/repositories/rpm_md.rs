@@ -14,9 +14,9 @@ use charmer_packages::rpm::package::Package;
 use charmer_packages::rpm::repodata::write::{self, Entry, Index, MetadataFile, Tags};
 
 use crate::checksum::Algorithm;
+use crate::compression::Compression;
 use crate::digest::Sha256;
 use crate::files;
-use crate::package_set::compression::Compression;
 use crate::package_set::rpm_file::stays_inside;
 use crate::parallel::in_parallel;
 use stream::{IndexFile, pack};

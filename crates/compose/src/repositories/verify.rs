@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use charmer_packages::deb::field;
 
 use super::by_hash::path_by_hash;
+use crate::compression::{Compression, decompress};
 use crate::digest::Sha256;
 use crate::files::{open_regular, read_regular};
 use crate::finding::{Finding, Severity};
 use crate::openpgp::{Keyring, verify_detached, verify_inline};
-use crate::package_set::compression::{Compression, decompress};
 use crate::package_set::lock::LockedFile;
 use crate::package_set::release::{Release, stays_inside};
 use crate::parallel::in_parallel;

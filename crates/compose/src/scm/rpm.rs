@@ -13,7 +13,7 @@ use super::cpio;
 use super::error::PackageProblem;
 use super::tree::{self, FolderCopy};
 use super::{ComposedPackage, ScmProblem, Wanted};
-use crate::package_set::compression::{Compression, unpacking};
+use crate::compression::{Compression, unpacking};
 use crate::package_set::rpm_file::RpmFileProblem;
 
 /// How the payloads of each kind of compression begin.

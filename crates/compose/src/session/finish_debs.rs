@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
-use crate::config::resolved::{DebMirror, Origin, Trust};
+use crate::config::resolved::{DebMirror, ImageSpec, Origin, Trust};
 use crate::engine::JobId;
 use crate::engine::event::Finish;
 use crate::engine::journal::recorded_output;
 use crate::engine::scheduler::{JobTiming, Outcome};
 use crate::gather::plan::LockFile;
-use crate::images::plan::phase_of;
+use crate::images::ostree::REPOSITORY;
+use crate::images::ostree::plan::MadeCommit;
+use crate::images::plan::{jobs_of, phase_of};
 use crate::layout::Layout;
 use crate::metadata::plan::ShippedFolder;
 use crate::metadata::reports::{Deliverable, DeliverableOutcome};
@@ -55,11 +57,17 @@ pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> 
         })
     };
     let mut artifacts: Vec<_> = config.variants.iter().filter_map(repository).collect();
+    let jobs = jobs_of(config);
+    // Without the last: who looked at it did not make it.
+    let making = |variant: &str, arch: &str, name: &str| {
+        let is_it = |image: &&ImageSpec| image.variant == variant && image.arch == arch && image.name == name;
+        let found = config.images.iter().zip(&jobs).find(|(image, _)| is_it(image));
+        found.map(|(_, jobs)| jobs[..jobs.len() - 1].to_vec()).unwrap_or_default()
+    };
     let folders = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("image-checksum:"));
     for folder in folders.filter_map(|timing| recorded_output::<ShippedFolder>(layout, timing.job.as_str())) {
         for shipped in folder.images {
-            let scope = format!("{}.{}.{}", shipped.image.variant, shipped.image.arch, shipped.name);
-            let (duration, reused) = made_by(&["rootfs", "createiso", &shipped.image.kind].map(|job| format!("{job}:{scope}")));
+            let (duration, reused) = made_by(&making(&shipped.image.variant, &shipped.image.arch, &shipped.name));
             let name = format!("{} {}.{}", shipped.title(), shipped.image.variant, shipped.image.arch);
             artifacts.push(Artifact {
                 name,
@@ -70,6 +78,19 @@ pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> 
                 reused,
             });
         }
+    }
+    let commits = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("ostree:"));
+    for made in commits.filter_map(|timing| recorded_output::<MadeCommit>(layout, timing.job.as_str())) {
+        let (duration, reused) = made_by(&making(&made.variant, &made.arch, &made.name));
+        let unchanged = if made.commit.unchanged { ": no new commit, the tree has not changed" } else { "" };
+        artifacts.push(Artifact {
+            name: format!("ostree {}.{}", made.variant, made.arch),
+            path: format!("{REPOSITORY} {}{unchanged}", made.commit.reference),
+            size: made.size(),
+            sha256: made.commit.checksum,
+            duration,
+            reused,
+        });
     }
     artifacts
 }
@@ -110,7 +131,7 @@ pub(super) fn deliverables(config: &Config, outcome: &Outcome) -> Vec<Deliverabl
             });
         }
     }
-    for image in &config.images {
+    for (image, jobs) in config.images.iter().zip(jobs_of(config)) {
         let scope = format!("{}.{}.{}", image.variant, image.arch, image.name);
         let kind = image.kind.name();
         let job = format!("{}:{scope}", phase_of(image));
@@ -125,7 +146,7 @@ pub(super) fn deliverables(config: &Config, outcome: &Outcome) -> Vec<Deliverabl
                 Some(image.name.clone()).filter(|name| name != image.kind.default_name()),
             ),
             required: !image.failable,
-            failure: reason(&[format!("rootfs:{scope}"), job, format!("test:{scope}")]),
+            failure: reason(&jobs),
         });
     }
     outcomes

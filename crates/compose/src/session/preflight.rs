@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{self, Bounds, Kernel};
-use crate::config::resolved::{Archive, Origin, Signing, Trust};
+use crate::config::resolved::{Archive, ImageSpec, Origin, Signing, Trust};
+use crate::config::schema::images::ImageKind;
 use crate::config::schema::policy::Limits;
 use crate::config::schema::quantity::Size;
 use crate::config::{Config, RpmConfig};
 use crate::digest::Sha256;
+use crate::ed25519::SecretKey;
 use crate::engine::{Graph, Phase};
 use crate::files::free_space;
 use crate::images::plan::required_programs;
@@ -103,6 +105,15 @@ async fn missing_for_debs(
         lacks.extend(missing_abilities(&surroundings.path).await);
         lacks.extend(unfit_for_images(target));
     }
+    if phases.contains(&Phase::Ostree) && !rustix::process::geteuid().is_root() {
+        lacks.push(lack(
+            "OSTree trees can be made by root only: dracut runs inside of them",
+            "run charmer as root, or leave out commits with --skip ostree",
+        ));
+    }
+    if phases.contains(&Phase::Ostree) {
+        lacks.extend(unusable_ostree_keys(config));
+    }
     if matches!(source, PackageSource::Archives { .. }) {
         lacks.extend(missing_archives(config, services));
     }
@@ -148,6 +159,16 @@ async fn missing_abilities(path: &OsStr) -> Option<Lack> {
         format!("the kernel does not let this user make namespaces for mounts and processes ({})", in_short(&error)),
         "run as root, outside of containers that forbid it, or leave out images with --skip rootfs",
     ))
+}
+
+fn unusable_ostree_keys(config: &Config) -> impl Iterator<Item = Lack> {
+    let key = |image: &ImageSpec| match &image.kind {
+        ImageKind::Ostree(ostree) => ostree.ed25519_key.clone(),
+        _ => None,
+    };
+    let keys: BTreeSet<PathBuf> = config.images.iter().filter_map(key).collect();
+    let error = |path: PathBuf| SecretKey::read(&path).err();
+    keys.into_iter().filter_map(error).map(|error| lack(error.to_string(), "write the key there, or change `ed25519-key`"))
 }
 
 /// Runs what is only tried, in a folder that is removed with its log.

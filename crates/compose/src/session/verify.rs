@@ -15,6 +15,7 @@ use crate::engine::{Output as _, OutputFile};
 use crate::files::{open_regular, read_regular};
 use crate::finding::{Finding, Severity};
 use crate::gather::plan::LockFile;
+use crate::images::ostree::plan::{OSTREE_REPOSITORY_JOB, OstreeRepository};
 use crate::layout::Layout;
 use crate::metadata::plan::{MetadataFiles, ShippedFolder, image_folder_job};
 use crate::openpgp::{Keyring, verify_detached};
@@ -91,6 +92,11 @@ async fn verify_debs(
             verified.findings.extend(folder.jigdo_files(shipped).filter_map(|file| changed(layout, file)));
             go_on(cancel)?;
         }
+    }
+    if let Some(ostree) = recorded_output::<OstreeRepository>(layout, OSTREE_REPOSITORY_JOB) {
+        go_on(cancel)?;
+        verified.findings.extend(ostree.files().iter().filter_map(|file| changed(layout, file)));
+        verified.looked_at.push("ostree".to_owned());
     }
     if let Some(metadata) = recorded_output::<MetadataFiles>(layout, "metadata") {
         verified.findings.extend(metadata.files().iter().filter_map(|file| changed(layout, file)));

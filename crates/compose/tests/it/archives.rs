@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use charmer_compose::compression::{compress_gz, compress_xz};
 use charmer_compose::digest::Sha256;
 use charmer_compose::openpgp::{Signer, generate_key};
 use charmer_compose::package_set::archive::{ArchiveError, ArchiveSource, FetchedIndex, IndexKind, fetch_indexes, release_moved};
 use charmer_compose::package_set::cache::Cache;
-use charmer_compose::package_set::compression::{compress_gz, compress_xz};
 use charmer_compose::package_set::download::{Downloader, FetchFailure, Limits, Options};
 use charmer_compose::tools::Runner;
 use charmer_testkit::http_server::{Fault, HttpServer};

@@ -63,7 +63,7 @@ fn composeinfo(arches: &[&str]) -> String {
 
 fn images(arch: &str) -> String {
     let image = |kind: &str, path: &str, volume_id: Option<&str>| {
-        let (image_type, format) = productmd_kind(kind).unwrap();
+        let (image_type, format) = productmd_kind(kind, path.split_once('.').unwrap().1).unwrap();
         let image = ImageRecord {
             additional_variants: None,
             arch: arch.into(),

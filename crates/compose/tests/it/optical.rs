@@ -7,6 +7,7 @@ use std::process::Command;
 
 use charmer_compose::checks::first_blocks::FirstBlocks;
 use charmer_compose::checksum::Algorithm;
+use charmer_compose::compression::Compression;
 use charmer_compose::images::optical::patch::{Patch, patch};
 use charmer_compose::images::optical::{
     Disc, ExtraIsoSpec, ExtraMedium, IncludedTree, IsoError, IsoNames, IsoSpec, MadeIso, Medium, Places, Prepared, TreeFiles,
@@ -15,7 +16,6 @@ use charmer_compose::images::optical::{
 use charmer_compose::metadata::checksums::ChecksumKind;
 use charmer_compose::metadata::python_format::Values;
 use charmer_compose::metadata::treeinfo::{BootFiles, TreeInfo, TreeVariant};
-use charmer_compose::package_set::compression::Compression;
 use charmer_compose::package_set::rpm_file::{find_rpms, read_rpms};
 use charmer_compose::repositories::rpm_md::{ListedPackage, RpmMdSpec};
 use charmer_compose::tools::Runner;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use charmer_compose::checksum::Algorithm;
+use charmer_compose::compression::{Compression, decompress};
 use charmer_compose::config::pungi::load;
 use charmer_compose::config::pungi::resolve::isos::{extra_isos, isos};
 use charmer_compose::config::pungi::schema::schema;
@@ -18,7 +19,6 @@ use charmer_compose::images::optical::{
 };
 use charmer_compose::metadata::python_format::Values;
 use charmer_compose::metadata::treeinfo::{TreeInfo, TreeVariant};
-use charmer_compose::package_set::compression::{Compression, decompress};
 use charmer_compose::package_set::rpm_file::read_rpms;
 use charmer_compose::repositories::rpm_md::{ListedPackage, RpmMdSpec};
 use charmer_compose::tools::Runner;

@@ -7,9 +7,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use charmer_compose::compression::{Compression, decompress};
 use charmer_compose::digest::Sha256;
 use charmer_compose::openpgp::{Keyring, Signer, generate_key};
-use charmer_compose::package_set::compression::{Compression, decompress};
 use charmer_compose::package_set::deb_file::{contents, control, full_description, stanza_of, with_short_description};
 use charmer_compose::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use charmer_compose::repositories::{

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use charmer_compose::checks::repoclosure::{ClosureRepository, RepoClosure, repoclosure};
 use charmer_compose::checksum::Algorithm;
-use charmer_compose::package_set::compression::Compression;
+use charmer_compose::compression::Compression;
 use charmer_compose::package_set::rpm_file::{find_rpms, read_rpms};
 use charmer_compose::repositories::rpm_md::{ListedPackage, RpmMdSpec, write_rpm_md};
 use charmer_packages::rpm::header::Header;

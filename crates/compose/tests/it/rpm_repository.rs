@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use charmer_compose::checksum::Algorithm;
-use charmer_compose::package_set::compression::{Compression, decompress};
+use charmer_compose::compression::{Compression, decompress};
 use charmer_compose::package_set::rpm_file::{RpmFileProblem, find_rpms, read_rpms};
 use charmer_compose::repositories::rpm_md::{
     ExtraFile, Groups, ListedPackage, RpmMdError, RpmMdSpec, WrittenRpmMd, write_rpm_md,

@@ -1,6 +1,7 @@
 //! `[[images]]`: what is made from a variant's repository.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Document;
 use super::quantity::{Size, Timeout};
 use super::variants::Seed;
+use crate::compression::Compression;
 use crate::images::{BaseSet, container, live};
 
 /// An image, made from the composed repository of a variant and of its parents, and from nothing else.
@@ -60,6 +62,16 @@ pub enum ImageKind {
     Container(Container),
     /// A system that boots from a hybrid ISO (BIOS and EFI) and runs from memory.
     Live(Live),
+    /// A root file system as one packed tar file.
+    Tar(Tar),
+    /// A root file system as a squashfs.
+    Squashfs(Squashfs),
+    /// A distribution for the Windows Subsystem for Linux, one file.
+    Wsl(Wsl),
+    /// An image for LXD and Incus, one file.
+    Lxc(Lxc),
+    /// An OSTree commit in the compose's OSTree repository.
+    Ostree(Ostree),
     /// The variant's packages as an apt repository on one ISO or on several, to be used with apt-cdrom(8) where there is no network.
     DataIso(DataIso),
 }
@@ -70,6 +82,11 @@ impl ImageKind {
         match self {
             Self::Container(_) => "container",
             Self::Live(_) => "live",
+            Self::Tar(_) => "tar",
+            Self::Squashfs(_) => "squashfs",
+            Self::Wsl(_) => "wsl",
+            Self::Lxc(_) => "lxc",
+            Self::Ostree(_) => "ostree",
             Self::DataIso(_) => "data-iso",
         }
     }
@@ -78,7 +95,7 @@ impl ImageKind {
     pub const fn default_name(&self) -> &'static str {
         match self {
             Self::DataIso(_) => "dvd",
-            Self::Container(_) | Self::Live(_) => self.name(),
+            _ => self.name(),
         }
     }
 
@@ -89,7 +106,7 @@ impl ImageKind {
         match self {
             Self::Container(_) => Some(container::arches()),
             Self::Live(_) => Some(live::ARCHES.to_vec()),
-            Self::DataIso(_) => None,
+            Self::Tar(_) | Self::Squashfs(_) | Self::Wsl(_) | Self::Lxc(_) | Self::Ostree(_) | Self::DataIso(_) => None,
         }
     }
 }
@@ -141,6 +158,87 @@ pub struct Live {
     /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
     #[serde(default)]
     pub root_password: Option<String>,
+}
+
+/// How a root file system is packed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Tar {
+    /// How the file is compressed.
+    #[serde(default)]
+    pub compression: TarCompression,
+}
+
+/// How a tar file is compressed: in the ways for which productmd's metadata has a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TarCompression {
+    /// Fast, and read everywhere: `.tar.gz`.
+    Gzip,
+    /// Small: `.tar.xz`.
+    #[default]
+    Xz,
+}
+
+impl From<TarCompression> for Compression {
+    fn from(compression: TarCompression) -> Self {
+        match compression {
+            TarCompression::Gzip => Self::Gzip,
+            TarCompression::Xz => Self::Xz,
+        }
+    }
+}
+
+/// A root file system as a squashfs has nothing to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Squashfs {}
+
+/// What the Windows Subsystem for Linux is told of the distribution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Wsl {
+    /// What the distribution is called where the user gives no name; without this the release's short name and version.
+    #[serde(default)]
+    pub distribution: Option<String>,
+    /// The user who is logged in; without one it is root.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// A program in the distribution that its first start runs, as an absolute path: to make an account, for example.
+    #[serde(default)]
+    pub first_run: Option<String>,
+    /// Whether systemd runs in it.
+    #[serde(default = "yes")]
+    pub systemd: bool,
+}
+
+/// An image for LXD and Incus has nothing to choose: host name and hosts are written when a container is made of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lxc {}
+
+/// What an OSTree commit is called, and when there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ostree {
+    /// The branch; without this `SHORT/VERSION/ARCH/VARIANT` in lower case. For several arches, `{arch}` stands for the arch.
+    #[serde(default, rename = "ref")]
+    pub reference: Option<String>,
+    /// The beginning of the metadata `version`, behind which the date of the packages stands; without this the release's version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Whether the commit says to which branch it belongs: clients refuse it under another name.
+    #[serde(default = "yes")]
+    pub bindings: bool,
+    /// Whether the branch is moved to the commit; otherwise it is found by its checksum only, in `ostree.json`.
+    #[serde(default = "yes")]
+    pub tag_ref: bool,
+    /// A file with a secret Ed25519 key as ostree has them, base64 of 64 bytes: commits and summary are signed with it too.
+    #[serde(default)]
+    pub ed25519_key: Option<PathBuf>,
+    /// A commit is made even when the tree is the same as in the compose before.
+    #[serde(default)]
+    pub force_new_commit: bool,
 }
 
 /// How packages are put on discs.

@@ -36,6 +36,16 @@ pub enum DeliverableKind {
     Container,
     /// Live systems.
     Live,
+    /// Root file systems as tar files.
+    Tar,
+    /// Root file systems as squashfs.
+    Squashfs,
+    /// Distributions for the Windows Subsystem for Linux.
+    Wsl,
+    /// Images for LXD and Incus.
+    Lxc,
+    /// OSTree commits.
+    Ostree,
     /// Packages on discs.
     DataIso,
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::names;
 use crate::config::problem::Report;
-use crate::config::schema::images::{Container, DataIso, Image, ImageKind, Live};
+use crate::config::schema::images::{Container, DataIso, Image, ImageKind, Live, Ostree, Wsl};
 use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
 use crate::images::data_iso::SMALLEST_MEDIUM;
-use crate::images::{BaseSet, live};
+use crate::images::{BaseSet, live, ostree, wsl};
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     // By variant, arch and name: the image's position.
@@ -25,6 +25,9 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
         match &image.kind {
             ImageKind::Container(container) => check_container(container, &place, report),
             ImageKind::Live(spec) => check_live(spec, &place, report),
+            ImageKind::Wsl(spec) => check_wsl(spec, &place, report),
+            ImageKind::Tar(_) | ImageKind::Squashfs(_) | ImageKind::Lxc(_) => {}
+            ImageKind::Ostree(spec) => check_ostree(spec, &place, report),
             ImageKind::DataIso(spec) => check_data_iso(image, spec, &place, report),
         }
         for arch in image.arches_in(document) {
@@ -155,6 +158,41 @@ fn check_live(spec: &Live, place: &Place, report: &mut Report<'_>) {
 }
 
 /// It holds the variant's packages, and installs none.
+fn check_wsl(spec: &Wsl, place: &Place, report: &mut Report<'_>) {
+    if let Some(name) = spec.distribution.as_deref().filter(|name| !wsl::is_distribution_name(name)) {
+        let message = format!("`{}` cannot be the name of a distribution", name.escape_debug());
+        report.value(&place.key("distribution"), message, "letters, digits, `.`, `_` and `-` are expected");
+    }
+    if let Some(user) = spec.user.as_deref().filter(|user| !is_account(user)) {
+        report.value(
+            &place.key("user"),
+            format!("`{}` is not a user", user.escape_debug()),
+            "the name of an account is expected",
+        );
+    }
+    let is_program = |path: &&str| path.starts_with('/') && wsl::is_plain_value(path);
+    if let Some(path) = spec.first_run.as_deref().filter(|path| !is_program(path)) {
+        let message = format!("`{}` is not the path of a program", path.escape_debug());
+        report.value(
+            &place.key("first-run"),
+            message,
+            "an absolute path in the distribution, without blanks or quotes, is expected",
+        );
+    }
+}
+
+fn check_ostree(spec: &Ostree, place: &Place, report: &mut Report<'_>) {
+    if let Some(name) = spec.reference.as_deref().filter(|name| !ostree::is_ref(&name.replace("{arch}", "arch"))) {
+        let message = format!("`{}` cannot be the name of a branch", name.escape_debug());
+        report.value(&place.key("ref"), message, "words of letters, digits, `.`, `_` and `-` with `/` between them are expected");
+    }
+    let is_version = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+~".contains(c));
+    if let Some(version) = spec.version.as_deref().filter(|version| !is_version(version)) {
+        let message = format!("`{}` cannot be a version", version.escape_debug());
+        report.value(&place.key("version"), message, "letters, digits, `.`, `_`, `-`, `+` and `~` are expected");
+    }
+}
+
 fn check_data_iso(image: &Image, spec: &DataIso, place: &Place, report: &mut Report<'_>) {
     let nothing_installed = "a data ISO holds the packages of its variant, and nothing is installed on it";
     if !image.packages.is_empty() {

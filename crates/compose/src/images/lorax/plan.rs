@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compression::Compression;
 use crate::config::RpmConfig;
 use crate::config::rpm::RpmVariant;
 use crate::digest::Sha256;
@@ -16,7 +17,6 @@ use crate::init::CompsFiles;
 use crate::metadata::checksums::{Checksums, checksums_of_file};
 use crate::metadata::python_format::Values;
 use crate::metadata::treeinfo::BootFiles;
-use crate::package_set::compression::Compression;
 use crate::package_set::rpm_set::RpmSet;
 use crate::repositories::rpm_md::{Groups, ListedPackage, write_rpm_md};
 use crate::repositories::rpm_plan::rpm_md_spec;

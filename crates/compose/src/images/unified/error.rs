@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::compression::DecompressError;
 use crate::config::pungi::resolve::kept::KeptOptionsError;
 use crate::images::optical::IsoError;
 use crate::metadata::pungi_names::NameError;
 use crate::metadata::python_format::FormatError;
 use crate::metadata::treeinfo::TreeInfoError;
-use crate::package_set::compression::DecompressError;
 use crate::package_set::rpm_file::RpmFileError;
 use crate::repositories::rpm_md::RpmMdError;
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use charmer_packages::rpm::repodata::read::{Data, Repomd, read_repomd};
 
 use super::error::UnifiedError;
+use crate::compression::{Compression, decompress};
 use crate::config::rpm::RepositoryRules;
 use crate::digest::Sha256;
 use crate::images::optical::UnifiedTree;
-use crate::package_set::compression::{Compression, decompress};
 use crate::package_set::rpm_file::read_rpms;
 use crate::parallel::processors;
 use crate::repositories::createrepo_c::Arguments;

@@ -12,7 +12,7 @@ use flate2::{Compress, Crc, FlushCompress};
 use liblzma::stream::{Check, MtStreamBuilder};
 
 use crate::checksum::{Algorithm, Hasher};
-use crate::package_set::compression::{Compression, compress_gz, compress_xz};
+use crate::compression::{Compression, compress_gz, compress_xz};
 use crate::parallel::processors;
 
 /// createrepo_c's levels.

@@ -3,7 +3,7 @@
 //! Must not know: what is compressed.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use liblzma::stream::{Check, MtStreamBuilder};
 use serde::{Deserialize, Serialize};
@@ -180,25 +180,87 @@ fn skip_padding(reader: &mut BufReader<impl Read>) -> io::Result<()> {
 
 /// Packs as `xz -6` does, in parallel. The same bytes give the same result on every machine.
 pub fn compress_xz(bytes: &[u8], preset: u32) -> io::Result<Vec<u8>> {
-    let encoder = MtStreamBuilder::new()
-        .threads(processors())
-        .block_size(XZ_BLOCK)
-        .preset(preset)
-        .check(Check::Crc64)
-        .encoder()
-        .map_err(io::Error::from)?;
-    let mut writer = liblzma::write::XzEncoder::new_stream(Vec::new(), encoder);
+    let mut writer = liblzma::write::XzEncoder::new_stream(Vec::new(), xz_encoder(preset)?);
     writer.write_all(bytes)?;
     writer.finish()
 }
 
+fn xz_encoder(preset: u32) -> io::Result<liblzma::stream::Stream> {
+    let mut builder = MtStreamBuilder::new();
+    builder.threads(processors()).block_size(XZ_BLOCK).preset(preset).check(Check::Crc64);
+    builder.encoder().map_err(io::Error::from)
+}
+
 /// Packs as `gzip -n` does: without name and time.
 pub fn compress_gz(bytes: &[u8], level: u32) -> io::Result<Vec<u8>> {
-    const UNIX: u8 = 3;
-    let level = flate2::Compression::new(level);
-    let mut writer = flate2::GzBuilder::new().mtime(0).operating_system(UNIX).write(Vec::new(), level);
+    let mut writer = gz_builder().write(Vec::new(), flate2::Compression::new(level));
     writer.write_all(bytes)?;
     writer.finish()
+}
+
+/// Without name and time, which gzip would keep.
+fn gz_builder() -> flate2::GzBuilder {
+    const UNIX: u8 = 3;
+    flate2::GzBuilder::new().mtime(0).operating_system(UNIX)
+}
+
+/// Packs what is written to it, as xz, gzip and zstd do, so that the same bytes give the same result on every machine.
+pub struct Packer<W: Write>(Stream<W>);
+
+enum Stream<W: Write> {
+    Xz(liblzma::write::XzEncoder<W>),
+    Zstd(zstd::Encoder<'static, W>),
+    Gzip(flate2::write::GzEncoder<W>),
+    None(W),
+}
+
+impl<W: Write> fmt::Debug for Packer<W> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Packer").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> Packer<W> {
+    /// With the levels that people use for files that many download once.
+    pub fn new(compression: Compression, output: W) -> io::Result<Self> {
+        const XZ_PRESET: u32 = 6;
+        const ZSTD_LEVEL: i32 = 12;
+        Ok(Self(match compression {
+            Compression::Xz => Stream::Xz(liblzma::write::XzEncoder::new_stream(output, xz_encoder(XZ_PRESET)?)),
+            Compression::Zstd => Stream::Zstd(zstd::Encoder::new(output, ZSTD_LEVEL)?),
+            Compression::Gzip => Stream::Gzip(gz_builder().write(output, flate2::Compression::default())),
+            Compression::None => Stream::None(output),
+        }))
+    }
+
+    /// Writes the end of the packed data.
+    pub fn finish(self) -> io::Result<W> {
+        match self.0 {
+            Stream::Xz(encoder) => encoder.finish(),
+            Stream::Zstd(encoder) => encoder.finish(),
+            Stream::Gzip(encoder) => encoder.finish(),
+            Stream::None(output) => Ok(output),
+        }
+    }
+
+    fn stream(&mut self) -> &mut dyn Write {
+        match &mut self.0 {
+            Stream::Xz(encoder) => encoder,
+            Stream::Zstd(encoder) => encoder,
+            Stream::Gzip(encoder) => encoder,
+            Stream::None(output) => output,
+        }
+    }
+}
+
+impl<W: Write> Write for Packer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream().flush()
+    }
 }
 
 fn processors() -> u32 {
@@ -226,6 +288,10 @@ mod tests {
             (Compression::None, text.clone()),
         ] {
             assert!(decompress(compression, &packed[..], limit).unwrap() == text, "{compression}");
+            let mut packer = Packer::new(compression, Vec::new()).unwrap();
+            packer.write_all(&text).unwrap();
+            let streamed = packer.finish().unwrap();
+            assert!(decompress(compression, &streamed[..], limit).unwrap() == text, "{compression}, in a stream");
             let error = decompress(compression, &packed[..], limit - 1).unwrap_err();
             assert!(matches!(error, DecompressError::TooLarge { .. }), "{compression}: {error}");
         }
