@@ -66,21 +66,31 @@ impl std::error::Error for NotSeen {}
 impl Boot {
     /// Starts a machine with two processors, 1.5 GiB and no network. Nothing is written to the image.
     pub fn start(image: &Path, firmware: Firmware, medium: Medium) -> io::Result<Self> {
+        let drive = match medium {
+            Medium::Disc => format!("{},media=cdrom,readonly=on", raw_file(image)),
+            Medium::Disk => raw_file(image),
+        };
+        let firmware: &[&str] = match firmware {
+            Firmware::Bios => &[],
+            Firmware::Uefi => &["-machine", "q35", "-bios", OVMF],
+        };
+        Self::of_machine(&[firmware, &["-drive", &drive]].concat())
+    }
+
+    /// Starts a machine that has its kernel from outside, and a disk, which is `/dev/vda`.
+    pub fn start_kernel(kernel: &Path, initrd: &Path, command_line: &str, disk: &Path) -> io::Result<Self> {
+        let [kernel, initrd] = [kernel, initrd].map(|path| path.display().to_string());
+        let drive = format!("{},if=virtio", raw_file(disk));
+        Self::of_machine(&["-kernel", &kernel, "-initrd", &initrd, "-append", command_line, "-drive", &drive])
+    }
+
+    fn of_machine(options: &[&str]) -> io::Result<Self> {
         #[expect(clippy::disallowed_types, reason = "a test drives a machine while it runs")]
         let mut qemu = std::process::Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1536", "-smp", "2", "-nographic", "-no-reboot"]);
-        qemu.args(["-nic", "none", "-monitor", "none", "-serial", "stdio", "-snapshot"]);
-        if firmware == Firmware::Uefi {
-            qemu.args(["-machine", "q35", "-bios", OVMF]);
-        }
-        let file = format!("file={},format=raw", image.display().to_string().replace(',', ",,"));
-        let drive = match medium {
-            Medium::Disc => format!("{file},media=cdrom,readonly=on"),
-            Medium::Disk => file,
-        };
+        qemu.args(["-nic", "none", "-monitor", "none", "-serial", "stdio", "-snapshot"]).args(options);
         let started = Instant::now();
-        let mut machine =
-            qemu.args(["-drive", &drive]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let mut machine = qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         let console = Arc::new(Mutex::new(Vec::new()));
         let stdout = machine.stdout.take().expect("its output is piped");
         let sink = Arc::clone(&console);
@@ -129,6 +139,10 @@ impl Drop for Boot {
         let _ = self.machine.kill();
         let _ = self.machine.wait();
     }
+}
+
+fn raw_file(image: &Path) -> String {
+    format!("file={},format=raw", image.display().to_string().replace(',', ",,"))
 }
 
 fn collect(mut from: impl Read, console: &Mutex<Vec<u8>>) {

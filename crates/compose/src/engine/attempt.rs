@@ -34,7 +34,7 @@ pub(super) struct Completed {
 
 /// How an attempt ended that did not fail.
 pub(super) enum Ended {
-    Completed(Completed),
+    Completed(Box<Completed>),
     /// It has to be done, for a reason, and values that it reads are not made yet.
     Lacking(MissReason),
 }
@@ -75,14 +75,14 @@ impl Attempt {
         let reason = match self.reason.clone() {
             Some(reason) => reason,
             None => match self.find().await {
-                Ok(completed) => return Ok(Ended::Completed(completed)),
+                Ok(completed) => return Ok(Ended::Completed(completed.into())),
                 Err(reason) => reason,
             },
         };
         if self.lacks_values() {
             return Ok(Ended::Lacking(reason));
         }
-        self.work(reason).await.map(Ended::Completed)
+        self.work(reason).await.map(|completed| Ended::Completed(completed.into()))
     }
 
     fn lacks_values(&self) -> bool {

@@ -277,7 +277,7 @@ impl Scheduler {
             Ok((task, result)) => {
                 let id = self.nodes_of_tasks.remove(&task).expect("every task belongs to a job");
                 match result {
-                    Ok(Ended::Completed(completed)) => self.complete(id, completed),
+                    Ok(Ended::Completed(completed)) => self.complete(id, *completed),
                     Ok(Ended::Lacking(reason)) => self.make_inputs(id, reason),
                     Err(failed) => self.fail(id, failed),
                 }

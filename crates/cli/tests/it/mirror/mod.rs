@@ -12,6 +12,7 @@ mod apt;
 mod container;
 mod live;
 mod metadata;
+mod ostree;
 mod sources;
 
 use std::collections::BTreeSet;
@@ -55,6 +56,12 @@ fn a_derivative_of_debian_is_what_its_users_need() {
 fn sources_that_the_mirror_lacks_are_named_and_the_rest_is_there() {
     let Some(workshop) = Workshop::open() else { return };
     sources::failable(&workshop);
+}
+
+#[test]
+fn an_ostree_commit_of_debian_is_deployed_and_starts() {
+    let Some(workshop) = Workshop::open() else { return };
+    ostree::starts(&workshop);
 }
 
 /// The example with its files in the workshop, and with what it does not use.
