@@ -223,3 +223,18 @@ fn a_reused_commit_is_as_good_as_a_new_one() {
     let verified = harbour.charmer(&["verify", third.root()]);
     assert_eq!(verified.code, 0, "{verified}");
 }
+
+#[test]
+fn commits_can_be_left_out_and_may_fail_without_the_rest() {
+    let harbour = with_commit("");
+    let (ran, without) = harbour.compose(&["--skip", "ostree"]);
+    assert!(without.path("compose/metadata/composeinfo.json").exists() && !without.path("compose/ostree").exists(), "{ran}");
+    assert!(!without.path("compose/metadata/ostree.json").exists(), "{ran}");
+    harbour.edit("[limits]", "[[failable]]\nvariants = [\"Base\"]\nkinds = [\"ostree\"]\n\n[limits]");
+    fs_err::remove_file(harbour.path("tools/bootable")).unwrap();
+    let (ran, incomplete) = harbour.compose_into("composes", &[], 3);
+    assert_eq!(incomplete.status(), "FINISHED_INCOMPLETE", "{ran}");
+    assert_eq!(incomplete.json("compose/metadata/ostree.json")["payload"]["commits"], serde_json::json!({}), "{ran}");
+    let failed = incomplete.read("compose/metadata/deliverables.json");
+    assert!(failed.contains("ostree-tree:Base.amd64.ostree"), "{failed}");
+}

@@ -83,7 +83,7 @@ pub fn plan(
         .collect();
     let mut forms = PlannedForms { images: Vec::new(), commits: Vec::new() };
     let mut trees = HashMap::new();
-    for (image, of_image) in config.images.iter().zip(of_images) {
+    for (image, &of_image) in config.images.iter().zip(&of_images) {
         let of_rootfs = || of_image.map(|number: usize| rootfs[number].clone()).expect("it is made of a root file system");
         let made = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => plan_of_rootfs(graph, image, *kind, of_rootfs().1),
@@ -93,7 +93,11 @@ pub fn plan(
             }
             Recipe::Commit(spec, key) => {
                 let (scope, handle) = of_rootfs();
-                let tree = *trees.entry(scope.clone()).or_insert_with(|| ostree::plan::plan_tree(graph, &scope, image, handle));
+                let all = config.images.iter().zip(&of_images);
+                let sharing = all.filter(|(other, number)| **number == of_image && phase_of(other) == Phase::Ostree);
+                let sharing = sharing.map(|(image, _)| image);
+                let plan_tree = || ostree::plan::plan_tree(graph, &scope, sharing, handle);
+                let tree = *trees.entry(of_image).or_insert_with(plan_tree);
                 forms.commits.push(ostree::plan::plan_commit(graph, config, services, image, (spec, key), tree));
                 continue;
             }

@@ -305,7 +305,7 @@ pub struct Described {
     pub date: Handle<ComposeDate>,
     pub folders: Vec<Handle<ShippedFolder>>,
     /// None where there are no commits.
-    pub ostree: Option<Handle<OstreeRepository>>,
+    pub ostree: Option<Handle<Option<OstreeRepository>>>,
 }
 
 /// Adds the job that writes `composeinfo.json`, `images.json`, `debs.json` and `ostree.json`.
@@ -341,7 +341,8 @@ pub fn plan(
                     debs_json(&compose, &deb_records(&selections, &repositories).map_err(|error| JobError::caused(&error))?),
                 ),
             ];
-            texts.extend(ostree.iter().map(|ostree| ("ostree.json", ostree_json(&compose, &ostree.commits))));
+            let commits = ostree.iter().filter_map(|ostree| ostree.as_ref().as_ref());
+            texts.extend(commits.map(|ostree| ("ostree.json", ostree_json(&compose, &ostree.commits))));
             let written =
                 texts.into_iter().map(|(name, text)| write(&context.layout, format!("compose/metadata/{name}"), text.as_bytes()));
             let mut files = written.collect::<Result<Vec<_>, _>>()?;

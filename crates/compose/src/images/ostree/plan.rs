@@ -24,6 +24,7 @@ use crate::gather::plan::ComposeDate;
 use crate::layout::Layout;
 use crate::openpgp::{Signer, dearmored};
 use crate::services::Services;
+use crate::tools::Runner;
 
 /// The job that makes the repository of the compose.
 pub const OSTREE_REPOSITORY_JOB: &str = "ostree-repository";
@@ -96,30 +97,29 @@ impl Output for OstreeRepository {
     }
 }
 
-/// Adds the job that makes an OSTree tree of a root file system; `scope` is the root file system's.
-pub(in crate::images) fn plan_tree(
+/// Adds the job that makes an OSTree tree of a root file system for the images that are made of it, of which there is one at least.
+/// `scope` is the root file system's.
+pub(in crate::images) fn plan_tree<'a>(
     graph: &mut Graph,
     scope: &str,
-    image: &ImageSpec,
+    images: impl Iterator<Item = &'a ImageSpec> + Clone,
     rootfs: Handle<Option<RootfsFile>>,
 ) -> Handle<Option<RootfsFile>> {
+    let timeout = images.clone().map(|image| image.timeout).max().expect("it is made for an image");
     let job = Job::named("ostree-tree", Phase::Ostree, scope)
-        .spec(&image.timeout)
+        .spec(&timeout)
         .tools(&["tar"])
         .weight(Weight::new(2, 1024))
         .estimate(30.0)
         .writes_much()
-        .failable(image.failable);
-    let image = image.clone();
-    graph.add_deliverable(job, rootfs.required(), move |context, rootfs| {
-        let image = image.clone();
-        async move {
-            let path = rootfs.file.path.replace(".rootfs.tar", ".ostree-tree.tar");
-            let input = rootfs.unpacked_from(&context.layout);
-            let output = context.layout.path(&path);
-            let (sha256, size) = make_tree(&runner(&context, &image), &input, context.work(), &output).await?;
-            Ok(RootfsFile { file: OutputFile { path, size, sha256 }, ..rootfs })
-        }
+        .failable(images.into_iter().all(|image| image.failable));
+    graph.add_deliverable(job, rootfs.required(), move |context, rootfs: RootfsFile| async move {
+        let path = rootfs.file.path.replace(".rootfs.tar", ".ostree-tree.tar");
+        let input = rootfs.unpacked_from(&context.layout);
+        let output = context.layout.path(&path);
+        let runner = Runner { timeout: timeout.duration(), ..context.runner.clone() };
+        let (sha256, size) = make_tree(&runner, &input, context.work(), &output).await?;
+        Ok(RootfsFile { file: OutputFile { path, size, sha256 }, ..rootfs })
     })
 }
 
@@ -172,7 +172,7 @@ pub fn plan_repository(
     services: &Arc<Services>,
     commits: &[PlannedCommit],
     date: Handle<ComposeDate>,
-) -> Option<Handle<OstreeRepository>> {
+) -> Option<Handle<Option<OstreeRepository>>> {
     if commits.is_empty() {
         return None;
     }
@@ -185,7 +185,7 @@ pub fn plan_repository(
         .writes_much();
     let made: Vec<_> = commits.iter().map(|commit| commit.made).collect();
     let services = services.clone();
-    Some(graph.add(job, (made, date), move |context, (made, date)| {
+    Some(graph.add_deliverable(job, (made, date), move |context, (made, date)| {
         let (services, tags, keys) = (services.clone(), tags.clone(), keys.clone());
         async move {
             let made: Vec<(MadeCommit, bool)> =
