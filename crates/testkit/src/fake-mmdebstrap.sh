@@ -102,6 +102,17 @@ if [ -e "$here/bootable" ]; then
 echo "initramfs of $SOURCE_DATE_EPOCH" >usr/lib/modules/6.12-quay/initramfs.img
 DRACUT
         chmod 755 usr/bin/dracut
+        # Each package has a file that tells its version; dash has a large one.
+        mkdir -p var/lib/dpkg/info
+        awk -F ': ' '$1 == "Package" { package = $2 } $1 == "Version" { print package, $2 }' var/lib/dpkg/status | while read -r package version; do
+            mkdir -p "usr/share/$package"
+            echo "$version" >"usr/share/$package/version"
+            printf '/.\n/usr\n/usr/share/%s/version\n' "$package" >"var/lib/dpkg/info/$package.list"
+            [ "$package" = dash ] || continue
+            yes "$version" | head -c 2000000 >usr/share/dash/large
+            ln usr/share/dash/large usr/share/dash/the-same
+            printf '/usr/share/dash/large\n/usr/share/dash/the-same\n' >>var/lib/dpkg/info/dash.list
+        done
     )
 fi
 

@@ -1,5 +1,6 @@
 //! The real binary as users meet it: what it prints, where, and how it exits.
 
+mod bootc;
 mod checks;
 mod compose;
 mod composes;

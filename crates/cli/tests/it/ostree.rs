@@ -12,16 +12,7 @@ const BRANCH: &str = "harbour/13.1/amd64/base";
 
 /// A distribution with an OSTree commit, and what more the configuration says of it.
 fn with_commit(more: &str) -> Harbour {
-    let mut harbour = Harbour::new();
-    harbour.source_date_epoch = Some("1717372800");
-    harbour.tools.make_bootable().unwrap();
-    harbour.add("Package: dracut\n\nPackage: ostree-boot\n\nPackage: linux-image-quay\nArchitecture: any\n");
-    harbour.publish("2024-06-01");
-    let image = "[[images]]\nkind = \"ostree\"\nvariant = \"Base\"\narches = [\"amd64\"]\npackages = [\"harbour-release\", \"linux-image-quay\"]";
-    let seeds = "\"harbour-release\", \"dracut\", \"ostree-boot\", \"linux-image-quay\"]";
-    harbour.edit("\"harbour-release\"]\n\n[variants.Server]", &format!("{seeds}\n\n[variants.Server]"));
-    harbour.edit("[limits]", &format!("{image}\n{more}\n\n[limits]"));
-    harbour
+    Harbour::bootable(&[("ostree", more)])
 }
 
 fn ostree(verb: &str, repository: &Path, more: &[&str]) -> String {

@@ -10,7 +10,7 @@ use super::discs;
 use crate::compression::{Compression, unpacking};
 use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
-use crate::images::{STATUS, StatusError, installed_in_status, live, read_status};
+use crate::images::{STATUS, StatusError, installed_in_status, live, ostree, read_status};
 use crate::package_set::lock::LockedPackage;
 use crate::tools::{Command, Runner, ToolError};
 
@@ -189,7 +189,7 @@ fn status_of_layer(archive: &Path, blob: &str) -> Result<Option<Vec<u8>>, Unread
         let mut layer = tar::Archive::new(flate2::read::GzDecoder::new(entry));
         for file in layer.entries()? {
             let file = file?;
-            if file.path()?.as_os_str() == STATUS {
+            if [STATUS, ostree::tree::STATUS].iter().any(|status| file.path().is_ok_and(|path| path.as_os_str() == *status)) {
                 return Ok(Some(read_status(file, archive)?));
             }
         }

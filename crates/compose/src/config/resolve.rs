@@ -184,6 +184,7 @@ impl Resolver<'_> {
             ImageKind::Squashfs(_) => DeliverableKind::Squashfs,
             ImageKind::Wsl(_) => DeliverableKind::Wsl,
             ImageKind::Lxc(_) => DeliverableKind::Lxc,
+            ImageKind::Bootc(_) => DeliverableKind::Bootc,
             ImageKind::Ostree(_) => DeliverableKind::Ostree,
             ImageKind::DataIso(_) => DeliverableKind::DataIso,
         };

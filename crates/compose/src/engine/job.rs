@@ -35,7 +35,7 @@ pub enum Phase {
     Container,
     /// Live ISO images are made.
     Live,
-    /// Root file systems become archives, file systems and disks.
+    /// Root file systems become archives and file systems.
     ImageBuild,
     /// OSTree commits are made, and their repository.
     Ostree,

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::layer::write_layer;
 use super::oci::{History, ImageConfig, Platform, RootfsDigests, RuntimeConfig, oci_digest, write_archive};
 use super::{ImageError, Rootfs, blocking};
+use crate::digest::Sha256;
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LABEL: &str = "org.opencontainers.image.";
@@ -66,8 +67,8 @@ pub(super) async fn build(
     let (spec, rootfs, layer_file, output) = (spec.clone(), rootfs.clone(), work.join("layer.tar.gz"), output.to_owned());
     blocking(move || {
         let layer = write_layer(&rootfs.tar, rootfs.epoch, &layer_file, &cancel)?;
-        let config = spec.image_config(&rootfs, layer.diff_id)?;
-        write_archive(&config, &spec.reference, &layer, &layer_file, rootfs.epoch, &output)
+        let config = spec.image_config(&rootfs, vec![layer.diff_id])?;
+        write_archive(&config, &spec.reference, &[(layer, layer_file)], rootfs.epoch, &output)
     })
     .await
 }
@@ -91,7 +92,8 @@ impl ContainerSpec {
         Ok(())
     }
 
-    fn image_config(&self, rootfs: &Rootfs, diff_id: crate::digest::Sha256) -> Result<ImageConfig, ImageError> {
+    /// The document of an image with these layers, the lowest first.
+    pub(super) fn image_config(&self, rootfs: &Rootfs, diff_ids: Vec<Sha256>) -> Result<ImageConfig, ImageError> {
         let platform = platform(&rootfs.arch)?;
         let created = rfc3339(rootfs.epoch)?;
         let mut environment = self.environment.clone();
@@ -109,7 +111,7 @@ impl ContainerSpec {
             created,
             platform,
             config,
-            rootfs: RootfsDigests { kind: "layers", diff_ids: vec![oci_digest(diff_id)] },
+            rootfs: RootfsDigests { kind: "layers", diff_ids: diff_ids.into_iter().map(oci_digest).collect() },
         })
     }
 
@@ -146,7 +148,6 @@ fn rfc3339(epoch: i64) -> Result<String, ImageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256;
 
     fn spec() -> ContainerSpec {
         ContainerSpec {
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn own_labels_win_and_the_time_is_the_composes() {
-        let config = spec().image_config(&rootfs("arm64"), Sha256::of(b"")).unwrap();
+        let config = spec().image_config(&rootfs("arm64"), vec![Sha256::of(b"")]).unwrap();
         let config = serde_json::to_value(config).unwrap();
         assert_eq!(config["created"], "2025-11-13T02:13:20Z");
         assert_eq!(config["config"]["Labels"]["org.opencontainers.image.title"], "Harbour Base");

@@ -6,6 +6,8 @@
 //! Must not know: archives, mirrors, the lock's origin; every package comes from the composed repository.
 
 mod boot_loader;
+pub mod bootc;
+mod chunks;
 pub mod container;
 pub mod data_iso;
 mod error;
@@ -40,6 +42,7 @@ use crate::engine::OutputFile;
 use crate::files::{partial_name, remove_if_there};
 use crate::tools::Runner;
 
+pub use bootc::BootcSpec;
 pub use container::ContainerSpec;
 pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
@@ -109,6 +112,8 @@ pub enum ImageKind {
     Container(Box<ContainerSpec>),
     /// An ISO that boots into the root file system, from a disc or a stick, by BIOS and EFI.
     Live(LiveSpec),
+    /// A container that machines boot, made of an OSTree tree.
+    Bootc(Box<BootcSpec>),
     /// One packed tar file.
     Packed(PackedSpec),
     /// A squashfs.
@@ -119,6 +124,7 @@ impl ImageKind {
     /// The kind as the configuration names it.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Bootc(_) => "bootc",
             Self::Container(_) => "container",
             Self::Live(_) => "live",
             Self::Packed(PackedSpec::Tar(_)) => "tar",
@@ -131,7 +137,7 @@ impl ImageKind {
     /// The end of the image's file name.
     pub const fn file_extension(&self) -> &'static str {
         match self {
-            Self::Container(_) => "oci.tar",
+            Self::Bootc(_) | Self::Container(_) => "oci.tar",
             Self::Live(_) => "iso",
             Self::Packed(packed) => packed.file_extension(),
             Self::Squashfs => "squashfs",
@@ -141,7 +147,7 @@ impl ImageKind {
     pub fn volume_id(&self) -> Option<&str> {
         match self {
             Self::Live(live) => Some(&live.volume_id),
-            Self::Container(_) | Self::Packed(_) | Self::Squashfs => None,
+            Self::Bootc(_) | Self::Container(_) | Self::Packed(_) | Self::Squashfs => None,
         }
     }
 
@@ -149,13 +155,14 @@ impl ImageKind {
     pub fn implanted_md5(&self, image: &Path) -> std::io::Result<Option<String>> {
         match self {
             Self::Live(_) => medium::implanted_md5(image),
-            Self::Container(_) | Self::Packed(_) | Self::Squashfs => Ok(None),
+            Self::Bootc(_) | Self::Container(_) | Self::Packed(_) | Self::Squashfs => Ok(None),
         }
     }
 
     /// What can be said against it before there is a root file system.
     pub fn validate(&self, arch: &str) -> Result<(), ImageError> {
         match self {
+            Self::Bootc(bootc) => bootc.validate(arch),
             Self::Container(container) => container.validate(arch),
             Self::Live(live) => live.validate(arch),
             Self::Packed(_) | Self::Squashfs => Ok(()),
@@ -163,13 +170,14 @@ impl ImageKind {
     }
 
     pub const fn bootable(&self) -> bool {
-        matches!(self, Self::Live(_))
+        matches!(self, Self::Live(_) | Self::Bootc(_))
     }
 
     /// Packages that the root file system must have. Whoever plans adds them to [`RootfsSpec::packages`]; [`build`] insists.
     pub fn required_packages(&self) -> impl Iterator<Item = &'static str> {
         let own: [&[&str]; 2] = match self {
             Self::Live(spec) => [live::PACKAGES, spec.overlay.packages()],
+            Self::Bootc(_) => [ostree::tree::PACKAGES, &[]],
             Self::Container(_) | Self::Packed(_) | Self::Squashfs => [&[], &[]],
         };
         own.into_iter().flatten().copied()
@@ -179,6 +187,7 @@ impl ImageKind {
     pub fn own_programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let own: &[&[RequiredProgram]] = match self {
             Self::Container(_) | Self::Packed(_) => &[],
+            Self::Bootc(_) => &[ostree::tree::PROGRAMS],
             Self::Live(_) => &[squashfs::PROGRAMS, medium::PROGRAMS],
             Self::Squashfs => &[squashfs::PROGRAMS],
         };
@@ -224,6 +233,7 @@ pub async fn build(
 async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, output: &Path) -> Result<(), ImageError> {
     match kind {
         ImageKind::Container(spec) => container::build(spec, rootfs, work, output, runner.cancel.clone()).await,
+        ImageKind::Bootc(spec) => bootc::build(spec, rootfs, work, output, runner.cancel.clone()).await,
         ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, output).await,
         ImageKind::Packed(spec) => packed::build(spec, rootfs, output, runner.cancel.clone()).await,
         ImageKind::Squashfs => squashfs::build(runner, rootfs, work, output).await,

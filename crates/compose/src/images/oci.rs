@@ -1,10 +1,10 @@
-//! OCI's documents and the archive that holds them: the image layout of one image with one layer.
+//! OCI's documents and the archive that holds them: the image layout of one image.
 //!
 //! The documents are a few fields each, in the order in which they are written; see the OCI image format specification.
 //! Must not know: root file systems, packages.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -133,12 +133,12 @@ pub(super) fn oci_digest(digest: Sha256) -> String {
     format!("sha256:{digest}")
 }
 
-/// Writes an archive of an image layout that holds one image of one layer. `reference` is the name the image has when it is loaded.
+/// Writes an archive of an image layout that holds one image. `reference` is the name the image has when it is loaded; the layers are
+/// there as files, the lowest first.
 pub(super) fn write_archive(
     config: &ImageConfig,
     reference: &str,
-    layer: &Layer,
-    layer_file: &Path,
+    layers: &[(Layer, PathBuf)],
     epoch: i64,
     output: &Path,
 ) -> Result<(), ImageError> {
@@ -147,7 +147,7 @@ pub(super) fn write_archive(
         schema_version: 2,
         media_type: MANIFEST_TYPE,
         config: Descriptor::new(CONFIG_TYPE, Sha256::of(&config_blob), config_blob.len() as u64),
-        layers: vec![Descriptor::new(LAYER_TYPE, layer.digest, layer.size)],
+        layers: layers.iter().map(|(layer, _)| Descriptor::new(LAYER_TYPE, layer.digest, layer.size)).collect(),
         annotations: &config.config.labels,
     };
     let manifest_blob = json(&manifest);
@@ -164,7 +164,9 @@ pub(super) fn write_archive(
     archive.folder("blobs/sha256/")?;
     archive.file(&blob_path(Sha256::of(&manifest_blob)), &manifest_blob)?;
     archive.file(&blob_path(Sha256::of(&config_blob)), &config_blob)?;
-    archive.copy(&blob_path(layer.digest), layer.size, fs_err::File::open(layer_file)?)?;
+    for (layer, file) in layers {
+        archive.copy(&blob_path(layer.digest), layer.size, fs_err::File::open(file)?)?;
+    }
     archive.tar.into_inner()?;
     Ok(())
 }

@@ -25,10 +25,10 @@ use super::medium::volume_id;
 use super::ostree::commit::CommitSpec;
 use super::ostree::plan::PlannedCommit;
 use super::{
-    BaseSet, ComposedRepository, ContainerSpec, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec,
-    Overlay, PackedSpec, RequiredProgram, RootfsSpec, WslSpec, build, build_rootfs,
+    BaseSet, BootcSpec, ComposedRepository, ContainerSpec, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles,
+    LiveSpec, LxcSpec, Overlay, PackedSpec, RequiredProgram, RootfsSpec, WslSpec, build, build_rootfs,
 };
-use super::{data_iso, ostree, rootfs};
+use super::{bootc, data_iso, ostree, rootfs};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
@@ -82,22 +82,21 @@ pub fn plan(
         .map(|rootfs| (rootfs.scope(), plan_rootfs(graph, config, services, repositories, rootfs, source_date_epoch)))
         .collect();
     let mut forms = PlannedForms { images: Vec::new(), commits: Vec::new() };
-    let mut trees = HashMap::new();
+    let mut trees = Trees { config, of_images: of_images.clone(), planned: HashMap::new() };
     for (image, &of_image) in config.images.iter().zip(&of_images) {
         let of_rootfs = || of_image.map(|number: usize| rootfs[number].clone()).expect("it is made of a root file system");
         let made = match recipe_of(config, image) {
+            Recipe::OfRootfs(kind) if is_of_tree(image) => {
+                let tree = trees.plan(graph, of_image, &of_rootfs());
+                plan_of_rootfs(graph, image, *kind, tree)
+            }
             Recipe::OfRootfs(kind) => plan_of_rootfs(graph, image, *kind, of_rootfs().1),
             Recipe::OfPackages(data) => {
                 let inputs = (repositories, selections);
                 plan_data_iso(graph, config, services, inputs, (image, data), source_date_epoch)
             }
             Recipe::Commit(spec, key) => {
-                let (scope, handle) = of_rootfs();
-                let all = config.images.iter().zip(&of_images);
-                let sharing = all.filter(|(other, number)| **number == of_image && phase_of(other) == Phase::Ostree);
-                let sharing = sharing.map(|(image, _)| image);
-                let plan_tree = || ostree::plan::plan_tree(graph, &scope, sharing, handle);
-                let tree = *trees.entry(of_image).or_insert_with(plan_tree);
+                let tree = trees.plan(graph, of_image, &of_rootfs());
                 forms.commits.push(ostree::plan::plan_commit(graph, config, services, image, (spec, key), tree));
                 continue;
             }
@@ -105,6 +104,31 @@ pub fn plan(
         forms.images.push(PlannedImage { spec: image.clone(), made });
     }
     forms
+}
+
+/// The OSTree trees of a plan, one for each root file system of which there is one.
+struct Trees<'a> {
+    config: &'a Config,
+    of_images: Vec<Option<usize>>,
+    planned: HashMap<Option<usize>, Handle<Option<RootfsFile>>>,
+}
+
+impl Trees<'_> {
+    fn plan(
+        &mut self,
+        graph: &mut Graph,
+        number: Option<usize>,
+        (scope, rootfs): &(String, Handle<Option<RootfsFile>>),
+    ) -> Handle<Option<RootfsFile>> {
+        let images = self.config.images.iter().zip(&self.of_images);
+        let sharing = images.filter(|(image, of_image)| **of_image == number && is_of_tree(image)).map(|(image, _)| image);
+        *self.planned.entry(number).or_insert_with(|| ostree::plan::plan_tree(graph, scope, sharing, *rootfs))
+    }
+}
+
+/// Whether an image is made of an OSTree tree.
+const fn is_of_tree(image: &ImageSpec) -> bool {
+    matches!(image.kind, configured::ImageKind::Ostree(_) | configured::ImageKind::Bootc(_))
 }
 
 /// A root file system that one image or several are made of.
@@ -205,7 +229,7 @@ fn plan_of_rootfs(
         .tools(&tools)
         .weight(match kind {
             // One stream is packed; it goes on beside a root file system that is being made.
-            ImageKind::Container(_) | ImageKind::Packed(_) => Weight::new(1, 1024),
+            ImageKind::Bootc(_) | ImageKind::Container(_) | ImageKind::Packed(_) => Weight::new(1, 1024),
             ImageKind::Live(_) | ImageKind::Squashfs => Weight::new(2, 1024),
         })
         .estimate(40.0)
@@ -344,6 +368,20 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
                 root_password: live.root_password.clone(),
             },
         }),
+        configured::ImageKind::Bootc(bootc) => ImageKind::Bootc(Box::new(BootcSpec {
+            container: ContainerSpec {
+                reference: reference(&image.variant, &release.version),
+                title: format!("{} {}", release.name, image.variant),
+                version: release.version.clone(),
+                vendor: Some(release.vendor().to_owned()),
+                url: release.url.clone(),
+                labels: bootc::labels().into_iter().chain(bootc.labels.clone()).collect(),
+                command: vec!["/sbin/init".to_owned()],
+                ..ContainerSpec::default()
+            },
+            kernel_arguments: bootc.kernel_arguments.clone(),
+            root_filesystem: bootc.root_filesystem.name().to_owned(),
+        })),
         configured::ImageKind::Tar(tar) => ImageKind::Packed(PackedSpec::Tar(tar.compression.into())),
         configured::ImageKind::Wsl(wsl) => ImageKind::Packed(PackedSpec::Wsl(WslSpec {
             name: wsl.distribution.clone().unwrap_or_else(|| format!("{}-{}", release.short, release.version)),
@@ -408,7 +446,7 @@ pub fn jobs_of(config: &Config) -> Vec<Vec<String>> {
     let (rootfs, of_images) = planned_rootfs(config);
     let jobs = |(image, number): (&ImageSpec, Option<usize>)| {
         let of_rootfs = number.map(|number| rootfs[number].scope());
-        let tree = of_rootfs.as_ref().filter(|_| phase_of(image) == Phase::Ostree).map(|scope| format!("ostree-tree:{scope}"));
+        let tree = of_rootfs.as_ref().filter(|_| is_of_tree(image)).map(|scope| format!("ostree-tree:{scope}"));
         let scope = scope_of(image);
         let own = [format!("{}:{scope}", phase_of(image)), format!("{}:{scope}", Phase::Test)];
         of_rootfs.map(|scope| format!("{}:{scope}", Phase::Rootfs)).into_iter().chain(tree).chain(own).collect()
@@ -424,7 +462,7 @@ pub(super) fn scope_of(image: &ImageSpec) -> String {
 /// The phase of the job that makes an image.
 pub const fn phase_of(image: &ImageSpec) -> Phase {
     match image.kind {
-        configured::ImageKind::Container(_) => Phase::Container,
+        configured::ImageKind::Container(_) | configured::ImageKind::Bootc(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
         configured::ImageKind::DataIso(_) => Phase::Createiso,
         configured::ImageKind::Tar(_)

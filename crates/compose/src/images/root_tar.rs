@@ -72,6 +72,72 @@ pub(super) fn write_tar<W: Write>(
     Ok(written.tar.into_inner()?)
 }
 
+/// Writes the entries into several files, each in their order: `number_of` says which. A file comes with the folders that lead to it, and
+/// with the hard links to it; the first output has every folder. All times are 1970's: folders have those of their build.
+pub(super) fn split_tar<W: Write>(
+    rootfs: &Path,
+    files: &BTreeMap<String, String>,
+    number_of: &dyn Fn(&str) -> usize,
+    outputs: Vec<W>,
+    cancel: &CancellationToken,
+) -> Result<Vec<W>, ImageError> {
+    let writer = |output| (Writer { tar: tar::Builder::new(output), epoch: 0, below: b"" }, BTreeSet::new());
+    let mut outputs: Vec<(Writer<'_, W>, BTreeSet<Vec<u8>>)> = outputs.into_iter().map(writer).collect();
+    let mut folders: BTreeMap<Vec<u8>, Folder> = BTreeMap::new();
+    let mut source = tar::Archive::new(io::BufReader::with_capacity(1 << 20, fs_err::File::open(rootfs)?));
+    for entry in source.entries()? {
+        if cancel.is_cancelled() {
+            return Err(ImageError::Cancelled);
+        }
+        let mut entry = entry?;
+        let path = entry.path_bytes().into_owned();
+        let path = path.strip_prefix(b"./").unwrap_or(&path).to_vec();
+        let name = path.strip_suffix(b"/").unwrap_or(&path).to_vec();
+        if name.is_empty() || name.starts_with(b"dev/") {
+            continue;
+        }
+        if entry.header().entry_type().is_dir() {
+            let header = bare_header(entry.header(), EntryType::Directory, 0)?;
+            let folder = Folder { header, extensions: extended_attributes(&mut entry)? };
+            let (base, there) = &mut outputs[0];
+            base.append(folder.header.clone(), &[&name[..], b"/"].concat(), b"", folder.extensions.clone(), 0, io::empty())?;
+            there.insert(name.clone());
+            folders.insert(name, folder);
+            continue;
+        }
+        // A hard link lies where what it leads to does.
+        let target =
+            (entry.header().entry_type() == EntryType::Link).then(|| entry.link_name_bytes().unwrap_or_default().into_owned());
+        let decisive = target.as_ref().map_or(&name[..], |target| target.strip_prefix(b"./").unwrap_or(target));
+        let (output, there) = &mut outputs[number_of(&String::from_utf8_lossy(decisive))];
+        for folder in ancestors(&name) {
+            if let Some(known) = folders.get(folder)
+                && there.insert(folder.to_vec())
+            {
+                output.append(known.header.clone(), &[folder, b"/"].concat(), b"", known.extensions.clone(), 0, io::empty())?;
+            }
+        }
+        output.copy(entry, &path, rootfs)?;
+    }
+    let (base, there) = &mut outputs[0];
+    for (path, text) in files {
+        base.add_folders_of(path, there)?;
+        base.add_file(path.as_bytes(), text)?;
+    }
+    outputs.into_iter().map(|(output, _)| Ok(output.tar.into_inner()?)).collect()
+}
+
+/// A folder as it is written wherever something lies in it.
+struct Folder {
+    header: Header,
+    extensions: Vec<(String, Vec<u8>)>,
+}
+
+/// The folders that lead to a path, the outermost first.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(position, _)| &path[..position])
+}
+
 struct Writer<'a, W: Write> {
     tar: tar::Builder<W>,
     epoch: i64,

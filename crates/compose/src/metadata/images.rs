@@ -56,6 +56,7 @@ pub struct ListedImage {
 pub fn productmd_kind(kind: &str, format: &str) -> Option<(&'static str, &'static str)> {
     match (kind, format) {
         ("container", _) => Some(("container", "ociarchive")),
+        ("bootc", _) => Some(("bootable-container", "ociarchive")),
         ("live", _) => Some(("live", "iso")),
         ("data-iso", _) => Some(("dvd", "iso")),
         ("tar", "tar.gz") => Some(("tar-gz", "tar.gz")),

@@ -149,7 +149,11 @@ struct Shipment {
 
 impl Shipment {
     fn of(image: &ImageSpec) -> Self {
-        let layout = matches!(&image.kind, ImageKind::Container(container) if container.layout);
+        let layout = match &image.kind {
+            ImageKind::Container(container) => container.layout,
+            ImageKind::Bootc(bootc) => bootc.layout,
+            _ => false,
+        };
         let numbered = matches!(image.kind, ImageKind::DataIso(_));
         Self { name: image.name.clone(), layout, numbered, is_default: image.name == image.kind.default_name() }
     }
@@ -159,6 +163,7 @@ impl Shipment {
 fn image_folder(image: &ImageSpec) -> String {
     let folder = match image.kind {
         ImageKind::Container(_)
+        | ImageKind::Bootc(_)
         | ImageKind::Tar(_)
         | ImageKind::Squashfs(_)
         | ImageKind::Wsl(_)

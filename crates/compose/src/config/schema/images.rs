@@ -70,6 +70,8 @@ pub enum ImageKind {
     Wsl(Wsl),
     /// An image for LXD and Incus, one file.
     Lxc(Lxc),
+    /// A container that machines boot and update from: for bootc.
+    Bootc(Bootc),
     /// An OSTree commit in the compose's OSTree repository.
     Ostree(Ostree),
     /// The variant's packages as an apt repository on one ISO or on several, to be used with apt-cdrom(8) where there is no network.
@@ -86,6 +88,7 @@ impl ImageKind {
             Self::Squashfs(_) => "squashfs",
             Self::Wsl(_) => "wsl",
             Self::Lxc(_) => "lxc",
+            Self::Bootc(_) => "bootc",
             Self::Ostree(_) => "ostree",
             Self::DataIso(_) => "data-iso",
         }
@@ -104,7 +107,7 @@ impl ImageKind {
     /// None: any.
     pub(crate) fn possible_arches(&self) -> Option<Vec<&'static str>> {
         match self {
-            Self::Container(_) => Some(container::arches()),
+            Self::Container(_) | Self::Bootc(_) => Some(container::arches()),
             Self::Live(_) => Some(live::ARCHES.to_vec()),
             Self::Tar(_) | Self::Squashfs(_) | Self::Wsl(_) | Self::Lxc(_) | Self::Ostree(_) | Self::DataIso(_) => None,
         }
@@ -216,6 +219,47 @@ pub struct Wsl {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Lxc {}
+
+/// What a bootable container is installed with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Bootc {
+    /// Parameters for the kernel, which every machine gets: they are in the image, and change with it.
+    #[serde(default)]
+    pub kernel_arguments: Vec<String>,
+    /// What `bootc install` makes the root file system of.
+    #[serde(default)]
+    pub root_filesystem: RootFilesystem,
+    /// Labels, besides those that charmer sets.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Whether the OCI image layout is shipped as a folder too, beside the one file that holds it.
+    #[serde(default)]
+    pub layout: bool,
+}
+
+/// A file system that Linux can have as its root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootFilesystem {
+    /// What Debian's own installer makes.
+    #[default]
+    Ext4,
+    /// For large files, and many of them.
+    Xfs,
+    /// With snapshots and checksums.
+    Btrfs,
+}
+
+impl RootFilesystem {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+        }
+    }
+}
 
 /// What an OSTree commit is called, and when there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -44,6 +44,8 @@ pub enum DeliverableKind {
     Wsl,
     /// Images for LXD and Incus.
     Lxc,
+    /// Containers that machines boot.
+    Bootc,
     /// OSTree commits.
     Ostree,
     /// Packages on discs.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::names;
 use crate::config::problem::Report;
-use crate::config::schema::images::{Container, DataIso, Image, ImageKind, Live, Ostree, Wsl};
+use crate::config::schema::images::{Bootc, Container, DataIso, Image, ImageKind, Live, Ostree, Wsl};
 use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
 use crate::images::data_iso::SMALLEST_MEDIUM;
-use crate::images::{BaseSet, live, ostree, wsl};
+use crate::images::{BaseSet, bootc, live, ostree, wsl};
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     // By variant, arch and name: the image's position.
@@ -27,6 +27,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
             ImageKind::Live(spec) => check_live(spec, &place, report),
             ImageKind::Wsl(spec) => check_wsl(spec, &place, report),
             ImageKind::Tar(_) | ImageKind::Squashfs(_) | ImageKind::Lxc(_) => {}
+            ImageKind::Bootc(spec) => check_bootc(spec, &place, report),
             ImageKind::Ostree(spec) => check_ostree(spec, &place, report),
             ImageKind::DataIso(spec) => check_data_iso(image, spec, &place, report),
         }
@@ -178,6 +179,22 @@ fn check_wsl(spec: &Wsl, place: &Place, report: &mut Report<'_>) {
             message,
             "an absolute path in the distribution, without blanks or quotes, is expected",
         );
+    }
+}
+
+fn check_bootc(spec: &Bootc, place: &Place, report: &mut Report<'_>) {
+    for (position, argument) in
+        spec.kernel_arguments.iter().enumerate().filter(|(_, argument)| !bootc::is_kernel_argument(argument))
+    {
+        let message = format!("`{}` is not one kernel argument", argument.escape_debug());
+        report.value(
+            &place.key("kernel-arguments").item(position),
+            message,
+            "write each as a string of its own, without quotes in it",
+        );
+    }
+    for name in spec.labels.keys().filter(|name| name.is_empty()) {
+        report.key(&place.key("labels").key(name), "a label has no name", None);
     }
 }
 
