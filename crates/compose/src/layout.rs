@@ -91,6 +91,11 @@ impl Layout {
         format!("compose/{variant}/{arch}/{kind_folder}")
     }
 
+    /// What a machine showed that was started with an image; relative to the compose's folder.
+    pub fn boot_log(image: &str, firmware: &str, end: &str) -> String {
+        format!("logs/boot/{image}.{firmware}.{end}")
+    }
+
     /// A path of what is shipped as metadata name it: relative to the folder `compose`.
     pub fn shipped(path: &str) -> &str {
         path.strip_prefix("compose/").unwrap_or(path)

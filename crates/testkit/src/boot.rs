@@ -70,11 +70,17 @@ impl Boot {
             Medium::Disc => format!("{},media=cdrom,readonly=on", raw_file(image)),
             Medium::Disk => raw_file(image),
         };
-        let firmware: &[&str] = match firmware {
-            Firmware::Bios => &[],
-            Firmware::Uefi => &["-machine", "q35", "-bios", OVMF],
-        };
-        Self::of_machine(&[firmware, &["-drive", &drive]].concat())
+        Self::of_machine(&[firmware.options(), &["-drive", &drive]].concat())
+    }
+
+    /// Starts a machine with a disk in QEMU's format, which is `/dev/vda`, and perhaps a raw second one.
+    pub fn start_disk(disk: &Path, second: Option<&Path>, firmware: Firmware) -> io::Result<Self> {
+        let drives = [Some(format!("file={},format=qcow2,if=virtio", quoted(disk)))]
+            .into_iter()
+            .chain([second.map(|second| format!("{},if=virtio", raw_file(second)))]);
+        let drives: Vec<_> = drives.flatten().flat_map(|drive| ["-drive".to_owned(), drive]).collect();
+        let drives: Vec<_> = drives.iter().map(String::as_str).collect();
+        Self::of_machine(&[firmware.options(), &drives].concat())
     }
 
     /// Starts a machine that has its kernel from outside, and a disk, which is `/dev/vda`.
@@ -114,6 +120,14 @@ impl Boot {
         }
     }
 
+    /// Waits for the end of the line that the console shows next; gives the line.
+    pub fn wait_for_line(&mut self, limit: Duration) -> Result<String, NotSeen> {
+        let start = self.read;
+        self.wait_for("\n", limit)?;
+        let console = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(String::from_utf8_lossy(&console[start..self.read]).trim_end().to_owned())
+    }
+
     /// Types a line at the serial console.
     pub fn type_line(&mut self, line: &str) -> io::Result<()> {
         let stdin = self.machine.stdin.as_mut().expect("its input is piped");
@@ -141,8 +155,21 @@ impl Drop for Boot {
     }
 }
 
+impl Firmware {
+    const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Bios => &[],
+            Self::Uefi => &["-machine", "q35", "-bios", OVMF],
+        }
+    }
+}
+
 fn raw_file(image: &Path) -> String {
-    format!("file={},format=raw", image.display().to_string().replace(',', ",,"))
+    format!("file={},format=raw", quoted(image))
+}
+
+fn quoted(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
 }
 
 fn collect(mut from: impl Read, console: &Mutex<Vec<u8>>) {

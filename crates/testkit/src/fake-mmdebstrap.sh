@@ -102,6 +102,35 @@ if [ -e "$here/bootable" ]; then
 echo "initramfs of $SOURCE_DATE_EPOCH" >usr/lib/modules/6.12-quay/initramfs.img
 DRACUT
         chmod 755 usr/bin/dracut
+        # Boot loaders, as packages install them, and what makes a core image of GRUB's modules.
+        for platform in i386-pc x86_64-efi; do
+            mkdir -p usr/lib/grub/$platform
+            for name in normal.mod moddep.lst boot.img; do yes "$platform $name" | head -c 512 >usr/lib/grub/$platform/$name; done
+        done
+        cat >usr/bin/grub-mkimage <<'MKIMAGE'
+#!/bin/sh
+for word; do
+    case $word in
+    --format=i386-pc | --format=x86_64-efi) format=${word#*=} ;;
+    --prefix=/boot/grub) ;;
+    --config=*) config=${word#*=} ;;
+    --output=*) output=${word#*=} ;;
+    -*) exit 9 ;;
+    *) modules="${modules-}$word " ;;
+    esac
+done
+case "$format $modules" in
+"i386-pc part_gpt "*" search search_fs_uuid normal biosdisk " | "x86_64-efi part_gpt "*" search search_fs_uuid normal fat ") ;;
+*) exit 8 ;;
+esac
+{
+    yes "$format" | head -c 2048
+    cat "$config"
+} >"$output"
+MKIMAGE
+        chmod 755 usr/bin/grub-mkimage
+        mkdir -p usr/lib/systemd/boot/efi etc/systemd/system
+        echo 'systemd-boot' >usr/lib/systemd/boot/efi/systemd-bootx64.efi
         # Each package has a file that tells its version; dash has a large one.
         mkdir -p var/lib/dpkg/info
         awk -F ': ' '$1 == "Package" { package = $2 } $1 == "Version" { print package, $2 }' var/lib/dpkg/status | while read -r package version; do

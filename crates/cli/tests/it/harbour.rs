@@ -128,15 +128,27 @@ impl Harbour {
         harbour
     }
 
-    /// With a kernel and what makes an OSTree tree among Base's packages, and images of them on amd64: their kinds, and what more is
-    /// said of each.
+    /// With a kernel, boot loaders and what makes an OSTree tree among Base's packages, and images of them on amd64: their kinds, and
+    /// what more is said of each.
     pub(super) fn bootable(images: &[(&str, &str)]) -> Self {
         let mut harbour = Self::new();
         harbour.source_date_epoch = Some("1717372800");
         harbour.tools.make_bootable().unwrap();
-        harbour.add("Package: dracut\n\nPackage: ostree-boot\n\nPackage: linux-image-quay\nArchitecture: any\n");
+        let names = [
+            "dracut",
+            "ostree-boot",
+            "cloud-guest-utils",
+            "cloud-init",
+            "grub2-common",
+            "grub-pc-bin",
+            "grub-efi-amd64-bin",
+            "systemd-boot",
+            "systemd-boot-efi",
+            "btrfs-progs",
+        ];
+        harbour.add(&format!("Package: {}\n\nPackage: linux-image-quay\nArchitecture: any\n", names.join("\n\nPackage: ")));
         harbour.publish("2024-06-01");
-        let seeds = "\"harbour-release\", \"dracut\", \"ostree-boot\", \"linux-image-quay\"]";
+        let seeds = format!("\"harbour-release\", \"linux-image-quay\", \"{}\"]", names.join("\", \""));
         harbour.edit("\"harbour-release\"]\n\n[variants.Server]", &format!("{seeds}\n\n[variants.Server]"));
         let of_base = "variant = \"Base\"\narches = [\"amd64\"]\npackages = [\"harbour-release\", \"linux-image-quay\"]";
         let images = images.iter().map(|(kind, more)| format!("[[images]]\nkind = \"{kind}\"\n{of_base}\n{more}\n"));

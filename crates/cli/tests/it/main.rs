@@ -1,5 +1,6 @@
 //! The real binary as users meet it: what it prints, where, and how it exits.
 
+mod boot;
 mod bootc;
 mod checks;
 mod compose;
@@ -7,6 +8,7 @@ mod composes;
 mod configuration;
 mod createrepo_c;
 mod data_iso;
+mod disk;
 mod disturbed;
 mod existing;
 mod failures;

@@ -10,7 +10,7 @@ use super::discs;
 use crate::compression::{Compression, unpacking};
 use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
-use crate::images::{STATUS, StatusError, installed_in_status, live, ostree, read_status};
+use crate::images::{ImageError, STATUS, StatusError, disk, installed_in_status, live, ostree, read_status};
 use crate::package_set::lock::LockedPackage;
 use crate::tools::{Command, Runner, ToolError};
 
@@ -27,6 +27,8 @@ pub enum UnreadableImage {
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Status(#[from] StatusError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
     #[error("{} is no OCI archive: {reason}", path.display())]
     NotOci { path: PathBuf, reason: String },
 }
@@ -53,6 +55,7 @@ pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work:
     match kind {
         "live" => installed_in_live_iso(runner, image, work).await,
         "data-iso" => on_data_iso(runner, image, work).await,
+        "disk" => Ok(installed_in_status(&disk::read_file(runner, image, STATUS, work).await?)?),
         "squashfs" => installed_in_squashfs(runner, image).await,
         "tar" | "wsl" | "lxc" => {
             let image = image.to_owned();

@@ -2,6 +2,7 @@
 //!
 //! Must not know: how an artifact was made.
 
+pub mod boot;
 pub mod commits;
 pub mod discs;
 pub mod first_blocks;

@@ -23,7 +23,7 @@ use crate::repositories::{TrustedKeys, verify_apt_repository};
 use crate::services::Services;
 
 use super::discs::UnpackedDisc;
-use super::{discs, image, installability, iso, versions};
+use super::{boot, discs, image, installability, iso, versions};
 
 /// What was checked without a fatal finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +130,7 @@ pub fn plan_images(
             ImageKind::DataIso(_) => plan_discs(graph, config, services, job, (&spec, made), selections),
             _ => plan_image(graph, config, job, (&spec, made), selections),
         };
+        let checked = boot::plan::plan_boot(graph, config, &spec, checked);
         PlannedImage { spec, made: checked }
     };
     images.into_iter().map(plan).collect()

@@ -185,6 +185,7 @@ impl Resolver<'_> {
             ImageKind::Wsl(_) => DeliverableKind::Wsl,
             ImageKind::Lxc(_) => DeliverableKind::Lxc,
             ImageKind::Bootc(_) => DeliverableKind::Bootc,
+            ImageKind::Disk(_) => DeliverableKind::Disk,
             ImageKind::Ostree(_) => DeliverableKind::Ostree,
             ImageKind::DataIso(_) => DeliverableKind::DataIso,
         };
@@ -196,6 +197,7 @@ impl Resolver<'_> {
             base: image.base,
             timeout: image.timeout.unwrap_or(self.document.limits.timeout),
             failable: self.is_failable(&image.variant, &arch.arch, kind),
+            boot_test: image.boot_test.clone(),
             kind: match &image.kind {
                 ImageKind::Ostree(ostree) => {
                     let key = ostree.ed25519_key.as_ref().map(|key| self.path(key));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::places::SeedPlaces;
 use super::schema::Ecosystem;
 use super::schema::gather::Sources;
-use super::schema::images::ImageKind;
+use super::schema::images::{BootTest, ImageKind};
 use super::schema::policy::{Checks, Limits, Publish};
 use super::schema::quantity::Timeout;
 use super::schema::release::Release;
@@ -158,6 +158,8 @@ pub struct ImageSpec {
     pub timeout: Timeout,
     /// The compose goes on when it cannot be made.
     pub failable: bool,
+    /// How it is started before it is shipped; none when it is not.
+    pub boot_test: Option<BootTest>,
     pub kind: ImageKind,
 }
 

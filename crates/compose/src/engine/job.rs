@@ -45,6 +45,8 @@ pub enum Phase {
     ExtraIsos,
     /// What was made is looked at: images against the lock, ISO structure, signatures.
     Test,
+    /// Images are started in virtual machines.
+    Boot,
     /// Checksum files are written and signed.
     ImageChecksum,
     /// The description of the compose is written.
@@ -52,7 +54,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Init,
         Self::Pkgset,
         Self::Gather,
@@ -70,6 +72,7 @@ impl Phase {
         Self::Createiso,
         Self::ExtraIsos,
         Self::Test,
+        Self::Boot,
         Self::ImageChecksum,
         Self::Metadata,
     ];
@@ -93,6 +96,7 @@ impl Phase {
             Self::Createiso => "createiso",
             Self::ExtraIsos => "extra-isos",
             Self::Test => "test",
+            Self::Boot => "boot",
             Self::ImageChecksum => "image-checksum",
             Self::Metadata => "metadata",
         }

@@ -35,6 +35,8 @@ pub enum ImageError {
     LargerThanMedium { package: String, size: u64, media_size: u64 },
     #[error("disc {number} has {size} bytes, which is more than `media-size` ({media_size} bytes); nothing was shipped of it")]
     DiscTooLarge { number: u32, size: u64, media_size: u64 },
+    #[error("the disk has {size} bytes, and its content needs {smallest}: see `size` of the image")]
+    DiskTooSmall { size: u64, smallest: u64 },
     #[error("bootc would refuse the image: {}", .0.join("; "))]
     NotBootable(Vec<String>),
     #[error("the image was ended because the compose stops")]

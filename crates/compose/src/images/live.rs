@@ -36,6 +36,15 @@ pub fn is_boot_parameter(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "=.,:_-/@+".contains(c))
 }
 
+pub(super) fn check_boot_parameters(parameters: &[String]) -> Result<(), ImageError> {
+    match parameters.iter().find(|text| !is_boot_parameter(text)) {
+        Some(parameter) => {
+            Err(ImageError::Invalid { what: "boot parameter", value: parameter.clone(), reason: BOOT_PARAMETER_FORM })
+        }
+        None => Ok(()),
+    }
+}
+
 /// What a live image says of itself and how it boots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -117,10 +126,7 @@ impl LiveSpec {
             let reason = "one line of text is expected";
             return Err(ImageError::Invalid { what: "title", value: self.title.clone(), reason });
         }
-        if let Some(parameter) = self.boot_parameters.iter().find(|text| !is_boot_parameter(text)) {
-            let (what, reason) = ("boot parameter", BOOT_PARAMETER_FORM);
-            return Err(ImageError::Invalid { what, value: parameter.clone(), reason });
-        }
+        check_boot_parameters(&self.boot_parameters)?;
         self.overlay.validate()
     }
 

@@ -10,6 +10,8 @@ pub mod bootc;
 mod chunks;
 pub mod container;
 pub mod data_iso;
+pub(crate) mod disk;
+mod efi_partition;
 mod error;
 mod installed;
 pub mod iso_folders;
@@ -44,6 +46,7 @@ use crate::tools::Runner;
 
 pub use bootc::BootcSpec;
 pub use container::ContainerSpec;
+pub use disk::DiskSpec;
 pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
@@ -78,6 +81,21 @@ pub struct Image {
     pub epoch: i64,
     pub disc: DiscPlace,
     pub jigdo: Option<JigdoFiles>,
+    /// How it started, where it was started.
+    pub boot_tests: Vec<BootRecord>,
+}
+
+/// What a virtual machine showed that was started with an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootRecord {
+    /// `bios`, `uefi` or `secure-boot`.
+    pub firmware: String,
+    /// It showed what was waited for.
+    pub passed: bool,
+    /// All of its serial console.
+    pub console: OutputFile,
+    /// Its screen at the end, as PNG.
+    pub screenshot: Option<OutputFile>,
 }
 
 /// By which people make an ISO of packages that they have or fetch.
@@ -114,6 +132,8 @@ pub enum ImageKind {
     Live(LiveSpec),
     /// A container that machines boot, made of an OSTree tree.
     Bootc(Box<BootcSpec>),
+    /// A disk with a boot loader, in one format or several.
+    Disk(Box<DiskSpec>),
     /// One packed tar file.
     Packed(PackedSpec),
     /// A squashfs.
@@ -126,6 +146,7 @@ impl ImageKind {
         match self {
             Self::Bootc(_) => "bootc",
             Self::Container(_) => "container",
+            Self::Disk(_) => "disk",
             Self::Live(_) => "live",
             Self::Packed(PackedSpec::Tar(_)) => "tar",
             Self::Packed(PackedSpec::Wsl(_)) => "wsl",
@@ -134,20 +155,21 @@ impl ImageKind {
         }
     }
 
-    /// The end of the image's file name.
-    pub const fn file_extension(&self) -> &'static str {
-        match self {
+    /// The ends of the names of the image's files, of which [`build`] makes one each.
+    pub fn file_extensions(&self) -> Vec<&'static str> {
+        vec![match self {
+            Self::Disk(disk) => return disk.formats.iter().map(|format| format.file_extension()).collect(),
             Self::Bootc(_) | Self::Container(_) => "oci.tar",
             Self::Live(_) => "iso",
             Self::Packed(packed) => packed.file_extension(),
             Self::Squashfs => "squashfs",
-        }
+        }]
     }
 
     pub fn volume_id(&self) -> Option<&str> {
         match self {
             Self::Live(live) => Some(&live.volume_id),
-            Self::Bootc(_) | Self::Container(_) | Self::Packed(_) | Self::Squashfs => None,
+            Self::Bootc(_) | Self::Container(_) | Self::Disk(_) | Self::Packed(_) | Self::Squashfs => None,
         }
     }
 
@@ -155,7 +177,7 @@ impl ImageKind {
     pub fn implanted_md5(&self, image: &Path) -> std::io::Result<Option<String>> {
         match self {
             Self::Live(_) => medium::implanted_md5(image),
-            Self::Bootc(_) | Self::Container(_) | Self::Packed(_) | Self::Squashfs => Ok(None),
+            Self::Bootc(_) | Self::Container(_) | Self::Disk(_) | Self::Packed(_) | Self::Squashfs => Ok(None),
         }
     }
 
@@ -164,34 +186,35 @@ impl ImageKind {
         match self {
             Self::Bootc(bootc) => bootc.validate(arch),
             Self::Container(container) => container.validate(arch),
+            Self::Disk(disk) => disk.validate(arch),
             Self::Live(live) => live.validate(arch),
             Self::Packed(_) | Self::Squashfs => Ok(()),
         }
     }
 
     pub const fn bootable(&self) -> bool {
-        matches!(self, Self::Live(_) | Self::Bootc(_))
+        matches!(self, Self::Live(_) | Self::Bootc(_) | Self::Disk(_))
     }
 
     /// Packages that the root file system must have. Whoever plans adds them to [`RootfsSpec::packages`]; [`build`] insists.
-    pub fn required_packages(&self) -> impl Iterator<Item = &'static str> {
-        let own: [&[&str]; 2] = match self {
-            Self::Live(spec) => [live::PACKAGES, spec.overlay.packages()],
-            Self::Bootc(_) => [ostree::tree::PACKAGES, &[]],
-            Self::Container(_) | Self::Packed(_) | Self::Squashfs => [&[], &[]],
-        };
-        own.into_iter().flatten().copied()
+    pub fn required_packages(&self) -> Vec<&'static str> {
+        match self {
+            Self::Live(spec) => [live::PACKAGES, spec.overlay.packages()].concat(),
+            Self::Bootc(_) => ostree::tree::PACKAGES.to_vec(),
+            Self::Disk(disk) => disk.packages().collect(),
+            Self::Container(_) | Self::Packed(_) | Self::Squashfs => Vec::new(),
+        }
     }
 
     /// The programs that make it of a root file system.
-    pub fn own_programs(&self) -> impl Iterator<Item = RequiredProgram> {
-        let own: &[&[RequiredProgram]] = match self {
-            Self::Container(_) | Self::Packed(_) => &[],
-            Self::Bootc(_) => &[ostree::tree::PROGRAMS],
-            Self::Live(_) => &[squashfs::PROGRAMS, medium::PROGRAMS],
-            Self::Squashfs => &[squashfs::PROGRAMS],
-        };
-        own.iter().copied().flatten().copied()
+    pub fn own_programs(&self) -> Vec<RequiredProgram> {
+        match self {
+            Self::Container(_) | Self::Packed(_) => Vec::new(),
+            Self::Bootc(_) => ostree::tree::PROGRAMS.to_vec(),
+            Self::Disk(disk) => disk.programs().collect(),
+            Self::Live(_) => [squashfs::PROGRAMS, medium::PROGRAMS].concat(),
+            Self::Squashfs => squashfs::PROGRAMS.to_vec(),
+        }
     }
 }
 
@@ -206,32 +229,36 @@ const fn program(program: &'static str, package: &'static str) -> RequiredProgra
     RequiredProgram { program, package }
 }
 
-/// Makes the image at `output` from a root file system. `work` is an empty folder of the caller's; what is left in it is of no use
-/// to anybody afterwards. The file at `output` appears complete or not at all.
+/// Makes the image at `outputs` from a root file system: one for each of the kind's file extensions. `work` is an empty folder of the
+/// caller's; what is left in it is of no use to anybody afterwards. Each file appears complete or not at all.
 pub async fn build(
     runner: &Runner,
     kind: &ImageKind,
     rootfs: &Rootfs,
     work: &Path,
-    output: &Path,
-) -> Result<BuiltImage, ImageError> {
+    outputs: &[PathBuf],
+) -> Result<Vec<BuiltImage>, ImageError> {
     kind.validate(&rootfs.arch)?;
-    let partial = partial_name(output)?;
+    let partials = outputs.iter().map(|output| partial_name(output)).collect::<std::io::Result<Vec<_>>>()?;
     // What a build that was killed left: xorriso would not cut it to its new length.
-    remove_if_there(&partial)?;
-    let finished = match make(runner, kind, rootfs, work, &partial).await {
-        Ok(()) => finish(&partial, output).await,
+    partials.iter().try_for_each(|partial| remove_if_there(partial))?;
+    let finished = match make(runner, kind, rootfs, work, &partials).await {
+        Ok(()) => finish(partials.clone(), outputs.to_vec()).await,
         Err(error) => Err(error),
     };
     if finished.is_err() {
-        // The first error is the one to know.
-        let _ = remove_if_there(&partial);
+        for partial in &partials {
+            // The first error is the one to know.
+            let _ = remove_if_there(partial);
+        }
     }
     finished
 }
 
-async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, output: &Path) -> Result<(), ImageError> {
+async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, outputs: &[PathBuf]) -> Result<(), ImageError> {
+    let output = outputs.first().expect("an image has a file");
     match kind {
+        ImageKind::Disk(spec) => disk::build(runner, spec, rootfs, work, outputs).await,
         ImageKind::Container(spec) => container::build(spec, rootfs, work, output, runner.cancel.clone()).await,
         ImageKind::Bootc(spec) => bootc::build(spec, rootfs, work, output, runner.cancel.clone()).await,
         ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, output).await,
@@ -240,12 +267,14 @@ async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, o
     }
 }
 
-async fn finish(partial: &Path, output: &Path) -> Result<BuiltImage, ImageError> {
-    let (partial, output) = (partial.to_owned(), output.to_owned());
+async fn finish(partials: Vec<PathBuf>, outputs: Vec<PathBuf>) -> Result<Vec<BuiltImage>, ImageError> {
     blocking(move || {
-        let (sha256, size) = Sha256::of_file(&partial)?;
-        fs_err::rename(partial, &output)?;
-        Ok(BuiltImage { path: output, size, sha256 })
+        let finish = |(partial, output): (&PathBuf, PathBuf)| {
+            let (sha256, size) = Sha256::of_file(partial)?;
+            fs_err::rename(partial, &output)?;
+            Ok(BuiltImage { path: output, size, sha256 })
+        };
+        partials.iter().zip(outputs).map(finish).collect()
     })
     .await
 }

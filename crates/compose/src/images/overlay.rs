@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use super::ImageError;
+use super::tree::open_root;
 
 /// A password database is a few kilobytes.
 const SHADOW_LIMIT: u64 = 16 << 20;
@@ -48,8 +49,7 @@ impl Overlay {
     /// Writes it into an unpacked root file system.
     pub(super) fn apply(&self, tree: &Path) -> Result<(), ImageError> {
         self.validate()?;
-        let root = rustix::fs::open(tree, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        let root = root.map_err(std::io::Error::from)?;
+        let root = open_root(tree).map_err(std::io::Error::from)?;
         for (path, text) in &self.files {
             write_file(&root, path, text).map_err(|error| in_tree(path, error))?;
         }
@@ -65,12 +65,12 @@ fn in_tree(path: &str, error: std::io::Error) -> ImageError {
 }
 
 /// Opens what a path leads to if the tree were the root.
-fn open_within(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+pub(super) fn open_within(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
 }
 
 /// A new file in place of what has its name; folders that are missing are made.
-fn write_file(root: &OwnedFd, path: &str, text: &str) -> std::io::Result<()> {
+pub(super) fn write_file(root: &OwnedFd, path: &str, text: &str) -> std::io::Result<()> {
     let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
     let folder = open_folder(root, folder)?;
     match unlinkat(&folder, name, AtFlags::empty()) {

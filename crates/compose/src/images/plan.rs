@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::config::resolved::{ImageSpec, Variant};
 use crate::config::schema::images as configured;
-use crate::config::schema::quantity::Timeout;
+use crate::config::schema::quantity::{Size, Timeout};
 use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
+use crate::finding::Severity;
 use crate::gather::plan::Selections;
 use crate::layout::Layout;
 use crate::repositories::plan::{Tree, VariantRepository};
@@ -25,8 +26,9 @@ use super::medium::volume_id;
 use super::ostree::commit::CommitSpec;
 use super::ostree::plan::PlannedCommit;
 use super::{
-    BaseSet, BootcSpec, ComposedRepository, ContainerSpec, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles,
-    LiveSpec, LxcSpec, Overlay, PackedSpec, RequiredProgram, RootfsSpec, WslSpec, build, build_rootfs,
+    BaseSet, BootRecord, BootcSpec, BuiltImage, ComposedRepository, ContainerSpec, DiscPlace, DiskSpec, Image, ImageError,
+    ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Overlay, PackedSpec, RequiredProgram, RootfsSpec, WslSpec, build,
+    build_rootfs,
 };
 use super::{bootc, data_iso, ostree, rootfs};
 
@@ -63,7 +65,12 @@ impl Output for ImageSet {
     fn files(&self) -> Vec<OutputFile> {
         let own = |image: &Image| OutputFile { path: image.path.clone(), size: image.size, sha256: image.sha256 };
         let jigdo = |jigdo: &JigdoFiles| [jigdo.description.clone(), jigdo.template.clone()];
-        self.0.iter().flat_map(|image| image.jigdo.as_ref().map(jigdo).into_iter().flatten().chain([own(image)])).collect()
+        let kept = |test: &BootRecord| [test.console.clone()].into_iter().chain(test.screenshot.clone());
+        let of_image = |image: &Image| {
+            let jigdo = image.jigdo.as_ref().map(jigdo).into_iter().flatten();
+            jigdo.chain([own(image)]).chain(image.boot_tests.iter().flat_map(kept)).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of_image).collect()
     }
 }
 
@@ -148,8 +155,9 @@ struct PlannedRootfs {
 }
 
 impl PlannedRootfs {
-    fn of(image: &ImageSpec, required: impl Iterator<Item = &'static str>) -> Self {
-        let packages: BTreeSet<String> = image.packages.iter().cloned().chain(required.map(str::to_owned)).collect();
+    fn of(image: &ImageSpec, required: &[&'static str]) -> Self {
+        let required = required.iter().map(|package| (*package).to_owned());
+        let packages: BTreeSet<String> = image.packages.iter().cloned().chain(required).collect();
         Self {
             name: image.name.clone(),
             variant: image.variant.clone(),
@@ -173,8 +181,8 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
     let mut numbers = HashMap::new();
     let of_image = |image: &ImageSpec| {
         let wanted = match recipe_of(config, image) {
-            Recipe::OfRootfs(kind) => PlannedRootfs::of(image, kind.required_packages()),
-            Recipe::Commit(..) => PlannedRootfs::of(image, ostree::tree::PACKAGES.iter().copied()),
+            Recipe::OfRootfs(kind) => PlannedRootfs::of(image, &kind.required_packages()),
+            Recipe::Commit(..) => PlannedRootfs::of(image, ostree::tree::PACKAGES),
             Recipe::OfPackages(_) => return None,
         };
         let content = (wanted.variant.clone(), wanted.arch.clone(), wanted.base, wanted.packages.clone());
@@ -223,14 +231,15 @@ fn plan_of_rootfs(
     kind: ImageKind,
     rootfs: Handle<Option<RootfsFile>>,
 ) -> Handle<Option<ImageSet>> {
-    let tools: Vec<_> = kind.own_programs().map(|program| program.program).filter(|program| !program.contains('/')).collect();
+    let programs = kind.own_programs();
+    let tools: Vec<_> = programs.iter().map(|program| program.program).filter(|program| !program.contains('/')).collect();
     let job = Job::new(phase_of(image), scope_of(image))
         .spec(&(image, &kind))
         .tools(&tools)
         .weight(match kind {
             // One stream is packed; it goes on beside a root file system that is being made.
             ImageKind::Bootc(_) | ImageKind::Container(_) | ImageKind::Packed(_) => Weight::new(1, 1024),
-            ImageKind::Live(_) | ImageKind::Squashfs => Weight::new(2, 1024),
+            ImageKind::Live(_) | ImageKind::Disk(_) | ImageKind::Squashfs => Weight::new(2, 1024),
         })
         .estimate(40.0)
         .writes_much()
@@ -306,25 +315,32 @@ async fn make_image(
     kind: &ImageKind,
     rootfs: &RootfsFile,
 ) -> Result<ImageSet, JobError> {
-    let path = Layout::image_work(&image.variant, &image.arch, &format!("{}.{}", image.name, kind.file_extension()));
+    let extensions = kind.file_extensions();
+    let path = |extension: &&str| Layout::image_work(&image.variant, &image.arch, &format!("{}.{extension}", image.name));
+    let paths: Vec<_> = extensions.iter().map(path).collect();
+    let outputs: Vec<_> = paths.iter().map(|path| context.layout.path(path)).collect();
     let input = rootfs.unpacked_from(&context.layout);
-    let built = build(&runner(context, image), kind, &input, context.work(), &context.layout.path(&path)).await?;
-    Ok(ImageSet(vec![Image {
-        path,
-        kind: kind.name().to_owned(),
-        variant: image.variant.clone(),
-        arch: image.arch.clone(),
-        format: kind.file_extension().to_owned(),
-        size: built.size,
-        sha256: built.sha256,
-        volume_id: kind.volume_id().map(str::to_owned),
-        implanted_md5: kind.implanted_md5(&built.path)?,
-        bootable: kind.bootable(),
-        installed: input.installed,
-        epoch: input.epoch,
-        disc: DiscPlace::ONLY,
-        jigdo: None,
-    }]))
+    let built = build(&runner(context, image), kind, &input, context.work(), &outputs).await?;
+    let describe = |((path, extension), built): ((String, &str), BuiltImage)| {
+        Ok(Image {
+            path,
+            kind: kind.name().to_owned(),
+            variant: image.variant.clone(),
+            arch: image.arch.clone(),
+            format: extension.to_owned(),
+            size: built.size,
+            sha256: built.sha256,
+            volume_id: kind.volume_id().map(str::to_owned),
+            implanted_md5: kind.implanted_md5(&built.path)?,
+            bootable: kind.bootable(),
+            installed: input.installed.clone(),
+            epoch: input.epoch,
+            disc: DiscPlace::ONLY,
+            jigdo: None,
+            boot_tests: Vec::new(),
+        })
+    };
+    Ok(ImageSet(paths.into_iter().zip(extensions).zip(built).map(describe).collect::<Result<_, JobError>>()?))
 }
 
 /// The job's runner, with the image's own limit for each program.
@@ -382,6 +398,7 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
             kernel_arguments: bootc.kernel_arguments.clone(),
             root_filesystem: bootc.root_filesystem.name().to_owned(),
         })),
+        configured::ImageKind::Disk(disk) => ImageKind::Disk(Box::new(disk_spec(config, image, disk))),
         configured::ImageKind::Tar(tar) => ImageKind::Packed(PackedSpec::Tar(tar.compression.into())),
         configured::ImageKind::Wsl(wsl) => ImageKind::Packed(PackedSpec::Wsl(WslSpec {
             name: wsl.distribution.clone().unwrap_or_else(|| format!("{}-{}", release.short, release.version)),
@@ -398,6 +415,24 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
         })),
         configured::ImageKind::Squashfs(_) => ImageKind::Squashfs,
     }))
+}
+
+fn disk_spec(config: &Config, image: &ImageSpec, disk: &configured::Disk) -> DiskSpec {
+    let release = &config.release;
+    let own_name = || (!disk.cloud_init).then(|| release.short.clone());
+    DiskSpec {
+        title: format!("{} {} {}", release.name, release.version, image.variant),
+        identity: [&release.short, &release.version, &image.variant, &image.arch, &image.name].map(String::as_str).join(" "),
+        size: disk.size.map(Size::bytes),
+        filesystem: disk.filesystem,
+        firmware: disk.firmware(),
+        boot_loader: disk.boot_loader,
+        boot_parameters: disk.boot_parameters.clone(),
+        hostname: disk.hostname.clone().or_else(own_name),
+        cloud_init: disk.cloud_init,
+        root_password: disk.root_password.clone(),
+        formats: disk.formats.clone(),
+    }
 }
 
 fn commit_spec(config: &Config, image: &ImageSpec, ostree: &configured::Ostree) -> CommitSpec {
@@ -429,7 +464,7 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
     let is_planned = |phase: Phase, scope: &str| jobs.contains(format!("{phase}:{scope}").as_str());
     let of_image = |image: &ImageSpec| {
         let own = match recipe_of(config, image) {
-            Recipe::OfRootfs(kind) => kind.own_programs().collect::<Vec<_>>(),
+            Recipe::OfRootfs(kind) => kind.own_programs(),
             Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
             Recipe::Commit(..) => ostree::PROGRAMS.iter().chain(ostree::tree::PROGRAMS).copied().collect(),
         };
@@ -448,14 +483,16 @@ pub fn jobs_of(config: &Config) -> Vec<Vec<String>> {
         let of_rootfs = number.map(|number| rootfs[number].scope());
         let tree = of_rootfs.as_ref().filter(|_| is_of_tree(image)).map(|scope| format!("ostree-tree:{scope}"));
         let scope = scope_of(image);
-        let own = [format!("{}:{scope}", phase_of(image)), format!("{}:{scope}", Phase::Test)];
+        let boot = image.boot_test.as_ref().filter(|_| config.checks.boot != Severity::Off).map(|_| Phase::Boot);
+        let own = [phase_of(image), Phase::Test].into_iter().chain(boot).map(|phase| format!("{phase}:{scope}"));
+        let own = own.collect::<Vec<_>>();
         of_rootfs.map(|scope| format!("{}:{scope}", Phase::Rootfs)).into_iter().chain(tree).chain(own).collect()
     };
     config.images.iter().zip(of_images).map(jobs).collect()
 }
 
 /// What the jobs of an image are named after.
-pub(super) fn scope_of(image: &ImageSpec) -> String {
+pub(crate) fn scope_of(image: &ImageSpec) -> String {
     format!("{}.{}.{}", image.variant, image.arch, image.name)
 }
 
@@ -466,6 +503,7 @@ pub const fn phase_of(image: &ImageSpec) -> Phase {
         configured::ImageKind::Live(_) => Phase::Live,
         configured::ImageKind::DataIso(_) => Phase::Createiso,
         configured::ImageKind::Tar(_)
+        | configured::ImageKind::Disk(_)
         | configured::ImageKind::Squashfs(_)
         | configured::ImageKind::Wsl(_)
         | configured::ImageKind::Lxc(_) => Phase::ImageBuild,

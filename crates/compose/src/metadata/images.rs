@@ -14,6 +14,9 @@ pub struct ImageRecord {
     pub additional_variants: Option<Vec<String>>,
     /// As Debian names it, when it is an image of Debian packages.
     pub arch: String,
+    /// How it was started before it was shipped: charmer's own, which other readers of productmd's metadata pass over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub boot_tests: Vec<BootTestRecord>,
     pub bootable: bool,
     /// Hexadecimal digests by kind: `sha256`.
     pub checksums: BTreeMap<String, String>,
@@ -39,6 +42,20 @@ pub struct ImageRecord {
     pub volume_id: Option<String>,
 }
 
+/// How an image was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct BootTestRecord {
+    /// `bios`, `uefi` or `secure-boot`.
+    pub firmware: String,
+    /// It showed what was waited for.
+    pub passed: bool,
+    /// Its serial console, relative to the folder that has `compose` and `logs` in it.
+    pub console: String,
+    /// Its screen, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub screenshot: Option<String>,
+}
+
 /// An image and where it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedImage {
@@ -62,6 +79,11 @@ pub fn productmd_kind(kind: &str, format: &str) -> Option<(&'static str, &'stati
         ("tar", "tar.gz") => Some(("tar-gz", "tar.gz")),
         // A root file system that people import as a container.
         ("tar" | "lxc", _) => Some(("container", "tar.xz")),
+        ("disk", "raw.xz") => Some(("raw-xz", "raw.xz")),
+        ("disk", "raw") => Some(("raw", "raw")),
+        ("disk", "vmdk") => Some(("vmdk", "vmdk")),
+        ("disk", "vhd") => Some(("vpc", "vhd")),
+        ("disk", _) => Some(("qcow2", "qcow2")),
         ("squashfs", _) => Some(("liveimg-squashfs", "liveimg.squashfs")),
         ("wsl", _) => Some(("wsl2", "wsl")),
         _ => None,

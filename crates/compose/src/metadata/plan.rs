@@ -19,7 +19,7 @@ use crate::gather::plan::{ComposeDate, LockFile, Selections};
 use crate::images::data_iso::with_names;
 use crate::images::ostree::plan::OstreeRepository;
 use crate::images::plan::PlannedImage;
-use crate::images::{DiscPlace, Image, ImageSet, JigdoFiles, unpack_layout};
+use crate::images::{BootRecord, DiscPlace, Image, ImageSet, JigdoFiles, unpack_layout};
 use crate::layout::Layout;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
@@ -30,7 +30,7 @@ use super::ComposeRecord;
 use super::checksums::{ChecksumKind, Checksums, SIGNATURE_SUFFIX, checksum_files, checksums_of_file};
 use super::composeinfo::{PathKind, ReleaseRecord, VariantRecord, composeinfo_json};
 use super::debs::{DebCategory, DebPlace, DebRecord, debs_json};
-use super::images::{ImageRecord, ListedImage, has_own_type, images_json, productmd_kind};
+use super::images::{BootTestRecord, ImageRecord, ListedImage, has_own_type, images_json, productmd_kind};
 use super::ostree::ostree_json;
 
 /// An image under the name that users see.
@@ -164,6 +164,7 @@ fn image_folder(image: &ImageSpec) -> String {
     let folder = match image.kind {
         ImageKind::Container(_)
         | ImageKind::Bootc(_)
+        | ImageKind::Disk(_)
         | ImageKind::Tar(_)
         | ImageKind::Squashfs(_)
         | ImageKind::Wsl(_)
@@ -410,6 +411,7 @@ fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
     let record = ImageRecord {
         additional_variants: None,
         arch: image.arch.clone(),
+        boot_tests: image.boot_tests.iter().map(boot_test_record).collect(),
         bootable: image.bootable,
         checksums: shipped.checksums.iter().map(|(kind, digest)| (kind.name().to_owned(), digest.clone())).collect(),
         disc_count: image.disc.count,
@@ -429,6 +431,15 @@ fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
         volume_id: image.volume_id.clone(),
     };
     ListedImage { variant: image.variant.clone(), arch: image.arch.clone(), image: record }
+}
+
+fn boot_test_record(test: &BootRecord) -> BootTestRecord {
+    BootTestRecord {
+        firmware: test.firmware.clone(),
+        passed: test.passed,
+        console: test.console.path.clone(),
+        screenshot: test.screenshot.as_ref().map(|file| file.path.clone()),
+    }
 }
 
 fn deb_records(

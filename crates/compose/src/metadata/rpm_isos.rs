@@ -246,6 +246,7 @@ fn image_record(ShippedIso { variant, arch, path, kind, others, iso, .. }: &Ship
         subvariant: variant.clone(),
         image_type: kind.clone(),
         unified: others.is_some(),
+        boot_tests: Vec::new(),
         volume_id: Some(iso.volume_id.clone()),
     }
 }

@@ -105,6 +105,9 @@ async fn missing_for_debs(
         lacks.extend(missing_abilities(&surroundings.path).await);
         lacks.extend(unfit_for_images(target));
     }
+    if phases.contains(&Phase::Boot) {
+        lacks.extend(missing_programs(crate::checks::boot::plan::required_programs(config, graph), &surroundings.path));
+    }
     if phases.contains(&Phase::Ostree) && !rustix::process::geteuid().is_root() {
         lacks.push(lack(
             "OSTree trees can be made by root only: dracut runs inside of them",

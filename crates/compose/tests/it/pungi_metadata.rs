@@ -174,6 +174,7 @@ fn images(_: &Golden, payload: &Value) -> String {
         subvariant: text(&value["subvariant"]),
         image_type: text(&value["type"]),
         unified: value.get("unified").is_some(),
+        boot_tests: Vec::new(),
         volume_id: value["volume_id"].as_str().map(str::to_owned),
     };
     let mut listed = Vec::new();

@@ -10,6 +10,7 @@
 mod again;
 mod apt;
 mod container;
+mod disk;
 mod live;
 mod metadata;
 mod ostree;
@@ -63,6 +64,32 @@ fn an_ostree_commit_of_debian_is_deployed_and_starts() {
     let Some(workshop) = Workshop::open() else { return };
     ostree::starts(&workshop);
 }
+
+#[test]
+fn disks_of_debian_start_grow_and_pass_secure_boot() {
+    let Some(workshop) = Workshop::open() else { return };
+    disk::start(&workshop);
+}
+
+/// What comes before the variants and images of a distribution that is made of Debian alone.
+const DEBIAN: &str = r#"
+[release]
+name = "Harbour Linux"
+short = "harbour"
+version = "13"
+codename = "quay"
+
+[archives.debian]
+mirror = "host"
+suites = ["trixie"]
+keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+[signing]
+key = "demo/signing-key.asc"
+
+[gather]
+recommends = false
+"#;
 
 /// The example with its files in the workshop, and with what it does not use.
 fn example(workshop: &Workshop) -> String {

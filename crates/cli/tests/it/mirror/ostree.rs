@@ -6,29 +6,12 @@ use std::time::Duration;
 
 use charmer_testkit::boot::Boot;
 
-use super::{Compose, Workshop, run};
+use super::{Compose, DEBIAN, Workshop, run};
 
 const BOOT_LIMIT: Duration = Duration::from_secs(600);
 const BRANCH: &str = "harbour/13/amd64/server";
 
 const CONFIG: &str = r#"
-[release]
-name = "Harbour Linux"
-short = "harbour"
-version = "13"
-codename = "quay"
-
-[archives.debian]
-mirror = "host"
-suites = ["trixie"]
-keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-[signing]
-key = "demo/signing-key.asc"
-
-[gather]
-recommends = false
-
 [variants.Server]
 arches = ["amd64"]
 seeds = ["essential", "apt", "linux-image-cloud-amd64", "systemd-sysv", "dracut", "ostree-boot", "ostree", "udev"]
@@ -45,7 +28,7 @@ const QUESTION: &str = "dpkg-query -W ostree-boot; ostree admin status; touch /e
 const ANSWERS: [&str; 4] = ["ostree-boot\t", "harbour/13/amd64/server", "../var/usrlocal", "all is well"];
 
 pub(super) fn starts(workshop: &Workshop) {
-    workshop.write_config("ostree.toml", CONFIG);
+    workshop.write_config("ostree.toml", &format!("{DEBIAN}{CONFIG}"));
     let compose = workshop.compose("ostree.toml", "ostree", &[], 0);
     let sysroot = Sysroot(workshop.new_folder("sysroot"));
     deploy(&sysroot.0, &compose);

@@ -10,7 +10,7 @@ use super::Document;
 use super::quantity::{Size, Timeout};
 use super::variants::Seed;
 use crate::compression::Compression;
-use crate::images::{BaseSet, container, live};
+use crate::images::{BaseSet, container, disk, live};
 
 /// An image, made from the composed repository of a variant and of its parents, and from nothing else.
 // An unknown key is found by the check against the JSON schema: serde cannot refuse it where it flattens.
@@ -36,6 +36,9 @@ pub struct Image {
     /// How long each program that makes it may run; without this as long as `limits.timeout` says.
     #[serde(default)]
     pub timeout: Option<Timeout>,
+    /// That it is started in a virtual machine before it is shipped; see `checks.boot`. Without this it is not.
+    #[serde(default)]
+    pub boot_test: Option<BootTest>,
     /// The kind, and what only this kind has.
     #[serde(flatten)]
     pub kind: ImageKind,
@@ -62,6 +65,8 @@ pub enum ImageKind {
     Container(Container),
     /// A system that boots from a hybrid ISO (BIOS and EFI) and runs from memory.
     Live(Live),
+    /// A disk that virtual and real machines start from.
+    Disk(Disk),
     /// A root file system as one packed tar file.
     Tar(Tar),
     /// A root file system as a squashfs.
@@ -84,6 +89,7 @@ impl ImageKind {
         match self {
             Self::Container(_) => "container",
             Self::Live(_) => "live",
+            Self::Disk(_) => "disk",
             Self::Tar(_) => "tar",
             Self::Squashfs(_) => "squashfs",
             Self::Wsl(_) => "wsl",
@@ -102,6 +108,22 @@ impl ImageKind {
         }
     }
 
+    /// What a machine with an image of this kind can start with; nothing for what no machine here starts.
+    pub(crate) fn boot_firmware(&self) -> Vec<TestFirmware> {
+        match self {
+            Self::Live(_) => vec![TestFirmware::Bios, TestFirmware::Uefi],
+            Self::Disk(disk) => disk
+                .firmware()
+                .into_iter()
+                .map(|firmware| match firmware {
+                    Firmware::Bios => TestFirmware::Bios,
+                    Firmware::Uefi => TestFirmware::Uefi,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The arches that images of this kind can be made for.
     ///
     /// None: any.
@@ -109,7 +131,51 @@ impl ImageKind {
         match self {
             Self::Container(_) | Self::Bootc(_) => Some(container::arches()),
             Self::Live(_) => Some(live::ARCHES.to_vec()),
+            Self::Disk(_) => Some(disk::ARCHES.to_vec()),
             Self::Tar(_) | Self::Squashfs(_) | Self::Wsl(_) | Self::Lxc(_) | Self::Ostree(_) | Self::DataIso(_) => None,
+        }
+    }
+}
+
+/// How an image is started, and when it has started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct BootTest {
+    /// What the first serial line shows when the image works: a regular expression.
+    pub until: String,
+    /// With which firmware it is started, each in a machine of its own; without this with all that the image is made for.
+    #[schemars(length(min = 1))]
+    pub firmware: Option<Vec<TestFirmware>>,
+    /// How long it may take to show it. Machines that are emulated take ten times as long as others.
+    pub within: Timeout,
+    /// The machine's memory.
+    pub memory: Size,
+}
+
+impl Default for BootTest {
+    fn default() -> Self {
+        Self { until: "login:".to_owned(), firmware: None, within: Timeout::from_minutes(20), memory: Size::from_mib(1536) }
+    }
+}
+
+/// What a machine in a test starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestFirmware {
+    /// As PCs had it before.
+    Bios,
+    /// As newer machines have it.
+    Uefi,
+    /// The same, which starts only what is signed.
+    SecureBoot,
+}
+
+impl TestFirmware {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bios => "bios",
+            Self::Uefi => "uefi",
+            Self::SecureBoot => "secure-boot",
         }
     }
 }
@@ -161,6 +227,135 @@ pub struct Live {
     /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
     #[serde(default)]
     pub root_password: Option<String>,
+}
+
+/// How a disk is made, and in which formats it is shipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Disk {
+    /// The files that are made of it.
+    #[serde(default = "qcow2")]
+    #[schemars(length(min = 1))]
+    pub formats: Vec<DiskFormat>,
+    /// The size of the disk; without this what its content needs and half as much again, in whole GiB. On a larger disk the root
+    /// partition grows when it is started.
+    #[serde(default)]
+    pub size: Option<Size>,
+    /// What the root file system is.
+    #[serde(default)]
+    pub filesystem: DiskFilesystem,
+    /// Which firmware starts it; without this all that the boot loader can be started by.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub firmware: Option<Vec<Firmware>>,
+    /// What starts the kernel.
+    #[serde(default)]
+    pub boot_loader: BootLoader,
+    /// Parameters for the kernel, besides those that the disk needs.
+    #[serde(default)]
+    pub boot_parameters: Vec<String>,
+    /// The host name; without one it is the release's short name, or with `cloud-init` what the cloud says.
+    #[serde(default)]
+    pub hostname: Option<String>,
+    /// Whether the started system asks its cloud for accounts, keys and network: with cloud-init.
+    #[serde(default)]
+    pub cloud_init: bool,
+    /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
+    #[serde(default)]
+    pub root_password: Option<String>,
+}
+
+fn qcow2() -> Vec<DiskFormat> {
+    vec![DiskFormat::Qcow2]
+}
+
+impl Disk {
+    /// Each once, BIOS first.
+    pub(crate) fn firmware(&self) -> Vec<Firmware> {
+        let all: &[Firmware] = match self.boot_loader {
+            BootLoader::Grub => &[Firmware::Bios, Firmware::Uefi],
+            BootLoader::SystemdBoot => &[Firmware::Uefi],
+        };
+        let is_wanted = |firmware: &Firmware| self.firmware.as_ref().is_none_or(|wanted| wanted.contains(firmware));
+        all.iter().copied().filter(is_wanted).collect()
+    }
+}
+
+/// A file that virtual machines and clouds take as a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskFormat {
+    /// The disk byte for byte, with holes where it is empty: `.raw`.
+    Raw,
+    /// The same, compressed: `.raw.xz`.
+    RawXz,
+    /// For QEMU, Proxmox and OpenStack, compressed: `.qcow2`.
+    Qcow2,
+    /// For VMware, compressed: `.vmdk`.
+    Vmdk,
+    /// For Hyper-V: `.vhd`.
+    Vhd,
+}
+
+impl DiskFormat {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::RawXz => "raw-xz",
+            Self::Qcow2 => "qcow2",
+            Self::Vmdk => "vmdk",
+            Self::Vhd => "vhd",
+        }
+    }
+
+    /// The end of the file's name.
+    pub const fn file_extension(self) -> &'static str {
+        match self {
+            Self::RawXz => "raw.xz",
+            _ => self.name(),
+        }
+    }
+}
+
+/// A file system that disks can have as their root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskFilesystem {
+    /// What Debian's own installer makes; the same packages give the same bytes.
+    #[default]
+    Ext4,
+    /// With snapshots and checksums. Two builds of the same packages differ in random numbers and times.
+    Btrfs,
+}
+
+impl DiskFilesystem {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Btrfs => "btrfs",
+        }
+    }
+}
+
+/// What a machine starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// As PCs had it before, and many virtual machines have it.
+    Bios,
+    /// As newer machines have it.
+    Uefi,
+}
+
+/// What starts the kernel of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootLoader {
+    /// For BIOS and UEFI; with Secure Boot where the variant has `shim-signed` and GRUB's signed package.
+    #[default]
+    Grub,
+    /// For UEFI alone: kernel and initrd lie in the EFI system partition.
+    SystemdBoot,
 }
 
 /// How a root file system is packed.

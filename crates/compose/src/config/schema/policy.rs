@@ -46,6 +46,8 @@ pub enum DeliverableKind {
     Lxc,
     /// Containers that machines boot.
     Bootc,
+    /// Disks.
+    Disk,
     /// OSTree commits.
     Ostree,
     /// Packages on discs.
@@ -75,6 +77,8 @@ pub struct Checks {
     /// A source package has the same version in all variants and on all arches. Packages of several arches that can only be
     /// installed together in one version, and have two, are `uneven-arches`.
     pub same_versions: Severity,
+    /// Each image with `boot-test` starts in a virtual machine.
+    pub boot: Severity,
 }
 
 impl Default for Checks {
@@ -88,6 +92,7 @@ impl Default for Checks {
             iso_sanity: Severity::Fatal,
             signatures: Severity::Fatal,
             same_versions: Severity::Warn,
+            boot: Severity::Fatal,
         }
     }
 }

@@ -53,6 +53,10 @@ impl Size {
         Self(gib << 30)
     }
 
+    pub const fn from_mib(mib: u64) -> Self {
+        Self(mib << 20)
+    }
+
     pub const fn bytes(self) -> u64 {
         self.0
     }
@@ -60,7 +64,11 @@ impl Size {
 
 impl Timeout {
     pub const fn from_hours(hours: u64) -> Self {
-        Self(Duration::from_secs(hours * 3600))
+        Self::from_minutes(hours * 60)
+    }
+
+    pub const fn from_minutes(minutes: u64) -> Self {
+        Self(Duration::from_secs(minutes * 60))
     }
 
     pub const fn duration(self) -> Duration {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::names;
 use crate::config::problem::Report;
-use crate::config::schema::images::{Bootc, Container, DataIso, Image, ImageKind, Live, Ostree, Wsl};
+use crate::config::schema::images::{
+    BootLoader, Bootc, Container, DataIso, Disk, DiskFormat, Firmware, Image, ImageKind, Live, Ostree, TestFirmware, Wsl,
+};
 use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
@@ -22,11 +24,13 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
             continue;
         }
         check_possible(image, document, &place, report);
+        check_boot_test(image, &place, report);
         match &image.kind {
             ImageKind::Container(container) => check_container(container, &place, report),
             ImageKind::Live(spec) => check_live(spec, &place, report),
             ImageKind::Wsl(spec) => check_wsl(spec, &place, report),
             ImageKind::Tar(_) | ImageKind::Squashfs(_) | ImageKind::Lxc(_) => {}
+            ImageKind::Disk(spec) => check_disk(spec, &place, report),
             ImageKind::Bootc(spec) => check_bootc(spec, &place, report),
             ImageKind::Ostree(spec) => check_ostree(spec, &place, report),
             ImageKind::DataIso(spec) => check_data_iso(image, spec, &place, report),
@@ -69,6 +73,33 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     }
     if image.packages.is_empty() && !matches!(image.kind, ImageKind::DataIso(_)) && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
+    }
+}
+
+/// The image is one that starts, with what it is started with, and says something that can be looked for.
+fn check_boot_test(image: &Image, place: &Place, report: &mut Report<'_>) {
+    let Some(test) = &image.boot_test else { return };
+    let (place, possible) = (place.key("boot-test"), image.kind.boot_firmware());
+    if possible.is_empty() {
+        let message = format!("{} images are not started by charmer", image.kind.name());
+        return report.key(&place, message, "live images and disks are");
+    }
+    if let ImageKind::Disk(disk) = &image.kind
+        && disk.formats.iter().all(|format| *format == DiskFormat::RawXz)
+    {
+        report.key(&place, "a machine takes no compressed disk", "add a format such as `qcow2` or `raw`");
+    }
+    for (position, firmware) in test.firmware.iter().flatten().enumerate() {
+        let needed = if *firmware == TestFirmware::SecureBoot { TestFirmware::Uefi } else { *firmware };
+        if !possible.contains(&needed) {
+            let message = format!("the image cannot be started with `{}`", firmware.name());
+            let hint = format!("it is made for {}", suggest::list(possible.iter().map(|firmware| firmware.name())));
+            report.value(&place.key("firmware").item(position), message, hint);
+        }
+    }
+    if let Err(error) = regex::bytes::Regex::new(&test.until) {
+        let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        report.value(&place.key("until"), format!("this is no regular expression: {reason}"), None);
     }
 }
 
@@ -137,20 +168,48 @@ fn check_container(container: &Container, place: &Place, report: &mut Report<'_>
 }
 
 fn check_live(spec: &Live, place: &Place, report: &mut Report<'_>) {
-    for (position, parameter) in spec.boot_parameters.iter().enumerate() {
+    check_system(&spec.boot_parameters, spec.hostname.as_deref(), spec.root_password.as_deref(), place, report);
+}
+
+fn check_disk(spec: &Disk, place: &Place, report: &mut Report<'_>) {
+    check_system(&spec.boot_parameters, spec.hostname.as_deref(), spec.root_password.as_deref(), place, report);
+    for (position, format) in
+        spec.formats.iter().enumerate().filter(|(position, format)| spec.formats[..*position].contains(format))
+    {
+        report.value(&place.key("formats").item(position), format!("`{}` is there twice", format.name()), None);
+    }
+    let bios = |firmware: &Vec<Firmware>| firmware.contains(&Firmware::Bios);
+    if spec.boot_loader == BootLoader::SystemdBoot && spec.firmware.as_ref().is_some_and(bios) {
+        report.value(
+            &place.key("firmware"),
+            "systemd-boot is started by UEFI alone",
+            "leave `bios` out, or take `boot-loader = \"grub\"`",
+        );
+    }
+}
+
+/// How a started system presents itself.
+fn check_system(
+    boot_parameters: &[String],
+    hostname: Option<&str>,
+    root_password: Option<&str>,
+    place: &Place,
+    report: &mut Report<'_>,
+) {
+    for (position, parameter) in boot_parameters.iter().enumerate() {
         if !live::is_boot_parameter(parameter) {
             let message = format!("`{}` is not one boot parameter", parameter.escape_debug());
             let hint = format!("write each as a string of its own; {}", live::BOOT_PARAMETER_FORM);
             report.value(&place.key("boot-parameters").item(position), message, hint);
         }
     }
-    if let Some(hostname) = &spec.hostname
+    if let Some(hostname) = hostname
         && !is_hostname(hostname)
     {
         let message = format!("`{}` cannot be a host name", hostname.escape_debug());
         report.value(&place.key("hostname"), message, "letters, digits and `-`, at most 63");
     }
-    if let Some(password) = &spec.root_password
+    if let Some(password) = root_password
         && !is_password_hash(password)
     {
         let hint = "hash it, so that the image does not tell it to everybody: `mkpasswd` prints what to write here";

@@ -134,6 +134,7 @@ fn record(volume: &Volume, iso: &MadeIso, uid: &str, path: &str) -> ImageRecord 
         subvariant: uid.to_owned(),
         image_type: volume.image_type().to_owned(),
         unified: true,
+        boot_tests: Vec::new(),
         volume_id: Some(iso.volume_id.clone()),
     }
 }

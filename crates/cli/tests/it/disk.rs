@@ -1,0 +1,159 @@
+//! Disks as virtual machines have them: read by qemu-img, sfdisk, e2fsprogs, btrfs-progs and mtools.
+
+use std::path::Path;
+
+use super::harbour::{Compose, Harbour, output_of};
+
+const FORMATS: [(&str, &str); 5] = [("raw", "raw"), ("raw.xz", "raw"), ("qcow2", "qcow2"), ("vmdk", "vmdk"), ("vhd", "vpc")];
+
+const ALL_FORMATS: &str = "formats = [\"raw\", \"raw-xz\", \"qcow2\", \"vmdk\", \"vhd\"]\nsize = \"240 MiB\"\n\
+                           boot-parameters = [\"quiet\"]\nhostname = \"pier\"\n";
+
+fn disk_of(compose: &Compose, name: &str, extension: &str) -> String {
+    let file = format!("{}-Base-amd64-{name}.{extension}", compose.id());
+    compose.path("compose/Base/amd64/images").join(file).to_str().unwrap().to_owned()
+}
+
+/// A raw disk, and where its partitions begin.
+struct Raw {
+    path: String,
+    table: serde_json::Value,
+}
+
+impl Raw {
+    fn new(path: String) -> Self {
+        let table = serde_json::from_str(&output_of("sfdisk", &["--json", &path])).unwrap();
+        Self { path, table }
+    }
+
+    fn partition(&self, name: &str) -> &serde_json::Value {
+        let partitions = self.table["partitiontable"]["partitions"].as_array().unwrap();
+        partitions.iter().find(|partition| partition["name"] == name).unwrap_or_else(|| panic!("no {name}: {}", self.table))
+    }
+
+    fn offset(&self, name: &str) -> u64 {
+        self.partition(name)["start"].as_u64().unwrap() * 512
+    }
+
+    /// A file of the ext4 root.
+    fn read(&self, path: &str) -> String {
+        output_of("debugfs", &["-R", &format!("cat /{path}"), &format!("{}?offset={}", self.path, self.offset("root"))])
+    }
+
+    /// A file of the EFI system partition.
+    fn efi(&self, path: &str) -> String {
+        output_of("mtype", &["-i", &format!("{}@@{}", self.path, self.offset("efi")), &format!("::/{path}")])
+    }
+}
+
+#[test]
+fn every_format_is_the_same_disk_with_a_system_and_its_boot_loaders() {
+    let harbour = Harbour::bootable(&[("disk", ALL_FORMATS)]);
+    let (ran, compose) = harbour.compose(&[]);
+    let raw = Raw::new(disk_of(&compose, "disk", "raw"));
+    let bytes = fs_err::read(&raw.path).unwrap();
+    assert_eq!(bytes.len(), 240 << 20);
+    for (extension, format) in FORMATS {
+        let (mut file, copy) = (disk_of(&compose, "disk", extension), harbour.text("copy.raw"));
+        if extension == "raw.xz" {
+            let unpacked = harbour.text("unpacked.raw");
+            output_of("sh", &["-c", "xz -dc \"$1\" >\"$2\"", "sh", &file, &unpacked]);
+            file = unpacked;
+        }
+        output_of("qemu-img", &["convert", "-f", format, "-O", "raw", &file, &copy]);
+        assert!(fs_err::read(copy).unwrap() == bytes, "{extension} is another disk");
+    }
+
+    assert_eq!(raw.table["partitiontable"]["label"], "gpt");
+    let types = ["bios", "efi", "root"].map(|name| raw.partition(name)["type"].as_str().unwrap().to_owned());
+    assert_eq!(types[1], "C12A7328-F81F-11D2-BA4B-00A0C93EC93B");
+    assert_eq!(types[2], "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709");
+    output_of("e2fsck", &["-fn", &format!("{}?offset={}", raw.path, raw.offset("root"))]);
+    let fstab = raw.read("etc/fstab");
+    let uuid = fstab.strip_prefix("UUID=").unwrap().split(' ').next().unwrap().to_owned();
+    let blkid = output_of("blkid", &["--probe", "--offset", &raw.offset("root").to_string(), &raw.path]);
+    assert!(blkid.contains(&format!(" UUID=\"{uuid}\"")) && blkid.contains("LABEL=\"root\""), "{blkid}");
+    let menu = raw.read("boot/grub/grub.cfg");
+    let line = format!("linux /boot/vmlinuz-6.12-quay root=UUID={uuid} ro console=tty0 console=ttyS0,115200 quiet\n");
+    assert!(menu.contains(&line), "{menu}");
+    assert_eq!(raw.read("etc/hostname"), "pier\n");
+    // The fake core image tells what it was made with.
+    let core = raw.efi("EFI/BOOT/BOOTX64.EFI");
+    assert!(core.starts_with("x86_64-efi\n") && core.contains(&format!("search.fs_uuid {uuid} root\n")), "{core}");
+    let start = usize::try_from(raw.offset("bios")).unwrap();
+    assert!(bytes[start..].starts_with(b"i386-pc\n") && bytes.starts_with(b"i386-pc boot.img\n"));
+
+    let images = &compose.json("compose/metadata/images.json")["payload"]["images"]["Base"]["amd64"];
+    let mut kinds: Vec<_> = images
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|image| ["type", "format"].map(|key| image[key].as_str().unwrap()).join(" "))
+        .collect();
+    kinds.retain(|kind| !kind.starts_with("container"));
+    kinds.sort();
+    assert_eq!(kinds, ["qcow2 qcow2", "raw raw", "raw-xz raw.xz", "vmdk vmdk", "vpc vhd"]);
+    assert!(harbour.mounts().is_empty(), "{:?}", harbour.mounts());
+    let verified = harbour.charmer(&["verify", compose.root()]);
+    assert_eq!(verified.code, 0, "{ran}{verified}");
+}
+
+#[test]
+fn the_same_packages_give_the_same_disk_in_every_format() {
+    let harbour = Harbour::bootable(&[("disk", ALL_FORMATS)]);
+    let compose = |target: &str| {
+        fs_err::create_dir(harbour.path(target)).unwrap();
+        harbour.compose_into(target, &[], 0)
+    };
+    let ((_, first), (ran, second)) = (compose("first"), compose("second"));
+    for (extension, _) in FORMATS {
+        let read = |compose: &Compose| fs_err::read(disk_of(compose, "disk", extension)).unwrap();
+        assert!(read(&first) == read(&second), "{extension} differs\n{ran}");
+    }
+}
+
+#[test]
+fn a_disk_for_uefi_alone_has_its_kernel_where_systemd_boot_looks() {
+    let more = "boot-loader = \"systemd-boot\"\nformats = [\"raw\"]\nfilesystem = \"btrfs\"\ncloud-init = true\n";
+    let harbour = Harbour::bootable(&[("disk", more)]);
+    let (_, compose) = harbour.compose(&[]);
+    let raw = Raw::new(disk_of(&compose, "disk", "raw"));
+    assert_eq!(raw.efi("EFI/BOOT/BOOTX64.EFI"), "systemd-boot\n");
+    assert_eq!(raw.efi("linux/6.12-quay/linux"), "kernel\n");
+    let entry = raw.efi("loader/entries/linux-6.12-quay.conf");
+    assert!(entry.contains("linux      /linux/6.12-quay/linux\ninitrd     /linux/6.12-quay/initrd.img\n"), "{entry}");
+    let root = harbour.text("root.img");
+    let place = ["skip", "count"].map(|word| match word {
+        "skip" => format!("skip={}", raw.partition("root")["start"]),
+        _ => format!("count={}", raw.partition("root")["size"]),
+    });
+    output_of("dd", &["status=none", "conv=sparse", &format!("if={}", raw.path), &format!("of={root}"), &place[0], &place[1]]);
+    output_of("btrfs", &["check", "--readonly", &root]);
+    let restored = harbour.text("restored");
+    fs_err::create_dir(&restored).unwrap();
+    output_of("btrfs", &["restore", &root, &restored]);
+    let read = |path: &str| fs_err::read_to_string(Path::new(&restored).join(path)).unwrap();
+    assert!(read("etc/fstab").contains(" / btrfs defaults,x-systemd.growfs 0 0\n"));
+    assert!(entry.contains(read("etc/kernel/cmdline").trim()), "{entry}");
+    assert!(read("var/lib/dpkg/status").contains("Package: cloud-init\n"));
+}
+
+#[test]
+fn a_disk_that_cannot_be_made_says_why_and_leaves_nothing() {
+    let harbour = Harbour::bootable(&[("disk", "size = \"100 MB\"\n")]);
+    let (ran, _) = harbour.compose_into("composes", &[], 1);
+    assert!(ran.stderr.contains("see `size` of the image"), "{ran}");
+    assert!(harbour.mounts().is_empty() && harbour.processes().is_empty());
+}
+
+#[test]
+fn a_stranger_is_found_in_every_format() {
+    let harbour = Harbour::bootable(&[("disk", ALL_FORMATS)]);
+    harbour.edit("[limits]", "[checks]\nimage-equals-lock = \"warn\"\n\n[limits]");
+    harbour.tools.smuggle().unwrap();
+    let (ran, _) = harbour.compose(&[]);
+    for (extension, _) in FORMATS {
+        let end = format!("disk.{extension} holds stranger ");
+        assert!(ran.stdout.contains(&end), "{extension}: {ran}");
+    }
+}
