@@ -11,7 +11,7 @@ DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
 BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
-TEST_PACKAGES = apt-utils arch-test buildah busybox-static cpio createrepo-c debootstrap dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
+TEST_PACKAGES = apt-utils arch-test buildah busybox-static cpio createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
 	jigdo-file openssl ovmf python3-venv qemu-system-x86 rpm skopeo syslinux-utils xz-utils
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++

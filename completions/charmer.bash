@@ -171,11 +171,11 @@ _charmer() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata push" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata push" -- "${cur}"))
                     return 0
                     ;;
                 --jobs)
@@ -669,11 +669,11 @@ _charmer() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata push" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata push" -- "${cur}"))
                     return 0
                     ;;
                 *)

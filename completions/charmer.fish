@@ -62,8 +62,9 @@ extra-isos\t''
 test\t''
 boot\t''
 image-checksum\t''
-metadata\t''"
-complete -c charmer -n "__fish_charmer_using_subcommand plan" -l skip -d 'Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall, extra-files, repoclosure, rootfs, container, live, image-build, ostree, createiso, extra-isos, test, boot, image-checksum, metadata' -r -f -a "init\t''
+metadata\t''
+push\t''"
+complete -c charmer -n "__fish_charmer_using_subcommand plan" -l skip -d 'Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall, extra-files, repoclosure, rootfs, container, live, image-build, ostree, createiso, extra-isos, test, boot, image-checksum, metadata, push' -r -f -a "init\t''
 pkgset\t''
 gather\t''
 lock\t''
@@ -82,7 +83,8 @@ extra-isos\t''
 test\t''
 boot\t''
 image-checksum\t''
-metadata\t''"
+metadata\t''
+push\t''"
 complete -c charmer -n "__fish_charmer_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l target-dir -d 'The folder in which the compose gets a folder of its own' -r -F
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l type -d 'What the compose is for; it becomes part of its name' -r -f -a "production\t'A release or a candidate for one'
@@ -111,8 +113,9 @@ extra-isos\t''
 test\t''
 boot\t''
 image-checksum\t''
-metadata\t''"
-complete -c charmer -n "__fish_charmer_using_subcommand compose" -l skip -d 'Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall, extra-files, repoclosure, rootfs, container, live, image-build, ostree, createiso, extra-isos, test, boot, image-checksum, metadata' -r -f -a "init\t''
+metadata\t''
+push\t''"
+complete -c charmer -n "__fish_charmer_using_subcommand compose" -l skip -d 'Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall, extra-files, repoclosure, rootfs, container, live, image-build, ostree, createiso, extra-isos, test, boot, image-checksum, metadata, push' -r -f -a "init\t''
 pkgset\t''
 gather\t''
 lock\t''
@@ -131,7 +134,8 @@ extra-isos\t''
 test\t''
 boot\t''
 image-checksum\t''
-metadata\t''"
+metadata\t''
+push\t''"
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l jobs -d 'How many jobs run at once; the configuration or the machine decides if it is not given' -r
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l old-composes -d 'Composes, or folders of composes, whose unchanged outputs are used again' -r -F
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l cache-dir -d 'The folder for downloads, shared by all composes; ~/.cache/charmer if it is not given' -r -F

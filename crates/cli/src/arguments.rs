@@ -86,7 +86,7 @@ pub struct PhaseArguments {
     pub only: Vec<Phase>,
     /// Leave out these phases and what cannot be without them; one of: init, pkgset, gather, lock, fetch, createrepo, buildinstall,
     /// extra-files, repoclosure, rootfs, container, live, image-build, ostree, createiso, extra-isos, test, boot, image-checksum,
-    /// metadata.
+    /// metadata, push.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub skip: Vec<Phase>,
 }

@@ -23,6 +23,7 @@ pub mod init;
 pub mod package_set;
 
 pub mod extra_files;
+pub mod registry;
 pub mod repositories;
 
 pub mod images;

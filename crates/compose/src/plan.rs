@@ -18,7 +18,7 @@ use crate::metadata::ComposeRecord;
 use crate::metadata::plan::Described;
 use crate::package_set::plan::PackageSource;
 use crate::services::Services;
-use crate::{checks, gather, images, metadata, package_set, repositories};
+use crate::{checks, gather, images, metadata, package_set, registry, repositories};
 
 /// What a plan depends on, beside the configuration.
 #[derive(Debug, Clone)]
@@ -65,6 +65,7 @@ pub fn plan(
         Described { lock, date, folders, ostree },
     );
     package_set::plan::plan_recheck(&mut graph, config, &packages, services, described);
+    registry::plan::plan(&mut graph, config, services, compose, &images);
 
     graph.select(&wanted.only, &wanted.skip)?;
     Ok(graph)

@@ -1,6 +1,7 @@
 //! What jobs share: where the cache and the mirrors are, how to download, who signs. Making one does nothing; each part is opened by
 //! the job that uses it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -17,6 +18,7 @@ use crate::package_set::cache::Cache;
 use crate::package_set::credentials::{CredentialFiles, Credentials};
 use crate::package_set::download::{Connections, Downloader, FetchError, Limits, Options, Proxies, Room};
 use crate::package_set::progress::Progress;
+use crate::registry;
 use crate::session::Surroundings;
 
 /// How often a download's progress is looked at.
@@ -42,6 +44,8 @@ pub struct Services {
     connections: Arc<OnceLock<Connections>>,
     proxies: Proxies,
     credential_files: CredentialFiles,
+    /// Where logins to registries may be, in the order in which they are looked for.
+    pub registry_logins: Vec<PathBuf>,
     /// For as long as the run goes on, nothing is removed from the cache; none where the cache is another user's.
     cache_use: Arc<OnceLock<Option<fs_err::File>>>,
 }
@@ -85,6 +89,7 @@ impl Services {
             connections: Arc::default(),
             proxies: surroundings.proxies.clone(),
             credential_files: CredentialFiles { apt_folder: surroundings.apt_folder.clone(), netrc: surroundings.netrc.clone() },
+            registry_logins: registry::usual_logins(|name| surroundings.environment.get(OsStr::new(name)).map(PathBuf::from)),
             cache_use: Arc::default(),
         }
     }

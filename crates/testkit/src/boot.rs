@@ -83,13 +83,6 @@ impl Boot {
         Self::of_machine(&[firmware.options(), &drives].concat())
     }
 
-    /// Starts a machine that has its kernel from outside, and a disk, which is `/dev/vda`.
-    pub fn start_kernel(kernel: &Path, initrd: &Path, command_line: &str, disk: &Path) -> io::Result<Self> {
-        let [kernel, initrd] = [kernel, initrd].map(|path| path.display().to_string());
-        let drive = format!("{},if=virtio", raw_file(disk));
-        Self::of_machine(&["-kernel", &kernel, "-initrd", &initrd, "-append", command_line, "-drive", &drive])
-    }
-
     fn of_machine(options: &[&str]) -> io::Result<Self> {
         #[expect(clippy::disallowed_types, reason = "a test drives a machine while it runs")]
         let mut qemu = std::process::Command::new("qemu-system-x86_64");

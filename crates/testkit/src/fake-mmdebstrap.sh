@@ -92,6 +92,8 @@ if [ -e "$here/bootable" ]; then
         echo kernel >boot/vmlinuz-6.12-quay
         echo hold >boot/initrd.img-6.12-quay
         echo quay >etc/hostname
+        printf 'ID=harbour\nPRETTY_NAME="Harbour Linux"\n' >usr/lib/os-release
+        printf 'root:*:20000:0:99999:7:::\n' >etc/shadow
         echo file >dev/null-device
         echo tool >usr/local/bin/tool
         chmod 1777 tmp

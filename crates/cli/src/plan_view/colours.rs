@@ -25,6 +25,7 @@ const fn rgb(phase: Phase) -> [u8; 3] {
         Phase::Boot => [0xb9, 0x41, 0xb0],
         Phase::ImageChecksum => [0xa1, 0x47, 0xc9],
         Phase::Metadata => [0x70, 0x55, 0xd3],
+        Phase::Push => [0x4a, 0x5b, 0xd9],
     }
 }
 

@@ -37,7 +37,16 @@ impl Raw {
 
     /// A file of the ext4 root.
     fn read(&self, path: &str) -> String {
-        output_of("debugfs", &["-R", &format!("cat /{path}"), &format!("{}?offset={}", self.path, self.offset("root"))])
+        self.ask(&format!("cat /{path}"))
+    }
+
+    /// What is known of a file or folder of the ext4 root.
+    fn stat(&self, path: &str) -> String {
+        self.ask(&format!("stat /{path}"))
+    }
+
+    fn ask(&self, question: &str) -> String {
+        output_of("debugfs", &["-R", question, &format!("{}?offset={}", self.path, self.offset("root"))])
     }
 
     /// A file of the EFI system partition.
@@ -136,6 +145,57 @@ fn a_disk_for_uefi_alone_has_its_kernel_where_systemd_boot_looks() {
     assert!(read("etc/fstab").contains(" / btrfs defaults,x-systemd.growfs 0 0\n"));
     assert!(entry.contains(read("etc/kernel/cmdline").trim()), "{entry}");
     assert!(read("var/lib/dpkg/status").contains("Package: cloud-init\n"));
+}
+
+/// A disk of a commit has no packages of its own.
+fn with_deployment() -> Harbour {
+    let harbour = Harbour::bootable(&[("ostree", "")]);
+    let disk = "kind = \"disk\"\nvariant = \"Base\"\narches = [\"amd64\"]\nostree = \"ostree\"\nformats = [\"raw\", \"qcow2\"]\n";
+    let more = "ostree-url = \"https://example.org/repo\"\nroot-password = \"$6$pier$hash\"\nboot-parameters = [\"quiet\"]\n";
+    harbour.edit("[limits]", &format!("[[images]]\n{disk}{more}[limits]"));
+    harbour
+}
+
+#[test]
+fn a_disk_of_a_commit_is_a_deployment_that_knows_where_updates_are() {
+    let harbour = with_deployment();
+    let (ran, compose) = harbour.compose(&[]);
+    let raw = Raw::new(disk_of(&compose, "disk", "raw"));
+    let commit = &compose.json("compose/metadata/ostree.json")["payload"]["commits"]["Base"]["amd64"][0]["commit"];
+    let root = format!("ostree/deploy/harbour/deploy/{}.0", commit.as_str().unwrap());
+    assert!(raw.read("boot/grub/grub.cfg").contains("syslinux_configfile /boot/loader/syslinux.cfg\n"));
+    let menu = raw.read("boot/loader.1/syslinux.cfg");
+    let blkid =
+        output_of("blkid", &["--probe", "--offset", &raw.offset("root").to_string(), "-o", "value", "-s", "UUID", &raw.path]);
+    let arguments =
+        format!("APPEND root=UUID={} rw console=tty0 console=ttyS0,115200 quiet ostree=/ostree/boot.1/harbour/", blkid.trim());
+    assert!(menu.contains(&arguments), "{menu}");
+    let kernel = menu.lines().find_map(|line| line.trim().strip_prefix("KERNEL /")).unwrap();
+    assert_eq!(raw.read(kernel), "kernel\n");
+    assert!(raw.read(&format!("{root}/etc/shadow")).starts_with("root:$6$pier$hash:"));
+    let repository = raw.read("ostree/repo/config");
+    assert!(repository.contains("[remote \"harbour\"]\nurl=https://example.org/repo\n"), "{repository}");
+    assert!(raw.stat("ostree/repo/harbour.trustedkeys.gpg").contains("Type: regular"), "{ran}");
+    output_of("e2fsck", &["-fn", &format!("{}?offset={}", raw.path, raw.offset("root"))]);
+    let root_folder =
+        output_of("debugfs", &["-R", &format!("stat /{root}"), &format!("{}?offset={}", raw.path, raw.offset("root"))]);
+    assert!(root_folder.contains("Flags: 0x80010"), "{root_folder}");
+    assert!(harbour.mounts().is_empty(), "{:?}", harbour.mounts());
+    let verified = harbour.charmer(&["verify", compose.root()]);
+    assert_eq!(verified.code, 0, "{verified}");
+
+    fs_err::create_dir(harbour.path("second")).unwrap();
+    let (_, second) = harbour.compose_into("second", &[], 0);
+    assert!(fs_err::read(disk_of(&second, "disk", "raw")).unwrap() == fs_err::read(&raw.path).unwrap(), "it differs");
+}
+
+#[test]
+fn a_stranger_is_found_in_a_deployment_too() {
+    let harbour = with_deployment();
+    harbour.edit("[limits]", "[checks]\nimage-equals-lock = \"warn\"\n\n[limits]");
+    harbour.tools.smuggle().unwrap();
+    let (ran, _) = harbour.compose(&[]);
+    assert!(ran.stdout.contains("disk.qcow2 holds stranger "), "{ran}");
 }
 
 #[test]

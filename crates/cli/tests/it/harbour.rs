@@ -136,7 +136,9 @@ impl Harbour {
         harbour.tools.make_bootable().unwrap();
         let names = [
             "dracut",
+            "passwd",
             "ostree-boot",
+            "ostree",
             "cloud-guest-utils",
             "cloud-init",
             "grub2-common",

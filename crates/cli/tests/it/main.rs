@@ -36,6 +36,7 @@ mod pungi_koji_golden;
 mod pungi_package_sets;
 mod pungi_patch_iso;
 mod pungi_report_progress;
+mod registry;
 mod repositories;
 mod resume;
 mod reuse;

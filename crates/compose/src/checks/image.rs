@@ -55,7 +55,7 @@ pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work:
     match kind {
         "live" => installed_in_live_iso(runner, image, work).await,
         "data-iso" => on_data_iso(runner, image, work).await,
-        "disk" => Ok(installed_in_status(&disk::read_file(runner, image, STATUS, work).await?)?),
+        "disk" => Ok(installed_in_status(&disk::package_database(runner, image, work).await?)?),
         "squashfs" => installed_in_squashfs(runner, image).await,
         "tar" | "wsl" | "lxc" => {
             let image = image.to_owned();

@@ -14,6 +14,7 @@ use super::schema::images::{Image, ImageKind, Ostree};
 use super::schema::policy::DeliverableKind;
 use super::schema::variants::Seed;
 use super::schema::{self, Document};
+use crate::registry::RegistrySettings;
 
 /// Resolves a document in which [`super::validate`] found nothing wrong.
 pub(super) fn resolve(document: Document, folder: &Path) -> Config {
@@ -24,6 +25,7 @@ pub(super) fn resolve(document: Document, folder: &Path) -> Config {
     let by_name = variants.iter().map(|variant| (variant.name.as_str(), variant)).collect();
     let images = document.images.iter().flat_map(|image| resolver.images(image, &by_name)).collect();
     let signing = document.signing.as_ref().map(|signing| resolver.signing(signing));
+    let registries = document.registries.iter().map(|(host, registry)| (host.clone(), resolver.registry(registry))).collect();
     Config {
         ecosystem: document.ecosystem,
         folder: folder.to_owned(),
@@ -35,6 +37,7 @@ pub(super) fn resolve(document: Document, folder: &Path) -> Config {
         checks: document.checks,
         limits: document.limits,
         publish: document.publish,
+        registries,
         seed_places: BTreeMap::new(),
     }
 }
@@ -206,6 +209,11 @@ impl Resolver<'_> {
                 kind => kind.clone(),
             },
         }
+    }
+
+    fn registry(&self, registry: &schema::policy::Registry) -> RegistrySettings {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| self.path(path));
+        RegistrySettings { auth_file: path(&registry.auth_file), ca: path(&registry.ca), http: registry.http }
     }
 
     fn signing(&self, signing: &schema::policy::Signing) -> Signing {

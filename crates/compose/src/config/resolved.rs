@@ -15,6 +15,7 @@ use super::schema::policy::{Checks, Limits, Publish};
 use super::schema::quantity::Timeout;
 use super::schema::release::Release;
 use crate::images::BaseSet;
+use crate::registry::RegistrySettings;
 
 /// A whole compose, as configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     pub signing: Option<Signing>,
     pub publish: Publish,
+    /// By host name and port.
+    pub registries: BTreeMap<String, RegistrySettings>,
     /// Where the file asks for each seed.
     pub seed_places: SeedPlaces,
 }

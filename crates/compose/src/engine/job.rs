@@ -51,10 +51,12 @@ pub enum Phase {
     ImageChecksum,
     /// The description of the compose is written.
     Metadata,
+    /// Containers are pushed to registries, when all else is well.
+    Push,
 }
 
 impl Phase {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Init,
         Self::Pkgset,
         Self::Gather,
@@ -75,6 +77,7 @@ impl Phase {
         Self::Boot,
         Self::ImageChecksum,
         Self::Metadata,
+        Self::Push,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -99,6 +102,7 @@ impl Phase {
             Self::Boot => "boot",
             Self::ImageChecksum => "image-checksum",
             Self::Metadata => "metadata",
+            Self::Push => "push",
         }
     }
 
@@ -205,6 +209,8 @@ pub struct Job {
     /// `Server.amd64`, `Base`, or empty: where in the compose it belongs.
     pub scope: String,
     pub weight: Weight,
+    /// It begins when all others have ended that are not last too, and none of them has failed that may not.
+    pub last: bool,
     /// It keeps the network busy: it takes one of the scheduler's network slots.
     pub network: bool,
     /// It writes so much that it does not begin on a disk that is nearly full.
@@ -236,6 +242,7 @@ impl Job {
             phase,
             scope,
             weight: Weight::LIGHT,
+            last: false,
             network: false,
             writes_much: false,
             failable: false,
@@ -291,6 +298,13 @@ impl Job {
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// What cannot be taken back is done last. It is added to the graph after all others.
+    #[must_use]
+    pub fn last(mut self) -> Self {
+        self.last = true;
         self
     }
 

@@ -135,6 +135,18 @@ fn set_status(layout: &Layout, status: Status, events: &Events) -> std::io::Resu
     Ok(())
 }
 
+/// Lets the last jobs wait for all others, whose values they need not read.
+fn hold_back_last(graph: &Graph, waiting_for: &mut [usize], dependents: &mut [Vec<NodeId>]) {
+    let is_there = |id: &NodeId| !graph.nodes[*id].pruned;
+    let (last, others): (Vec<_>, Vec<_>) = (0..graph.nodes.len()).filter(is_there).partition(|id| graph.nodes[*id].job.last);
+    for id in last {
+        for &other in others.iter().filter(|other| !graph.nodes[id].inputs.contains(other)) {
+            waiting_for[id] += 1;
+            dependents[other].push(id);
+        }
+    }
+}
+
 /// Values of jobs that need so much memory, in MiB, take time to free.
 const LARGE: u64 = 256;
 
@@ -193,6 +205,7 @@ impl Scheduler {
             }
         }
         let readers = dependents.iter().map(Vec::len).collect();
+        hold_back_last(&graph, &mut waiting_for, &mut dependents);
         let estimates: Vec<f64> = graph.nodes.iter().map(|node| estimate(node, &settings)).collect();
         let mut tails = estimates.clone();
         for id in (0..count).rev() {

@@ -46,7 +46,7 @@ use crate::tools::Runner;
 
 pub use bootc::BootcSpec;
 pub use container::ContainerSpec;
-pub use disk::DiskSpec;
+pub use disk::{DeploymentSpec, DiskSpec};
 pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
@@ -239,10 +239,31 @@ pub async fn build(
     outputs: &[PathBuf],
 ) -> Result<Vec<BuiltImage>, ImageError> {
     kind.validate(&rootfs.arch)?;
+    finishing(outputs, async |partials| make(runner, kind, rootfs, work, partials).await).await
+}
+
+/// Makes a disk of an OSTree commit, as [`build`] makes other images.
+async fn build_deployment(
+    runner: &Runner,
+    spec: &DiskSpec,
+    commit: &disk::deployment::Source,
+    tree: &Rootfs,
+    work: &Path,
+    outputs: &[PathBuf],
+) -> Result<Vec<BuiltImage>, ImageError> {
+    spec.validate(&tree.arch)?;
+    finishing(outputs, async |partials| disk::deployment::build(runner, spec, (commit, tree), work, partials).await).await
+}
+
+/// Makes the files of an image at their outputs, by making them beside these first.
+async fn finishing(
+    outputs: &[PathBuf],
+    make: impl AsyncFnOnce(&[PathBuf]) -> Result<(), ImageError>,
+) -> Result<Vec<BuiltImage>, ImageError> {
     let partials = outputs.iter().map(|output| partial_name(output)).collect::<std::io::Result<Vec<_>>>()?;
     // What a build that was killed left: xorriso would not cut it to its new length.
     partials.iter().try_for_each(|partial| remove_if_there(partial))?;
-    let finished = match make(runner, kind, rootfs, work, &partials).await {
+    let finished = match make(&partials).await {
         Ok(()) => finish(partials.clone(), outputs.to_vec()).await,
         Err(error) => Err(error),
     };

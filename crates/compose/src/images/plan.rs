@@ -26,9 +26,9 @@ use super::medium::volume_id;
 use super::ostree::commit::CommitSpec;
 use super::ostree::plan::PlannedCommit;
 use super::{
-    BaseSet, BootRecord, BootcSpec, BuiltImage, ComposedRepository, ContainerSpec, DiscPlace, DiskSpec, Image, ImageError,
-    ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Overlay, PackedSpec, RequiredProgram, RootfsSpec, WslSpec, build,
-    build_rootfs,
+    BaseSet, BootRecord, BootcSpec, BuiltImage, ComposedRepository, ContainerSpec, DeploymentSpec, DiscPlace, DiskSpec, Image,
+    ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Overlay, PackedSpec, RequiredProgram, Rootfs, RootfsSpec,
+    WslSpec, build, build_rootfs,
 };
 use super::{bootc, data_iso, ostree, rootfs};
 
@@ -90,23 +90,34 @@ pub fn plan(
         .collect();
     let mut forms = PlannedForms { images: Vec::new(), commits: Vec::new() };
     let mut trees = Trees { config, of_images: of_images.clone(), planned: HashMap::new() };
-    for (image, &of_image) in config.images.iter().zip(&of_images) {
-        let of_rootfs = || of_image.map(|number: usize| rootfs[number].clone()).expect("it is made of a root file system");
+    let of_rootfs =
+        |number: Option<usize>| number.map(|number| rootfs[number].clone()).expect("it is made of a root file system");
+    // Disks are made of commits.
+    for (image, &number) in config.images.iter().zip(&of_images) {
+        if let Recipe::Commit(spec, key) = recipe_of(config, image) {
+            let tree = trees.plan(graph, number, &of_rootfs(number));
+            forms.commits.push(ostree::plan::plan_commit(graph, config, services, image, (spec, key), tree));
+        }
+    }
+    for (image, &number) in config.images.iter().zip(&of_images) {
+        let of_rootfs = || of_rootfs(number);
         let made = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) if is_of_tree(image) => {
-                let tree = trees.plan(graph, of_image, &of_rootfs());
+                let tree = trees.plan(graph, number, &of_rootfs());
                 plan_of_rootfs(graph, image, *kind, tree)
+            }
+            Recipe::Deployment(disk, commit) => {
+                let tree = trees.plan(graph, number, &of_rootfs());
+                let commit = forms.commits.iter().find(|planned| is_commit(&planned.spec, image, commit));
+                let commit = commit.expect("the configuration has it").made;
+                ostree::plan::plan_deployment(graph, config, services, image, *disk, (commit, tree))
             }
             Recipe::OfRootfs(kind) => plan_of_rootfs(graph, image, *kind, of_rootfs().1),
             Recipe::OfPackages(data) => {
                 let inputs = (repositories, selections);
                 plan_data_iso(graph, config, services, inputs, (image, data), source_date_epoch)
             }
-            Recipe::Commit(spec, key) => {
-                let tree = trees.plan(graph, of_image, &of_rootfs());
-                forms.commits.push(ostree::plan::plan_commit(graph, config, services, image, (spec, key), tree));
-                continue;
-            }
+            Recipe::Commit(..) => continue,
         };
         forms.images.push(PlannedImage { spec: image.clone(), made });
     }
@@ -134,8 +145,22 @@ impl Trees<'_> {
 }
 
 /// Whether an image is made of an OSTree tree.
-const fn is_of_tree(image: &ImageSpec) -> bool {
-    matches!(image.kind, configured::ImageKind::Ostree(_) | configured::ImageKind::Bootc(_))
+fn is_of_tree(image: &ImageSpec) -> bool {
+    matches!(image.kind, configured::ImageKind::Ostree(_) | configured::ImageKind::Bootc(_)) || deployed(image).is_some()
+}
+
+/// The name of the commit that a disk is a deployment of.
+fn deployed(image: &ImageSpec) -> Option<&str> {
+    match &image.kind {
+        configured::ImageKind::Disk(disk) => disk.ostree.as_deref(),
+        _ => None,
+    }
+}
+
+/// Whether an image is the commit of this name that a disk is a deployment of.
+fn is_commit(image: &ImageSpec, disk: &ImageSpec, name: &str) -> bool {
+    let is_ostree = matches!(image.kind, configured::ImageKind::Ostree(_));
+    is_ostree && image.name == name && image.variant == disk.variant && image.arch == disk.arch
 }
 
 /// A root file system that one image or several are made of.
@@ -182,8 +207,8 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
     let of_image = |image: &ImageSpec| {
         let wanted = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => PlannedRootfs::of(image, &kind.required_packages()),
-            Recipe::Commit(..) => PlannedRootfs::of(image, ostree::tree::PACKAGES),
-            Recipe::OfPackages(_) => return None,
+            Recipe::Commit(..) => PlannedRootfs::of(image, &packages_of_commit(config, image)),
+            Recipe::OfPackages(_) | Recipe::Deployment(..) => return None,
         };
         let content = (wanted.variant.clone(), wanted.arch.clone(), wanted.base, wanted.packages.clone());
         let number = *numbers.entry(content).or_insert(planned.len());
@@ -196,8 +221,23 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
         }
         Some(number)
     };
-    let of_images = config.images.iter().map(of_image).collect();
+    let mut of_images: Vec<_> = config.images.iter().map(of_image).collect();
+    for (position, disk) in config.images.iter().enumerate() {
+        if let Some(name) = deployed(disk) {
+            of_images[position] =
+                config.images.iter().position(|image| is_commit(image, disk, name)).and_then(|commit| of_images[commit]);
+        }
+    }
     (planned, of_images)
+}
+
+/// What a commit needs, and what the disks need that are deployments of it.
+fn packages_of_commit(config: &Config, commit: &ImageSpec) -> Vec<&'static str> {
+    let of_disk = |disk: &ImageSpec| match recipe_of(config, disk) {
+        Recipe::Deployment(spec, name) if is_commit(commit, disk, name) => spec.packages().collect(),
+        _ => Vec::new(),
+    };
+    ostree::tree::PACKAGES.iter().copied().chain(config.images.iter().flat_map(of_disk)).collect()
 }
 
 fn plan_rootfs(
@@ -315,12 +355,28 @@ async fn make_image(
     kind: &ImageKind,
     rootfs: &RootfsFile,
 ) -> Result<ImageSet, JobError> {
-    let extensions = kind.file_extensions();
-    let path = |extension: &&str| Layout::image_work(&image.variant, &image.arch, &format!("{}.{extension}", image.name));
-    let paths: Vec<_> = extensions.iter().map(path).collect();
-    let outputs: Vec<_> = paths.iter().map(|path| context.layout.path(path)).collect();
+    let (paths, outputs) = places_of(context, image, &kind.file_extensions());
     let input = rootfs.unpacked_from(&context.layout);
     let built = build(&runner(context, image), kind, &input, context.work(), &outputs).await?;
+    described(image, kind, paths, built, &input)
+}
+
+/// Where the files of an image are made: relative to the compose's folder, and on this machine.
+pub(super) fn places_of(context: &JobContext, image: &ImageSpec, extensions: &[&str]) -> (Vec<String>, Vec<PathBuf>) {
+    let path = |extension: &&str| Layout::image_work(&image.variant, &image.arch, &format!("{}.{extension}", image.name));
+    let paths: Vec<_> = extensions.iter().map(path).collect();
+    let outputs = paths.iter().map(|path| context.layout.path(path)).collect();
+    (paths, outputs)
+}
+
+/// What is known of an image's files, in the order of their kind's extensions.
+pub(super) fn described(
+    image: &ImageSpec,
+    kind: &ImageKind,
+    paths: Vec<String>,
+    built: Vec<BuiltImage>,
+    input: &Rootfs,
+) -> Result<ImageSet, JobError> {
     let describe = |((path, extension), built): ((String, &str), BuiltImage)| {
         Ok(Image {
             path,
@@ -340,7 +396,8 @@ async fn make_image(
             boot_tests: Vec::new(),
         })
     };
-    Ok(ImageSet(paths.into_iter().zip(extensions).zip(built).map(describe).collect::<Result<_, JobError>>()?))
+    let described = paths.into_iter().zip(kind.file_extensions()).zip(built).map(describe);
+    Ok(ImageSet(described.collect::<Result<_, JobError>>()?))
 }
 
 /// The job's runner, with the image's own limit for each program.
@@ -353,6 +410,8 @@ enum Recipe<'a> {
     OfRootfs(Box<ImageKind>),
     OfPackages(&'a configured::DataIso),
     Commit(CommitSpec, Option<PathBuf>),
+    /// A disk, and the name of the commit that it is a deployment of.
+    Deployment(Box<DiskSpec>, &'a str),
 }
 
 fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
@@ -398,7 +457,13 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
             kernel_arguments: bootc.kernel_arguments.clone(),
             root_filesystem: bootc.root_filesystem.name().to_owned(),
         })),
-        configured::ImageKind::Disk(disk) => ImageKind::Disk(Box::new(disk_spec(config, image, disk))),
+        configured::ImageKind::Disk(disk) => {
+            let spec = Box::new(disk_spec(config, image, disk));
+            match &disk.ostree {
+                Some(commit) => return Recipe::Deployment(spec, commit),
+                None => ImageKind::Disk(spec),
+            }
+        }
         configured::ImageKind::Tar(tar) => ImageKind::Packed(PackedSpec::Tar(tar.compression.into())),
         configured::ImageKind::Wsl(wsl) => ImageKind::Packed(PackedSpec::Wsl(WslSpec {
             name: wsl.distribution.clone().unwrap_or_else(|| format!("{}-{}", release.short, release.version)),
@@ -432,6 +497,7 @@ fn disk_spec(config: &Config, image: &ImageSpec, disk: &configured::Disk) -> Dis
         cloud_init: disk.cloud_init,
         root_password: disk.root_password.clone(),
         formats: disk.formats.clone(),
+        deployment: disk.ostree.as_ref().map(|_| DeploymentSpec { os: release.short.clone(), url: disk.ostree_url.clone() }),
     }
 }
 
@@ -466,6 +532,7 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
         let own = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => kind.own_programs(),
             Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
+            Recipe::Deployment(disk, _) => disk.programs().collect(),
             Recipe::Commit(..) => ostree::PROGRAMS.iter().chain(ostree::tree::PROGRAMS).copied().collect(),
         };
         if is_planned(phase_of(image), &scope_of(image)) { own } else { Vec::new() }
@@ -482,11 +549,12 @@ pub fn jobs_of(config: &Config) -> Vec<Vec<String>> {
     let jobs = |(image, number): (&ImageSpec, Option<usize>)| {
         let of_rootfs = number.map(|number| rootfs[number].scope());
         let tree = of_rootfs.as_ref().filter(|_| is_of_tree(image)).map(|scope| format!("ostree-tree:{scope}"));
+        let commit = deployed(image).map(|name| format!("{}:{}.{}.{name}", Phase::Ostree, image.variant, image.arch));
         let scope = scope_of(image);
         let boot = image.boot_test.as_ref().filter(|_| config.checks.boot != Severity::Off).map(|_| Phase::Boot);
         let own = [phase_of(image), Phase::Test].into_iter().chain(boot).map(|phase| format!("{phase}:{scope}"));
         let own = own.collect::<Vec<_>>();
-        of_rootfs.map(|scope| format!("{}:{scope}", Phase::Rootfs)).into_iter().chain(tree).chain(own).collect()
+        of_rootfs.map(|scope| format!("{}:{scope}", Phase::Rootfs)).into_iter().chain(tree).chain(commit).chain(own).collect()
     };
     config.images.iter().zip(of_images).map(jobs).collect()
 }

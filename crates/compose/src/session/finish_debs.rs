@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::config::resolved::{DebMirror, ImageSpec, Origin, Trust};
-use crate::engine::JobId;
 use crate::engine::event::Finish;
 use crate::engine::journal::recorded_output;
 use crate::engine::scheduler::{JobTiming, Outcome};
+use crate::engine::{JobId, Phase};
 use crate::gather::plan::LockFile;
 use crate::images::ostree::REPOSITORY;
 use crate::images::ostree::plan::MadeCommit;
@@ -15,6 +15,7 @@ use crate::images::plan::{jobs_of, phase_of};
 use crate::layout::Layout;
 use crate::metadata::plan::ShippedFolder;
 use crate::metadata::reports::{Deliverable, DeliverableOutcome};
+use crate::registry::plan::PushedImages;
 use crate::repositories::Repository;
 
 use super::finish::Artifact;
@@ -58,11 +59,12 @@ pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> 
     };
     let mut artifacts: Vec<_> = config.variants.iter().filter_map(repository).collect();
     let jobs = jobs_of(config);
-    // Without the last: who looked at it did not make it.
+    // Who looked at it did not make it.
+    let looks = |job: &String| [Phase::Test, Phase::Boot].iter().any(|phase| job.starts_with(&format!("{phase}:")));
     let making = |variant: &str, arch: &str, name: &str| {
         let is_it = |image: &&ImageSpec| image.variant == variant && image.arch == arch && image.name == name;
         let found = config.images.iter().zip(&jobs).find(|(image, _)| is_it(image));
-        found.map(|(_, jobs)| jobs[..jobs.len() - 1].to_vec()).unwrap_or_default()
+        found.map(|(_, jobs)| jobs.iter().filter(|job| !looks(job)).cloned().collect::<Vec<_>>()).unwrap_or_default()
     };
     let folders = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("image-checksum:"));
     for folder in folders.filter_map(|timing| recorded_output::<ShippedFolder>(layout, timing.job.as_str())) {
@@ -91,6 +93,18 @@ pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> 
             duration,
             reused,
         });
+    }
+    let pushes = outcome.timings.iter().filter(|timing| timing.job.as_str().starts_with("push:"));
+    for made in pushes.filter_map(|timing| recorded_output::<PushedImages>(layout, timing.job.as_str())) {
+        let (duration, reused) = made_by(&[format!("push:{}.{}", made.variant, made.name)]);
+        artifacts.extend(made.pushed.into_iter().map(|pushed| Artifact {
+            name: format!("pushed {}", made.variant),
+            path: pushed.reference,
+            size: pushed.size,
+            sha256: pushed.digest,
+            duration,
+            reused,
+        }));
     }
     artifacts
 }

@@ -205,6 +205,10 @@ pub struct Container {
     /// Labels, besides the org.opencontainers.image ones that charmer sets.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Where it is pushed when the compose is done and well, as `registry.example.org/harbour/base:13.1`. `{version}` stands for the
+    /// release's version, `{compose}` for the compose's name. Images for several arches get one tag.
+    #[serde(default)]
+    pub push: Vec<String>,
 }
 
 const fn yes() -> bool {
@@ -241,6 +245,13 @@ pub struct Disk {
     /// partition grows when it is started.
     #[serde(default)]
     pub size: Option<Size>,
+    /// The name of an image of kind `ostree` of the same variant: the system is a deployment of its commit, and the disk has no packages
+    /// of its own.
+    #[serde(default)]
+    pub ostree: Option<String>,
+    /// The URL of the OSTree repository that a started machine asks for updates. Only with `ostree`.
+    #[serde(default)]
+    pub ostree_url: Option<String>,
     /// What the root file system is.
     #[serde(default)]
     pub filesystem: DiskFilesystem,
@@ -431,6 +442,10 @@ pub struct Bootc {
     /// Whether the OCI image layout is shipped as a folder too, beside the one file that holds it.
     #[serde(default)]
     pub layout: bool,
+    /// Where it is pushed when the compose is done and well, as `registry.example.org/harbour/base:13.1`. `{version}` stands for the
+    /// release's version, `{compose}` for the compose's name. Images for several arches get one tag.
+    #[serde(default)]
+    pub push: Vec<String>,
 }
 
 /// A file system that Linux can have as its root.

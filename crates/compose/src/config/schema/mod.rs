@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::archives::Archive;
 use self::gather::Gather;
 use self::images::Image;
-use self::policy::{Checks, Failable, Limits, Publish, Signing};
+use self::policy::{Checks, Failable, Limits, Publish, Registry, Signing};
 use self::release::Release;
 use self::variants::{ExtraFiles, Override, Variant};
 
@@ -66,6 +66,10 @@ pub struct Document {
     /// What is made around the finished compose.
     #[serde(default)]
     pub publish: Publish,
+    /// How registries are reached to which containers are pushed, by host name and port: `[registries."registry.example.org"]`. One that
+    /// needs nothing special is not named here.
+    #[serde(default)]
+    pub registries: BTreeMap<String, Registry>,
 }
 
 /// A kind of packages, with their repositories and tools.

@@ -192,3 +192,15 @@ impl Default for Publish {
         Self { latest_link: true, checksums: vec![ChecksumKind::Sha256] }
     }
 }
+
+/// How a registry is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Registry {
+    /// A file of logins as `skopeo login --authfile` writes it; without one those are looked through that podman, skopeo and docker use.
+    pub auth_file: Option<PathBuf>,
+    /// A PEM file with certificates of the authority that the registry's certificate is of, besides those that the machine trusts.
+    pub ca: Option<PathBuf>,
+    /// Whether it is reached without TLS.
+    pub http: bool,
+}

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::names;
 use crate::config::problem::Report;
 use crate::config::schema::images::{
-    BootLoader, Bootc, Container, DataIso, Disk, DiskFormat, Firmware, Image, ImageKind, Live, Ostree, TestFirmware, Wsl,
+    BootLoader, Bootc, Container, DataIso, Disk, DiskFilesystem, DiskFormat, Firmware, Image, ImageKind, Live, Ostree,
+    TestFirmware, Wsl,
 };
 use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
 use crate::config::suggest;
 use crate::images::data_iso::SMALLEST_MEDIUM;
 use crate::images::{BaseSet, bootc, live, ostree, wsl};
+use crate::registry;
 
 pub(super) fn check(document: &Document, report: &mut Report<'_>) {
     // By variant, arch and name: the image's position.
@@ -26,12 +28,21 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
         check_possible(image, document, &place, report);
         check_boot_test(image, &place, report);
         match &image.kind {
-            ImageKind::Container(container) => check_container(container, &place, report),
+            ImageKind::Container(container) => {
+                check_container(container, &place, report);
+                check_push(&container.push, document, &place, report);
+            }
             ImageKind::Live(spec) => check_live(spec, &place, report),
             ImageKind::Wsl(spec) => check_wsl(spec, &place, report),
             ImageKind::Tar(_) | ImageKind::Squashfs(_) | ImageKind::Lxc(_) => {}
-            ImageKind::Disk(spec) => check_disk(spec, &place, report),
-            ImageKind::Bootc(spec) => check_bootc(spec, &place, report),
+            ImageKind::Disk(spec) => {
+                check_disk(spec, &place, report);
+                check_deployment(image, spec, document, &place, report);
+            }
+            ImageKind::Bootc(spec) => {
+                check_bootc(spec, &place, report);
+                check_push(&spec.push, document, &place, report);
+            }
             ImageKind::Ostree(spec) => check_ostree(spec, &place, report),
             ImageKind::DataIso(spec) => check_data_iso(image, spec, &place, report),
         }
@@ -71,7 +82,8 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     for (position, package) in image.packages.iter().enumerate() {
         check_package(&package.seed, document.ecosystem, &packages.item(position), report);
     }
-    if image.packages.is_empty() && !matches!(image.kind, ImageKind::DataIso(_)) && !report.is_damaged(&packages) {
+    let has_none = matches!(&image.kind, ImageKind::DataIso(_)) || deployed(image).is_some();
+    if image.packages.is_empty() && !has_none && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
     }
 }
@@ -167,6 +179,18 @@ fn check_container(container: &Container, place: &Place, report: &mut Report<'_>
     }
 }
 
+/// Each place is one in a registry, with what stands for other text filled in.
+fn check_push(places: &[String], document: &Document, place: &Place, report: &mut Report<'_>) {
+    for (position, text) in places.iter().enumerate() {
+        let filled =
+            text.replace(registry::VERSION, &document.release.version).replace(registry::COMPOSE, "harbour-13.1-20260101.0");
+        if let Err(error) = registry::parse_reference(&filled) {
+            let message = format!("nothing can be pushed to `{}`", text.escape_debug());
+            report.value(&place.key("push").item(position), message, error.to_string());
+        }
+    }
+}
+
 fn check_live(spec: &Live, place: &Place, report: &mut Report<'_>) {
     check_system(&spec.boot_parameters, spec.hostname.as_deref(), spec.root_password.as_deref(), place, report);
 }
@@ -214,6 +238,61 @@ fn check_system(
     {
         let hint = "hash it, so that the image does not tell it to everybody: `mkpasswd` prints what to write here";
         report.value(&place.key("root-password"), "this is not the hash of a password", hint);
+    }
+}
+
+/// The commit that a disk is a deployment of.
+fn deployed(image: &Image) -> Option<&str> {
+    match &image.kind {
+        ImageKind::Disk(disk) => disk.ostree.as_deref(),
+        _ => None,
+    }
+}
+
+fn check_deployment(image: &Image, spec: &Disk, document: &Document, place: &Place, report: &mut Report<'_>) {
+    if let Some(url) = &spec.ostree_url {
+        let is_url = ["http://", "https://"].iter().any(|start| url.len() > start.len() && url.starts_with(start));
+        if !is_url || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            report.value(&place.key("ostree-url"), format!("`{}` is not a URL", url.escape_debug()), None);
+        } else if spec.ostree.is_none() {
+            report.key(
+                &place.key("ostree-url"),
+                "only a disk of an OSTree commit updates from a repository of commits",
+                "say which: `ostree`",
+            );
+        }
+    }
+    let Some(name) = &spec.ostree else { return };
+    let is_it = |other: &&Image| {
+        let arches = other.arches_in(document);
+        matches!(other.kind, ImageKind::Ostree(_))
+            && other.variant == image.variant
+            && other.name() == name
+            && image.arches_in(document).iter().all(|arch| arches.contains(arch))
+    };
+    if !document.images.iter().any(|other| is_it(&other)) {
+        let message = format!(
+            "variant `{}` has no image `{}` of kind `ostree` for all arches of the disk",
+            image.variant,
+            name.escape_debug()
+        );
+        report.value(
+            &place.key("ostree"),
+            message,
+            "the commit is an image of its own: its `name`, or `ostree` where it has none",
+        );
+    }
+    let from_commit = "a disk of an OSTree commit has what the commit has";
+    for (key, is_there) in [("packages", !image.packages.is_empty()), ("base", image.base != BaseSet::default())] {
+        if is_there {
+            report.key(&place.key(key), from_commit, "write it at the commit");
+        }
+    }
+    if spec.boot_loader != BootLoader::Grub {
+        report.value(&place.key("boot-loader"), "OSTree's menu is read by GRUB alone", None);
+    }
+    if spec.filesystem != DiskFilesystem::Ext4 {
+        report.value(&place.key("filesystem"), "a disk of an OSTree commit has ext4", None);
     }
 }
 

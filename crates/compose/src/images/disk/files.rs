@@ -17,22 +17,28 @@ const GROW: &str = "[Service]\nExecStartPre=-/bin/sh -c 'root=$$(findmnt -nvo SO
 /// All of them, and the password of root.
 pub(super) fn overlay(spec: &DiskSpec, ids: &Ids) -> Overlay {
     let mut files = BTreeMap::new();
-    let mut add = |path: &str, text: String| files.insert(path.to_owned(), text);
+    let mut add = |path: &str, text: String| drop(files.insert(path.to_owned(), text));
     add("etc/fstab", fstab(spec, ids));
-    add("etc/systemd/system/systemd-growfs-root.service.d/partition.conf", GROW.to_owned());
+    let grow = match spec.deployment {
+        None => GROW.to_owned(),
+        // The root is read-only there; /var lies in the same file system and is not.
+        Some(_) => GROW.replace("SOURCE /)", "SOURCE /sysroot)") + "ExecStart=\nExecStart=/usr/lib/systemd/systemd-growfs /var\n",
+    };
+    add("etc/systemd/system/systemd-growfs-root.service.d/partition.conf", grow);
     if let Some(hostname) = &spec.hostname {
         add("etc/hostname", format!("{hostname}\n"));
         add("etc/hosts", format!("127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n::1\tlocalhost ip6-localhost\n"));
     }
     let arguments = format!("root=UUID={} ro {}", ids.root(), kernel_arguments(spec));
     match spec.boot_loader {
+        BootLoader::Grub if spec.deployment.is_some() => {}
         // For the menu that the machine writes when it gets a new kernel.
         BootLoader::Grub => add("etc/default/grub.d/50-disk.cfg", grub_defaults(spec)),
         BootLoader::SystemdBoot => {
             add("etc/kernel/entry-token", format!("{}\n", super::systemd_boot::TOKEN));
-            add("etc/kernel/cmdline", format!("{arguments}\n"))
+            add("etc/kernel/cmdline", format!("{arguments}\n"));
         }
-    };
+    }
     Overlay { files, root_password: spec.root_password.clone() }
 }
 
@@ -45,6 +51,8 @@ fn fstab(spec: &DiskSpec, ids: &Ids) -> String {
     let (root, name) = (ids.root(), spec.filesystem.name());
     // Whoever has a second file system named here has it checked after the root; btrfs is not checked at all.
     let (options, pass) = match spec.filesystem {
+        // What started it has checked it, and mounted it as it is to be.
+        _ if spec.deployment.is_some() => ("defaults,x-systemd.growfs", 0),
         DiskFilesystem::Ext4 => ("errors=remount-ro,x-systemd.growfs", 1),
         DiskFilesystem::Btrfs => ("defaults,x-systemd.growfs", 0),
     };

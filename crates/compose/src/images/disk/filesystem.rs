@@ -16,6 +16,10 @@ use crate::tools::{Command, Runner};
 /// What a file takes besides its content: an inode, a name, and what its last block has free.
 const PER_FILE: u64 = 4096 + 512;
 
+/// Flags of inodes: the kernel's documentation of ext4, "Index Nodes".
+const EXTENTS: u32 = 0x8_0000;
+const IMMUTABLE: u32 = 0x10;
+
 const EXT4_PROGRAMS: &[RequiredProgram] = &[
     program("mkfs.ext4", "e2fsprogs"),
     program("dumpe2fs", "e2fsprogs"),
@@ -52,25 +56,34 @@ pub(super) fn settle(tree: &Path, epoch: i64) -> std::io::Result<u64> {
     Ok(needed)
 }
 
+/// A tree that becomes a file system.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Contents<'a> {
+    pub(super) tree: &'a Path,
+    /// No file in it has a later time.
+    pub(super) epoch: i64,
+    /// A folder in which nobody may make or remove anything, with a slash before it. Only for ext4.
+    pub(super) immutable: Option<&'a str>,
+}
+
 /// Makes the file system of `size` bytes at `image`.
 pub(super) async fn make(
     runner: &Runner,
     filesystem: DiskFilesystem,
     ids: &Ids,
-    epoch: i64,
-    tree: &Path,
+    contents: Contents<'_>,
     size: u64,
     image: &Path,
 ) -> Result<(), ImageError> {
     fs_err::File::create(image)?.file().set_len(size)?;
     match filesystem {
-        DiskFilesystem::Ext4 => make_ext4(runner, ids, epoch, tree, image).await,
-        DiskFilesystem::Btrfs => make_btrfs(runner, ids, tree, image).await,
+        DiskFilesystem::Ext4 => make_ext4(runner, ids, contents, image).await,
+        DiskFilesystem::Btrfs => make_btrfs(runner, ids, contents.tree, image).await,
     }
 }
 
-async fn make_ext4(runner: &Runner, ids: &Ids, epoch: i64, tree: &Path, image: &Path) -> Result<(), ImageError> {
-    let uuid = ids.root();
+async fn make_ext4(runner: &Runner, ids: &Ids, contents: Contents<'_>, image: &Path) -> Result<(), ImageError> {
+    let (uuid, Contents { tree, epoch, immutable }) = (ids.root(), contents);
     // Two features are left out which the GRUB and the fsck of older Debian releases cannot read.
     let make = Command::new("mkfs.ext4")
         .args(["-q", "-F", "-L", "root", "-U", &uuid, "-m", "1", "-O", "^metadata_csum_seed,^orphan_file"])
@@ -81,10 +94,11 @@ async fn make_ext4(runner: &Runner, ids: &Ids, epoch: i64, tree: &Path, image: &
     runner.run(&make).await?;
     let listed = runner.run(&Command::new("dumpe2fs").arg(image)).await?.text();
     // mkfs.ext4 takes over when the folder's inodes were changed, which was a moment ago.
-    let script: String = used_inodes(&listed)?
+    let times = used_inodes(&listed)?
         .into_iter()
-        .flat_map(|inode| ["atime", "ctime"].map(|time| format!("set_inode_field <{inode}> {time} @{epoch}\n")))
-        .collect();
+        .flat_map(|inode| ["atime", "ctime"].map(|time| format!("set_inode_field <{inode}> {time} @{epoch}\n")));
+    let flags = immutable.map(|folder| format!("set_inode_field {folder} flags {:#x}\n", EXTENTS | IMMUTABLE));
+    let script: String = times.chain(flags).collect();
     // It repeats each line of its script.
     let set = Command::new("sh")
         .args(["-c", "exec debugfs -w -f /dev/stdin \"$1\" >/dev/null", "sh"])
@@ -154,6 +168,31 @@ pub(super) async fn read_file(
     }
 }
 
+/// The one OSTree deployment on a disk, without a slash before it; none where there is none. Only ext4 has them.
+pub(super) async fn deployment(runner: &Runner, disk: &Path, (offset, _): (u64, u64)) -> Result<Option<String>, ImageError> {
+    if found_at(disk, offset)? != DiskFilesystem::Ext4 {
+        return Ok(None);
+    }
+    let mut folder = "ostree/deploy".to_owned();
+    for next in ["/deploy", ""] {
+        let mut place = disk.as_os_str().to_owned();
+        place.push(format!("?offset={offset}"));
+        let listed = runner.run(&Command::new("debugfs").arg("-R").arg(format!("ls -p \"/{folder}\"")).arg(place)).await?.text();
+        let Some(entry) = folders(&listed).next() else { return Ok(None) };
+        folder = format!("{folder}/{entry}{next}");
+    }
+    Ok(Some(folder))
+}
+
+/// The folders in what debugfs lists: `/inode/mode/uid/gid/name/size/`.
+fn folders(listed: &str) -> impl Iterator<Item = &str> {
+    listed.lines().filter_map(|line| {
+        let parts: Vec<_> = line.split('/').collect();
+        let (mode, name) = (parts.get(2)?, *parts.get(5)?);
+        (mode.starts_with("04") && !name.starts_with('.')).then_some(name)
+    })
+}
+
 /// By the magic numbers of their superblocks.
 fn found_at(disk: &Path, offset: u64) -> std::io::Result<DiskFilesystem> {
     let file = fs_err::File::open(disk)?;
@@ -186,6 +225,12 @@ mod tests {
         let listed = "Inode count:              12\nFree inodes:              3\n  Free inodes: 4-6, 9\n  Free inodes: \n  Free inodes: 11\n";
         assert_eq!(used_inodes(listed).unwrap(), [1, 2, 3, 7, 8, 10, 12]);
         assert!(used_inodes("nothing").is_err());
+    }
+
+    #[test]
+    fn folders_are_told_from_files_and_from_themselves() {
+        let listed = "/2/040755/0/0/.//\n/2/040755/0/0/..//\n/13/100644/0/0/0abc.0.origin/30/\n/14/040755/0/0/0abc.0//\n";
+        assert_eq!(folders(listed).collect::<Vec<_>>(), ["0abc.0"]);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use super::{BootFiles, DiskSpec, files};
 use crate::config::schema::images::{DiskFilesystem, Firmware};
 use crate::images::ImageError;
 use crate::images::boot_loader::quote;
-use crate::images::kernel::Kernel;
 use crate::images::tree::{copy_out, put};
 use crate::tools::{Command, Runner};
 
@@ -37,12 +36,16 @@ const CODE: usize = 440;
 /// Where the core image's first sector says which one is next, as 64 bits.
 const NEXT_SECTOR: usize = 512 - 12;
 
-/// Puts it into the root file system.
+/// What comes before the entries of a menu: it is shown on the screen and on the serial line.
+pub(super) const PREAMBLE: &str = "set default=0\nset timeout=1\nif serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  \
+                                   terminal_output console serial\nfi\n";
+
+/// Puts it into the root file system, with a menu.
 pub(super) async fn install(
     runner: &Runner,
     spec: &DiskSpec,
     ids: &Ids,
-    kernel: &Kernel,
+    menu: &str,
     tree: &Path,
     work: &Path,
 ) -> Result<BootFiles, ImageError> {
@@ -59,8 +62,7 @@ pub(super) async fn install(
         .input(SCRIPT)
         .contained();
     runner.run(&enter).await?;
-    kernel.initrd()?;
-    put(tree, "boot/grub/grub.cfg", &menu(spec, ids, &kernel.version))?;
+    put(tree, "boot/grub/grub.cfg", menu)?;
     let out = work.join("boot-files");
     fs_err::create_dir(&out)?;
     let mut boot = BootFiles::default();
@@ -73,25 +75,33 @@ pub(super) async fn install(
         boot.bios = Some((read(START, "boot.img")?, read(CORE, "core.img")?));
     }
     if spec.has(Firmware::Uefi) {
-        boot.efi = efi_files(ids, tree, &out)?;
+        // What is signed cannot read OSTree's menu.
+        let signed: &[_] = if spec.deployment.is_some() { &[] } else { &SIGNED };
+        boot.efi = efi_files(ids, signed, tree, &out)?;
     }
     Ok(boot)
 }
 
 /// The signed programs where all are there; otherwise the one that was made here.
-fn efi_files(ids: &Ids, tree: &Path, out: &Path) -> Result<Vec<(String, std::path::PathBuf)>, ImageError> {
+fn efi_files(
+    ids: &Ids,
+    signed: &[(&str, &str)],
+    tree: &Path,
+    out: &Path,
+) -> Result<Vec<(String, std::path::PathBuf)>, ImageError> {
     let mut files = Vec::new();
-    for (from, to) in SIGNED {
+    for (from, to) in signed {
         let copied = out.join(to.rsplit('/').next().unwrap_or(to));
         match copy_out(tree, from, &copied) {
-            Ok(()) => files.push((to.to_owned(), copied)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let core = out.join("core.efi");
-                copy_out(tree, EFI_CORE, &core)?;
-                return Ok(vec![("EFI/BOOT/BOOTX64.EFI".to_owned(), core)]);
-            }
+            Ok(()) => files.push(((*to).to_owned(), copied)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
             Err(error) => return Err(error.into()),
         }
+    }
+    if files.len() < SIGNED.len() {
+        let core = out.join("core.efi");
+        copy_out(tree, EFI_CORE, &core)?;
+        return Ok(vec![("EFI/BOOT/BOOTX64.EFI".to_owned(), core)]);
     }
     let vendor = vendor_of(&fs_err::read(out.join("grubx64.efi"))?);
     let config = out.join("grub.cfg");
@@ -114,7 +124,7 @@ fn vendor_of(grub: &[u8]) -> String {
 }
 
 /// The menu until the machine writes its own.
-fn menu(spec: &DiskSpec, ids: &Ids, version: &str) -> String {
+pub(super) fn menu(spec: &DiskSpec, ids: &Ids, version: &str) -> String {
     let (root, arguments) = (ids.root(), files::kernel_arguments(spec));
     let entry = |suffix: &str, more: &str| {
         let title = quote(&format!("{}{suffix}", spec.title));
@@ -122,12 +132,7 @@ fn menu(spec: &DiskSpec, ids: &Ids, version: &str) -> String {
             "menuentry {title} {{\n  linux /boot/vmlinuz-{version} root=UUID={root} ro {arguments}{more}\n  initrd /boot/initrd.img-{version}\n}}\n"
         )
     };
-    format!(
-        "set default=0\nset timeout=1\nif serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n\
-         search --no-floppy --fs-uuid --set=root {root}\n{}{}",
-        entry("", ""),
-        entry(" (recovery)", " single")
-    )
+    format!("{PREAMBLE}search --no-floppy --fs-uuid --set=root {root}\n{}{}", entry("", ""), entry(" (recovery)", " single"))
 }
 
 /// Writes the code of the first sector, and the core image into its partition, each told where the next is.

@@ -3,6 +3,7 @@
 //! No loop device and nothing mounted: file systems are made of folders, and laid into the disk at their places. All that is random
 //! elsewhere, such as UUIDs, follows from the image's identity and the time of its packages.
 
+pub(super) mod deployment;
 mod files;
 mod filesystem;
 mod formats;
@@ -18,11 +19,13 @@ use serde::Serialize;
 use super::kernel::{Kernel, require_init};
 use super::live::check_boot_parameters;
 use super::tree::{remove_folder, unpack};
-use super::{ImageError, RequiredProgram, Rootfs, blocking, efi_partition, program};
+use super::{ImageError, RequiredProgram, Rootfs, STATUS, blocking, efi_partition, ostree, program};
 use crate::config::schema::images::{BootLoader, DiskFilesystem, DiskFormat, Firmware};
 use crate::tools::Runner;
+pub use deployment::DeploymentSpec;
+use filesystem::Contents;
 use ids::Ids;
-use partitions::{Content, PartitionKind, Table};
+use partitions::{PartitionContent, PartitionKind, Table};
 
 /// The arches that disks can be made for: those whose boot loaders are known here.
 pub(crate) const ARCHES: [&str; 1] = ["amd64"];
@@ -51,6 +54,8 @@ pub struct DiskSpec {
     pub root_password: Option<String>,
     /// Each once, and one at least.
     pub formats: Vec<DiskFormat>,
+    /// The system is a deployment of an OSTree commit.
+    pub deployment: Option<DeploymentSpec>,
 }
 
 /// What starts the system, besides what lies in its root file system.
@@ -76,14 +81,31 @@ pub(super) async fn build(
     files::overlay(spec, &ids).apply(&tree)?;
     require_init(&tree)?;
     let kernel = Kernel::of_tree(&tree, &rootfs.arch)?;
+    kernel.initrd()?;
     let boot = match spec.boot_loader {
-        BootLoader::Grub => grub::install(runner, spec, &ids, &kernel, &tree, work).await?,
+        BootLoader::Grub => {
+            let menu = grub::menu(spec, &ids, &kernel.version);
+            grub::install(runner, spec, &ids, &menu, &tree, work).await?
+        }
         BootLoader::SystemdBoot => systemd_boot::install(spec, &ids, &kernel, &tree, work)?,
     };
-    let disk = lay_out(runner, spec, &ids, rootfs.epoch, &tree, &boot, work).await?;
+    let contents = Contents { tree: &tree, epoch: rootfs.epoch, immutable: None };
+    let disk = lay_out(runner, spec, &ids, contents, &boot, work).await?;
     remove_folder(tree).await?;
+    write_formats(runner, spec, &ids, rootfs.epoch, &disk, outputs).await
+}
+
+/// Makes the files that are shipped of a raw disk, which is gone then.
+async fn write_formats(
+    runner: &Runner,
+    spec: &DiskSpec,
+    ids: &Ids,
+    epoch: i64,
+    disk: &Path,
+    outputs: &[PathBuf],
+) -> Result<(), ImageError> {
     for (format, output) in spec.formats.iter().zip(outputs) {
-        formats::write(runner, *format, &disk, &ids, rootfs.epoch, output).await?;
+        formats::write(runner, *format, disk, ids, epoch, output).await?;
     }
     fs_err::remove_file(disk)?;
     Ok(())
@@ -94,46 +116,45 @@ async fn lay_out(
     runner: &Runner,
     spec: &DiskSpec,
     ids: &Ids,
-    epoch: i64,
-    tree: &Path,
+    contents: Contents<'_>,
     boot: &BootFiles,
     work: &Path,
 ) -> Result<PathBuf, ImageError> {
-    let (measured, root_image) = (tree.to_owned(), work.join("root.img"));
+    let epoch = contents.epoch;
+    let (measured, root_image) = (contents.tree.to_owned(), work.join("root.img"));
     let needed = blocking(move || Ok(filesystem::settle(&measured, epoch)?)).await?;
     let efi = if boot.efi.is_empty() { None } else { Some(efi_partition::size_for(&boot.efi)?) };
     let table = Table::new(spec.size, boot.bios.is_some(), efi, needed)?;
-    let mut contents = Vec::new();
+    let mut images = Vec::new();
     for partition in &table.partitions {
-        contents.push(match partition.kind {
-            PartitionKind::Bios => Content::Nothing,
+        images.push(match partition.kind {
+            PartitionKind::Bios => PartitionContent::Nothing,
             PartitionKind::Efi => {
                 let image = work.join("efi.img");
                 efi_partition::make(runner, &boot.efi, partition.size, ids.fat(), epoch, &image).await?;
-                Content::Image(image)
+                PartitionContent::Image(image)
             }
             PartitionKind::Root => {
-                filesystem::make(runner, spec.filesystem, ids, epoch, tree, partition.size, &root_image).await?;
-                Content::Image(root_image.clone())
+                filesystem::make(runner, spec.filesystem, ids, contents, partition.size, &root_image).await?;
+                PartitionContent::Image(root_image.clone())
             }
         });
     }
     let disk = work.join("disk.raw");
-    partitions::write(runner, &table, ids, &contents, &disk).await?;
+    partitions::write(runner, &table, ids, &images, &disk).await?;
     if let Some((code, core)) = &boot.bios {
         grub::write_bios_code(&table, code, core, &disk)?;
     }
-    for content in contents {
-        if let Content::Image(image) = content {
+    for content in images {
+        if let PartitionContent::Image(image) = content {
             fs_err::remove_file(image)?;
         }
     }
     Ok(disk)
 }
 
-/// A file of the root file system of a finished disk in any of its formats. `work` is a folder with room for the disk, which is removed
-/// again.
-pub(crate) async fn read_file(runner: &Runner, image: &Path, path: &str, work: &Path) -> Result<Vec<u8>, ImageError> {
+/// The package database of a finished disk in any of its formats. `work` is a folder with room for the disk, which is removed again.
+pub(crate) async fn package_database(runner: &Runner, image: &Path, work: &Path) -> Result<Vec<u8>, ImageError> {
     let copy = work.join("read.raw");
     let is_raw = image.extension().is_some_and(|end| end == "raw");
     if !is_raw {
@@ -141,7 +162,11 @@ pub(crate) async fn read_file(runner: &Runner, image: &Path, path: &str, work: &
     }
     let raw = if is_raw { image } else { &copy };
     let place = partitions::find_root(runner, raw).await?;
-    let bytes = filesystem::read_file(runner, raw, place, path, work).await;
+    let database = match filesystem::deployment(runner, raw, place).await? {
+        Some(deployment) => format!("{deployment}/{}", ostree::tree::STATUS),
+        None => STATUS.to_owned(),
+    };
+    let bytes = filesystem::read_file(runner, raw, place, &database, work).await;
     if !is_raw {
         fs_err::remove_file(copy)?;
     }
@@ -171,6 +196,7 @@ impl DiskSpec {
         let systemd_boot = self.boot_loader == BootLoader::SystemdBoot;
         [
             (true, "cloud-guest-utils"),
+            (self.deployment.is_some(), "ostree"),
             (self.cloud_init, "cloud-init"),
             (self.root_password.is_some(), "passwd"),
             (grub, "grub2-common"),
@@ -188,8 +214,15 @@ impl DiskSpec {
     pub(super) fn programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let efi = if self.has(Firmware::Uefi) { efi_partition::PROGRAMS } else { &[] };
         let tools = [program("chroot", "coreutils"), program("unshare", "util-linux"), program("sfdisk", "fdisk")];
+        let of_deployment = [program("ostree", "ostree"), program("chattr", "e2fsprogs")];
+        let of_deployment = of_deployment.into_iter().filter(|_| self.deployment.is_some());
         let formats = [program("qemu-img", "qemu-utils")];
-        tools.into_iter().chain(formats).chain(filesystem::programs(self.filesystem).iter().copied()).chain(efi.iter().copied())
+        tools
+            .into_iter()
+            .chain(of_deployment)
+            .chain(formats)
+            .chain(filesystem::programs(self.filesystem).iter().copied())
+            .chain(efi.iter().copied())
     }
 }
 
@@ -207,6 +240,7 @@ pub(super) fn example() -> DiskSpec {
         cloud_init: false,
         root_password: None,
         formats: vec![DiskFormat::Qcow2],
+        deployment: None,
     }
 }
 

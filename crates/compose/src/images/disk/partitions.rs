@@ -103,7 +103,7 @@ impl Table {
 
 /// What comes into a partition.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum PartitionContent {
     Nothing,
     /// A file of its size.
     Image(PathBuf),
@@ -114,7 +114,7 @@ pub(super) async fn write(
     runner: &Runner,
     table: &Table,
     ids: &Ids,
-    contents: &[Content],
+    contents: &[PartitionContent],
     disk: &Path,
 ) -> Result<(), ImageError> {
     fs_err::File::create(disk)?.file().set_len(table.size)?;
@@ -122,7 +122,7 @@ pub(super) async fn write(
         Command::new("sfdisk").args(["--quiet", "--no-reread", "--no-tell-kernel"]).arg(disk).input(table.script(ids));
     runner.run(&partition).await?;
     for (partition, content) in table.partitions.iter().zip(contents) {
-        if let Content::Image(image) = content {
+        if let PartitionContent::Image(image) = content {
             let (image, disk, start, size) = (image.clone(), disk.to_owned(), partition.start, partition.size);
             blocking(move || Ok(copy_part(&image, (0, size), &disk, start)?)).await?;
         }

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::plan::{RootfsFile, runner, scope_of};
-use super::super::{ImageError, Rootfs};
+use super::super::disk::deployment::Source as DeployedCommit;
+use super::super::plan::{RootfsFile, described, phase_of, places_of, runner, scope_of};
+use super::super::{DiskSpec, ImageError, ImageKind, ImageSet, Rootfs, build_deployment};
 use super::commit::{Commit, CommitSpec, commit};
 use super::repository::{Source, collect, commit_files, make_delta, summarise};
 use super::signature::{ED25519, GPG, detached_metadata};
@@ -163,6 +164,50 @@ pub(in crate::images) fn plan_commit(
         }
     });
     PlannedCommit { spec: planned, tag_ref, ed25519_key, made }
+}
+
+/// Adds the job that makes a disk of a commit.
+pub(in crate::images) fn plan_deployment(
+    graph: &mut Graph,
+    config: &Config,
+    services: &Arc<Services>,
+    image: &ImageSpec,
+    disk: DiskSpec,
+    (commit, tree): (Handle<Option<MadeCommit>>, Handle<Option<RootfsFile>>),
+) -> Handle<Option<ImageSet>> {
+    let programs: Vec<_> = disk.programs().map(|program| program.program).collect();
+    let job = Job::new(phase_of(image), scope_of(image))
+        .spec(&(image, &disk, &config.signing))
+        .tools(&programs)
+        .weight(Weight::new(2, 1024))
+        .estimate(60.0)
+        .writes_much()
+        .failable(image.failable);
+    let (services, image) = (services.clone(), image.clone());
+    graph.add_deliverable(job, (commit.required(), tree.required()), move |context, (made, tree): (MadeCommit, RootfsFile)| {
+        let (services, image, disk) = (services.clone(), image.clone(), disk.clone());
+        async move {
+            let input = tree.unpacked_from(&context.layout);
+            let source = DeployedCommit {
+                repository: context.layout.path(&made.repository),
+                reference: made.commit.reference.clone(),
+                checksum: made.commit.checksum,
+                key: write_key(&context, &services).await?,
+            };
+            let kind = ImageKind::Disk(Box::new(disk.clone()));
+            let (paths, outputs) = places_of(&context, &image, &kind.file_extensions());
+            let built = build_deployment(&runner(&context, &image), &disk, &source, &input, context.work(), &outputs).await?;
+            described(&image, &kind, paths, built, &input)
+        }
+    })
+}
+
+/// The public key that commits are signed with, where ostree can read it. None when they are not signed.
+async fn write_key(context: &JobContext, services: &Services) -> Result<Option<PathBuf>, JobError> {
+    let Some(signer) = services.signer(context).await? else { return Ok(None) };
+    let path = context.work().join("signing-key.asc");
+    fs_err::write(&path, signer.certificate())?;
+    Ok(Some(path))
 }
 
 /// Adds the job that makes the repository of all commits; none where there are none.
