@@ -4,14 +4,14 @@ PREFIX ?= /usr/local
 CARGO ?= cargo
 
 # What a compose of a Debian derivative with containers and live images runs.
-COMPOSE_PACKAGES = ca-certificates mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
-	debian-archive-keyring gpgv ostree util-linux qemu-utils fdisk e2fsprogs btrfs-progs
+COMPOSE_PACKAGES = arch-test ca-certificates mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
+	debian-archive-keyring gpgv ostree util-linux qemu-utils fdisk dosfstools e2fsprogs btrfs-progs
 # What the demo's own packages and throw-away key are made with.
 DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
 BUILD_PACKAGES = gcc libc6-dev make
 # What the tests look at the results with.
-TEST_PACKAGES = apt-utils arch-test buildah busybox-static cpio createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
+TEST_PACKAGES = apt-utils buildah busybox-static cpio createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
 	jigdo-file openssl ovmf python3-venv qemu-system-x86 rpm skopeo syslinux-utils xz-utils
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++

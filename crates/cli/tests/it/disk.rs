@@ -78,6 +78,17 @@ fn every_format_is_the_same_disk_with_a_system_and_its_boot_loaders() {
     assert_eq!(types[1], "C12A7328-F81F-11D2-BA4B-00A0C93EC93B");
     assert_eq!(types[2], "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709");
     output_of("e2fsck", &["-fn", &format!("{}?offset={}", raw.path, raw.offset("root"))]);
+    let (efi, start, size) =
+        (harbour.text("efi.img"), raw.partition("efi")["start"].to_string(), raw.partition("efi")["size"].to_string());
+    output_of(
+        "dd",
+        &["status=none", &format!("if={}", raw.path), &format!("of={efi}"), &format!("skip={start}"), &format!("count={size}")],
+    );
+    output_of("fsck.vfat", &["-n", &efi]);
+    let serial = output_of("blkid", &["--probe", "-o", "value", "-s", "UUID", &efi]);
+    assert!(raw.read("etc/fstab").contains(&format!("UUID={} /boot/efi vfat ", serial.trim())), "{serial}");
+    // What would be entries of a partition table in a disk's first sector.
+    assert!(fs_err::read(&efi).unwrap()[446..510].iter().all(|byte| *byte == 0), "the EFI system partition has partitions");
     let fstab = raw.read("etc/fstab");
     let uuid = fstab.strip_prefix("UUID=").unwrap().split(' ').next().unwrap().to_owned();
     let blkid = output_of("blkid", &["--probe", "--offset", &raw.offset("root").to_string(), &raw.path]);
@@ -127,6 +138,9 @@ fn a_disk_for_uefi_alone_has_its_kernel_where_systemd_boot_looks() {
     let harbour = Harbour::bootable(&[("disk", more)]);
     let (_, compose) = harbour.compose(&[]);
     let raw = Raw::new(disk_of(&compose, "disk", "raw"));
+    let images = &compose.json("compose/metadata/images.json")["payload"]["images"]["Base"]["amd64"];
+    let disk = images.as_array().unwrap().iter().find(|image| image["type"] == "raw").unwrap();
+    assert_eq!(disk["differs"], "mkfs.btrfs makes up numbers and times");
     assert_eq!(raw.efi("EFI/BOOT/BOOTX64.EFI"), "systemd-boot\n");
     assert_eq!(raw.efi("linux/6.12-quay/linux"), "kernel\n");
     let entry = raw.efi("loader/entries/linux-6.12-quay.conf");

@@ -7,7 +7,7 @@ use super::{ImageError, RequiredProgram, program};
 use crate::tools::{Command, Runner};
 
 pub(super) const PROGRAMS: &[RequiredProgram] =
-    &[program("mformat", "mtools"), program("mmd", "mtools"), program("mcopy", "mtools")];
+    &[program("mkfs.vfat", "dosfstools"), program("mmd", "mtools"), program("mcopy", "mtools")];
 
 const MIB: u64 = 1 << 20;
 /// For boot loaders alone, with room for what firmware vendors put beside them.
@@ -31,7 +31,10 @@ pub(super) async fn make(
     fs_err::File::create(image)?.file().set_len(size)?;
     let date = epoch.to_string();
     let mtools = |name: &str| Command::new(name).arg("-i").arg(image).env("SOURCE_DATE_EPOCH", &date);
-    runner.run(&mtools("mformat").args(["-F", "-N", &serial, "-v", "EFI", "::"])).await?;
+    // mformat would put a partition table into it, which GRUB and others stumble over.
+    // The first option sets a serial number too, which the other one then replaces.
+    let make = Command::new("mkfs.vfat").args(["--invariant", "-i", &serial, "-F", "32", "-n", "EFI"]).arg(image);
+    runner.run(&make).await?;
     let folders: BTreeSet<String> = files.iter().flat_map(|(path, _)| folders_of(path)).collect();
     runner.run(&mtools("mmd").args(folders.iter().map(|folder| format!("::/{folder}")))).await?;
     for (path, file) in files {

@@ -122,10 +122,8 @@ async fn deploy(
     runner.run(&ostree(&["refs", &repository, &format!("--create={reference}"), &checksum])).await?;
     let arguments = format!("root=UUID={} rw {}", ids.root(), files::kernel_arguments(spec));
     let arguments = arguments.split(' ').map(|argument| format!("--karg-append={argument}"));
-    runner.run(&ostree(&["admin", "deploy", &at_root, &format!("--os={os}")]).args(arguments).arg(&reference)).await?;
-
-    let root = sysroot.join(format!("ostree/deploy/{os}/deploy/{checksum}.0"));
-    // OSTree forbids changes of this folder where the file system can; times and removal are such. On the disk they are forbidden again.
-    runner.run(&Command::new("chattr").arg("-i").arg(&root).success(&[0, 1])).await?;
-    Ok(root)
+    // The root would be a folder that nobody can change or remove, which it is to be on the disk alone.
+    let deploy = ostree(&["admin", "deploy", &at_root, &format!("--os={os}")]).env("OSTREE_SYSROOT_DEBUG", "mutable-deployments");
+    runner.run(&deploy.args(arguments).arg(&reference)).await?;
+    Ok(sysroot.join(format!("ostree/deploy/{os}/deploy/{checksum}.0")))
 }

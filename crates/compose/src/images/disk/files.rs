@@ -29,14 +29,13 @@ pub(super) fn overlay(spec: &DiskSpec, ids: &Ids) -> Overlay {
         add("etc/hostname", format!("{hostname}\n"));
         add("etc/hosts", format!("127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n::1\tlocalhost ip6-localhost\n"));
     }
-    let arguments = format!("root=UUID={} ro {}", ids.root(), kernel_arguments(spec));
     match spec.boot_loader {
         BootLoader::Grub if spec.deployment.is_some() => {}
         // For the menu that the machine writes when it gets a new kernel.
         BootLoader::Grub => add("etc/default/grub.d/50-disk.cfg", grub_defaults(spec)),
         BootLoader::SystemdBoot => {
             add("etc/kernel/entry-token", format!("{}\n", super::systemd_boot::TOKEN));
-            add("etc/kernel/cmdline", format!("{arguments}\n"));
+            add("etc/kernel/cmdline", format!("root=UUID={} ro {}\n", ids.root(), kernel_arguments(spec)));
         }
     }
     Overlay { files, root_password: spec.root_password.clone() }

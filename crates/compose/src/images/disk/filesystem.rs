@@ -2,6 +2,7 @@
 //!
 //! Must not know: boot loaders, partitions.
 
+use std::collections::HashSet;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
@@ -9,8 +10,9 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use super::MIB;
 use super::ids::Ids;
+use super::partitions::copy_part;
 use crate::config::schema::images::DiskFilesystem;
-use crate::images::{ImageError, RequiredProgram, program};
+use crate::images::{ImageError, RequiredProgram, blocking, program};
 use crate::tools::{Command, Runner};
 
 /// What a file takes besides its content: an inode, a name, and what its last block has free.
@@ -39,10 +41,13 @@ pub(super) const fn programs(filesystem: DiskFilesystem) -> &'static [RequiredPr
 /// system of it needs, in bytes.
 pub(super) fn settle(tree: &Path, epoch: i64) -> std::io::Result<u64> {
     let mut needed = 0;
+    // A file of several names is there once: in a deployment most are.
+    let mut counted = HashSet::new();
     let mut waiting = vec![tree.to_owned()];
     while let Some(path) = waiting.pop() {
         let data = fs_err::symlink_metadata(&path)?;
-        needed += PER_FILE + if data.is_file() { data.len() } else { 0 };
+        let is_new = data.nlink() == 1 || data.is_dir() || counted.insert(data.ino());
+        needed += PER_FILE + if data.is_file() && is_new { data.len() } else { 0 };
         if data.is_dir() {
             for entry in fs_err::read_dir(&path)? {
                 waiting.push(entry?.path());
@@ -153,7 +158,8 @@ pub(super) async fn read_file(
         DiskFilesystem::Btrfs => {
             // It takes no place within a file.
             let (image, folder) = (work.join("root.img"), work.join("restored"));
-            super::partitions::copy_part(disk, (offset, size), &image, 0)?;
+            let (from, to) = (disk.to_owned(), image.clone());
+            blocking(move || Ok(copy_part(&from, (offset, size), &to, 0)?)).await?;
             fs_err::create_dir(&folder)?;
             let parts: Vec<_> = path.split('/').collect();
             // Each folder on the way, or more: `^/(|var(|/lib))$`.
@@ -238,8 +244,9 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         fs_err::write(tree.path().join("new"), [0; 5000]).unwrap();
         fs_err::os::unix::fs::symlink("nowhere", tree.path().join("link")).unwrap();
+        fs_err::hard_link(tree.path().join("new"), tree.path().join("same")).unwrap();
         let needed = settle(tree.path(), 1_700_000_000).unwrap();
-        assert_eq!(needed, 5000 + 3 * PER_FILE);
+        assert_eq!(needed, 5000 + 4 * PER_FILE);
         for name in ["new", "link", "."] {
             let data = fs_err::symlink_metadata(tree.path().join(name)).unwrap();
             assert_eq!(data.mtime(), 1_700_000_000, "{name}");

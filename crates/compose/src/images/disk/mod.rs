@@ -214,8 +214,7 @@ impl DiskSpec {
     pub(super) fn programs(&self) -> impl Iterator<Item = RequiredProgram> {
         let efi = if self.has(Firmware::Uefi) { efi_partition::PROGRAMS } else { &[] };
         let tools = [program("chroot", "coreutils"), program("unshare", "util-linux"), program("sfdisk", "fdisk")];
-        let of_deployment = [program("ostree", "ostree"), program("chattr", "e2fsprogs")];
-        let of_deployment = of_deployment.into_iter().filter(|_| self.deployment.is_some());
+        let of_deployment = self.deployment.as_ref().map(|_| program("ostree", "ostree"));
         let formats = [program("qemu-img", "qemu-utils")];
         tools
             .into_iter()
