@@ -83,11 +83,23 @@ impl Boot {
         Self::of_machine(&[firmware.options(), &drives].concat())
     }
 
+    /// Starts a machine without a medium, which gets an iPXE script from a server on this machine's loopback interface, and has a raw
+    /// disk, which is `/dev/vda`.
+    pub fn start_network(script: &str, disk: &Path) -> io::Result<Self> {
+        // What the machine's own network calls this machine.
+        let network =
+            format!("user,model=virtio-net-pci,bootfile={}", quoted(Path::new(&script.replace("127.0.0.1", "10.0.2.2"))));
+        Self::of_machine(&["-nic", &network, "-boot", "n", "-drive", &format!("{},if=virtio", raw_file(disk))])
+    }
+
     fn of_machine(options: &[&str]) -> io::Result<Self> {
         #[expect(clippy::disallowed_types, reason = "a test drives a machine while it runs")]
         let mut qemu = std::process::Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1536", "-smp", "2", "-nographic", "-no-reboot"]);
-        qemu.args(["-nic", "none", "-monitor", "none", "-serial", "stdio", "-snapshot"]).args(options);
+        if !options.contains(&"-nic") {
+            qemu.args(["-nic", "none"]);
+        }
+        qemu.args(["-monitor", "none", "-serial", "stdio", "-snapshot"]).args(options);
         let started = Instant::now();
         let mut machine = qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         let console = Arc::new(Mutex::new(Vec::new()));

@@ -314,6 +314,23 @@ fn all_that_the_machine_lacks_is_said_before_anything_begins() {
 }
 
 #[test]
+fn root_file_systems_of_an_arch_whose_programs_do_not_run_are_refused() {
+    let harbour = Harbour::new();
+    harbour.edit("arches = [\"amd64\"]\npackages = [\"harbour-release\"]", "packages = [\"harbour-release\"]");
+    harbour.tool("arch-test", "[ \"$*\" = amd64 ]");
+    let ran = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    assert_eq!(ran.code, 2, "{ran}");
+    assert!(ran.stderr.contains("this machine runs no programs for arm64"), "{ran}");
+    assert!(!ran.stderr.contains("for amd64"), "{ran}");
+    // Repositories of the arch take no programs of it.
+    harbour.edit(
+        "packages = [\"harbour-release\"]\n\n[limits]",
+        "arches = [\"amd64\"]\npackages = [\"harbour-release\"]\n\n[limits]",
+    );
+    harbour.compose(&[]);
+}
+
+#[test]
 fn a_signing_command_is_told_and_stopped_like_any_tool() {
     let harbour = Harbour::new();
     harbour.sign_with("echo the card is not there >&2; exit 5");

@@ -137,6 +137,8 @@ impl Harbour {
         let names = [
             "dracut",
             "passwd",
+            "login",
+            "live-boot",
             "ostree-boot",
             "ostree",
             "cloud-guest-utils",

@@ -21,6 +21,7 @@ mod installability;
 mod lock;
 mod mirror;
 mod native_rpm;
+mod netboot;
 mod nightly;
 mod ostree;
 mod plan;

@@ -112,3 +112,33 @@ fn a_stranger_in_them_is_found_in_each_form() {
         assert!(found, "{end}: {ran}");
     }
 }
+
+#[test]
+fn a_form_that_may_fail_is_missed_alone_and_leaves_nothing_behind() {
+    for (kind, tool) in [
+        ("squashfs", "mksquashfs"),
+        ("live", "xorriso"),
+        ("disk", "sfdisk"),
+        ("ostree", "chroot"),
+        ("bootc", "chroot"),
+        ("tar", "mmdebstrap"),
+    ] {
+        let harbour = Harbour::bootable(&[(kind, "")]);
+        let failable =
+            format!("[[failable]]\nvariants = [\"Base\"]\narches = [\"amd64\"]\nkinds = [\"{kind}\", \"container\"]\n\n");
+        harbour.edit("[limits]", &format!("{failable}[limits]"));
+        // Something still runs when the tool fails.
+        harbour.tool(tool, "sleep 1000 & exit 9");
+        let (ran, compose) = harbour.compose_into("composes", &[], 3);
+        let outcomes = compose.json("compose/metadata/deliverables.json").to_string();
+        assert!(outcomes.contains(&format!("\"{kind}\"")), "{kind}: {outcomes}");
+        assert!(
+            ran.stdout.contains("ended with exit status 9") || ran.stderr.contains("ended with exit status 9"),
+            "{kind}: {ran}"
+        );
+        assert!(harbour.mounts().is_empty(), "{kind}: {:?}", harbour.mounts());
+        assert!(harbour.processes().is_empty(), "{kind}: {:?}", harbour.processes());
+        let loops = output_of("losetup", &["--list", "--noheadings", "--output", "BACK-FILE"]);
+        assert!(!loops.contains(&harbour.text("composes")), "{kind}: {loops}");
+    }
+}

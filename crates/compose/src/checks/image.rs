@@ -10,7 +10,7 @@ use super::discs;
 use crate::compression::{Compression, unpacking};
 use crate::files::open_regular;
 use crate::finding::{Finding, Severity};
-use crate::images::{ImageError, STATUS, StatusError, disk, installed_in_status, live, ostree, read_status};
+use crate::images::{ImageError, NETBOOT_SQUASHFS, STATUS, StatusError, disk, installed_in_status, live, ostree, read_status};
 use crate::package_set::lock::LockedPackage;
 use crate::tools::{Command, Runner, ToolError};
 
@@ -53,7 +53,11 @@ pub fn installed_in_oci_archive(archive: &Path) -> Result<Vec<String>, Unreadabl
 /// The packages in an image of some kind.
 pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
     match kind {
-        "live" => installed_in_live_iso(runner, image, work).await,
+        "live" => match image.extension().and_then(|end| end.to_str()) {
+            Some("squashfs") => installed_in_squashfs(runner, image).await,
+            Some("tar") => installed_in_netboot(runner, image, work).await,
+            _ => installed_in_live_iso(runner, image, work).await,
+        },
         "data-iso" => on_data_iso(runner, image, work).await,
         "disk" => Ok(installed_in_status(&disk::package_database(runner, image, work).await?)?),
         "squashfs" => installed_in_squashfs(runner, image).await,
@@ -86,6 +90,17 @@ pub async fn installed_in_live_iso(runner: &Runner, iso: &Path, work: &Path) -> 
         .args(["-extract", &format!("/{}", live::SQUASHFS)])
         .arg(&squashfs);
     runner.run(&extract).await?;
+    let installed = installed_in_squashfs(runner, &squashfs).await;
+    fs_err::remove_file(squashfs)?;
+    installed
+}
+
+/// The packages installed in the squashfs among the files for a start over the network.
+async fn installed_in_netboot(runner: &Runner, archive: &Path, work: &Path) -> Result<Vec<String>, UnreadableImage> {
+    let extract =
+        Command::new("tar").arg("--extract").arg("--file").arg(archive).arg("--directory").arg(work).arg(NETBOOT_SQUASHFS);
+    runner.run(&extract).await?;
+    let squashfs = work.join(NETBOOT_SQUASHFS);
     let installed = installed_in_squashfs(runner, &squashfs).await;
     fs_err::remove_file(squashfs)?;
     installed

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Shape};
 use super::layer::write_layers;
 use super::oci::write_archive;
 use super::{ContainerSpec, ImageError, Rootfs, blocking};
@@ -43,7 +43,7 @@ pub(super) async fn build(
 ) -> Result<(), ImageError> {
     let (spec, tree, work, output) = (spec.clone(), tree.clone(), work.to_owned(), output.to_owned());
     blocking(move || {
-        let chunks = Chunks::of_tree(&tree.tar, &cancel)?;
+        let chunks = Chunks::of_tree(&tree.tar, Shape::Ostree, &cancel)?;
         let problems = lints(chunks.paths());
         if !problems.is_empty() {
             return Err(ImageError::NotBootable(problems));

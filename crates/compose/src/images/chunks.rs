@@ -1,5 +1,6 @@
-//! Which layer of an image each file of a tree lies in: one for each large package and large file without one, a fixed number for all others, and layers of their
-//! own for what changes when nothing else does: the initramfs and the package database. What a package's files are, its database says.
+//! Which layer of an image each file of a tree lies in: one for each large package, and for each large file without one; a fixed number
+//! for all others; and layers of their own for what changes when nothing else does: the initramfs and the package database. What a
+//! package's files are, its database says.
 //!
 //! A package keeps its layer whatever comes and goes beside it.
 
@@ -20,7 +21,40 @@ const MOST_LARGE: usize = 80;
 const SHARED: usize = 32;
 /// A list of a package's files is smaller than this.
 const LIST_LIMIT: u64 = 64 << 20;
-const DATABASE: &str = "usr/lib/sysimage/dpkg/";
+
+/// The shape of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// As packages are installed.
+    Installed,
+    /// As OSTree has it: everything is below /usr.
+    Ostree,
+}
+
+impl Shape {
+    /// Where the package database lies.
+    const fn database(self) -> &'static str {
+        match self {
+            Self::Installed => "var/lib/dpkg/",
+            Self::Ostree => "usr/lib/sysimage/dpkg/",
+        }
+    }
+
+    /// Where the tree has what a package says that it has: below /usr and, with OSTree, what was in folders of the machine's own as
+    /// their beginning.
+    fn in_tree(self, path: &str) -> String {
+        let path = path.trim_start_matches('/');
+        let first = path.split('/').next().unwrap_or(path);
+        match (first, self) {
+            ("bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32", _) => format!("usr/{path}"),
+            ("var", Self::Ostree) => path
+                .strip_prefix("var/lib/dpkg/")
+                .map_or_else(|| format!("usr/share/factory/{path}"), |inner| format!("{}{inner}", self.database())),
+            ("home" | "srv" | "mnt" | "opt", Self::Ostree) => format!("usr/share/factory/var/{path}"),
+            _ => path.to_owned(),
+        }
+    }
+}
 
 /// The layers of a tree, the lowest first.
 #[derive(Debug)]
@@ -31,8 +65,8 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// Reads a tree's tar file.
-    pub(super) fn of_tree(tar: &Path, cancel: &CancellationToken) -> Result<Self, ImageError> {
-        let (sizes, lists) = read(tar, cancel)?;
+    pub(super) fn of_tree(tar: &Path, shape: Shape, cancel: &CancellationToken) -> Result<Self, ImageError> {
+        let (sizes, lists) = read(tar, shape, cancel)?;
         let mut owners: HashMap<&str, &str> = HashMap::new();
         for (package, list) in &lists {
             for path in list {
@@ -58,7 +92,7 @@ impl Chunks {
         let first_shared = 1 + names.len();
         let (initramfs, database) = (first_shared + SHARED, first_shared + SHARED + 1);
         let number_of = |path: &str| match owners.get(path) {
-            _ if path.starts_with(DATABASE) => database,
+            _ if path.starts_with(shape.database()) => database,
             _ if path.starts_with("usr/lib/modules/") && path.ends_with("/initramfs.img") => initramfs,
             Some(package) => {
                 names.binary_search(package).map_or_else(|_| first_shared + shared_by(package), |position| 1 + position)
@@ -92,7 +126,7 @@ type Sizes = BTreeMap<String, u64>;
 type Lists = BTreeMap<String, Vec<String>>;
 
 /// Sizes of all paths, and the paths of all packages.
-fn read(tar: &Path, cancel: &CancellationToken) -> Result<(Sizes, Lists), ImageError> {
+fn read(tar: &Path, shape: Shape, cancel: &CancellationToken) -> Result<(Sizes, Lists), ImageError> {
     let (mut sizes, mut lists) = (BTreeMap::new(), BTreeMap::new());
     let mut archive = tar::Archive::new(fs_err::File::open(tar)?);
     for entry in archive.entries_with_seek()? {
@@ -106,13 +140,13 @@ fn read(tar: &Path, cancel: &CancellationToken) -> Result<(Sizes, Lists), ImageE
             continue;
         }
         let size = if entry.header().entry_type().is_file() { entry.size() } else { 0 };
-        let package = path.strip_prefix(DATABASE).and_then(|name| name.strip_prefix("info/")?.strip_suffix(".list"));
+        let package = path.strip_prefix(shape.database()).and_then(|name| name.strip_prefix("info/")?.strip_suffix(".list"));
         if let Some(package) = package {
             // `libc6:amd64` is libc6.
             let package = package.split(':').next().unwrap_or(package).to_owned();
             let mut text = Vec::new();
             entry.take(LIST_LIMIT).read_to_end(&mut text)?;
-            let files = String::from_utf8_lossy(&text).lines().map(in_tree).collect();
+            let files = String::from_utf8_lossy(&text).lines().map(|line| shape.in_tree(line)).collect();
             lists.insert(package, files);
         }
         sizes.insert(path, size);
@@ -120,26 +154,12 @@ fn read(tar: &Path, cancel: &CancellationToken) -> Result<(Sizes, Lists), ImageE
     Ok((sizes, lists))
 }
 
-/// Where the tree has what a package says that it has: below /usr, and what was in folders of the machine's own as their beginning.
-fn in_tree(path: &str) -> String {
-    let path = path.trim_start_matches('/');
-    let first = path.split('/').next().unwrap_or(path);
-    match first {
-        "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32" => format!("usr/{path}"),
-        "var" => path
-            .strip_prefix("var/lib/dpkg/")
-            .map_or_else(|| format!("usr/share/factory/{path}"), |inner| format!("{DATABASE}{inner}")),
-        "home" | "srv" | "mnt" | "opt" => format!("usr/share/factory/var/{path}"),
-        _ => path.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// A tree of packages with their files, each a name and a size.
-    fn tree(packages: &[(&str, &[(&str, u64)])], unowned: &[(&str, u64)]) -> Chunks {
+    fn tree_of(shape: Shape, packages: &[(&str, &[(&str, u64)])], unowned: &[(&str, u64)]) -> Chunks {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tree.tar");
         let mut tar = tar::Builder::new(fs_err::File::create(&path).unwrap());
@@ -151,14 +171,28 @@ mod tests {
         };
         for (package, files) in packages {
             let lines: Vec<_> = files.iter().map(|(path, _)| format!("/{path}")).collect();
-            add(&format!("{DATABASE}info/{package}.list"), lines.join("\n").as_bytes());
+            add(&format!("{}info/{package}.list", shape.database()), lines.join("\n").as_bytes());
         }
         let zeros = |size: u64| vec![0; usize::try_from(size).unwrap()];
         for (file, size) in packages.iter().flat_map(|(_, files)| *files).chain(unowned) {
-            add(&in_tree(file), &zeros(*size));
+            add(&shape.in_tree(file), &zeros(*size));
         }
         drop(tar);
-        Chunks::of_tree(&path, &CancellationToken::new()).unwrap()
+        Chunks::of_tree(&path, shape, &CancellationToken::new()).unwrap()
+    }
+
+    fn tree(packages: &[(&str, &[(&str, u64)])], unowned: &[(&str, u64)]) -> Chunks {
+        tree_of(Shape::Ostree, packages, unowned)
+    }
+
+    #[test]
+    fn a_tree_as_it_is_installed_has_its_files_and_database_elsewhere() {
+        let large: &[(&str, u64)] = &[("lib/large.so", LARGE), ("var/lib/large/state", 1), ("opt/large", 1)];
+        let chunks = tree_of(Shape::Installed, &[("large", large)], &[("etc/ld.so.cache", 1)]);
+        let numbers = ["usr/lib/large.so", "var/lib/large/state", "opt/large"].map(|path| chunks.number(path));
+        assert!(numbers[0] != 0 && numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");
+        let database = chunks.number("var/lib/dpkg/info/large.list");
+        assert!(database != 0 && database != numbers[0] && chunks.number("etc/ld.so.cache") == 0);
     }
 
     #[test]
@@ -174,7 +208,7 @@ mod tests {
         assert_eq!(number("usr/bin/small"), number("etc/small"));
         let apart =
             ["etc/ld.so.cache", "usr/lib/large.so", "usr/lib/hwdb.bin", "usr/bin/small", "usr/lib/modules/6.12/initramfs.img"];
-        let database = format!("{DATABASE}info/small.list");
+        let database = format!("{}info/small.list", Shape::Ostree.database());
         let numbers: std::collections::BTreeSet<_> = apart.into_iter().chain([database.as_str()]).map(number).collect();
         assert!(numbers.len() == 6 && numbers.iter().all(|number| *number < chunks.count()), "{numbers:?}");
     }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::layer::write_layer;
+use super::chunks::{Chunks, Shape};
+use super::layer::{write_layer, write_layers};
 use super::oci::{History, ImageConfig, Platform, RootfsDigests, RuntimeConfig, oci_digest, write_archive};
 use super::{ImageError, Rootfs, blocking};
 use crate::digest::Sha256;
@@ -40,6 +41,8 @@ pub struct ContainerSpec {
     /// `name`, `uid` or `uid:gid`; empty for root.
     pub user: String,
     pub working_folder: String,
+    /// There is a layer for each large package and some for all others; otherwise there is one.
+    pub layers_by_package: bool,
 }
 
 /// The arches that containers can be made for.
@@ -64,11 +67,18 @@ pub(super) async fn build(
     output: &Path,
     cancel: CancellationToken,
 ) -> Result<(), ImageError> {
-    let (spec, rootfs, layer_file, output) = (spec.clone(), rootfs.clone(), work.join("layer.tar.gz"), output.to_owned());
+    let (spec, rootfs, work, output) = (spec.clone(), rootfs.clone(), work.to_owned(), output.to_owned());
     blocking(move || {
-        let layer = write_layer(&rootfs.tar, rootfs.epoch, &layer_file, &cancel)?;
-        let config = spec.image_config(&rootfs, vec![layer.diff_id])?;
-        write_archive(&config, &spec.reference, &[(layer, layer_file)], rootfs.epoch, &output)
+        let layers = if spec.layers_by_package {
+            let chunks = Chunks::of_tree(&rootfs.tar, Shape::Installed, &cancel)?;
+            write_layers(&rootfs.tar, &BTreeMap::new(), &chunks, &work, &cancel)?
+        } else {
+            let file = work.join("layer.tar.gz");
+            vec![(write_layer(&rootfs.tar, rootfs.epoch, &file, &cancel)?, file)]
+        };
+        let diff_ids = layers.iter().map(|(layer, _)| layer.diff_id).collect();
+        let config = spec.image_config(&rootfs, diff_ids)?;
+        write_archive(&config, &spec.reference, &layers, rootfs.epoch, &output)
     })
     .await
 }

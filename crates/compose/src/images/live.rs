@@ -3,15 +3,16 @@
 //! The root file system brings kernel, initrd and live-boot itself, so that kernel and modules cannot differ.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::kernel::{Kernel, require_init};
 use super::medium::{volume_id, write_iso};
+use super::netboot::Netboot;
 use super::tree::{remove_folder, unpack};
 use super::{ImageError, Overlay, Rootfs, blocking};
-use super::{boot_loader, squashfs};
+use super::{boot_loader, netboot, squashfs};
 use crate::digest::Sha256;
 use crate::tools::Runner;
 
@@ -55,6 +56,10 @@ pub struct LiveSpec {
     pub volume_id: String,
     /// Parameters for the kernel, besides those that the medium needs.
     pub boot_parameters: Vec<String>,
+    /// The menu offers to keep what is changed, in a partition labelled `persistence`.
+    pub persistence: bool,
+    /// Files for a start over the network are made too.
+    pub netboot: Option<Netboot>,
     pub overlay: Overlay,
 }
 
@@ -84,14 +89,15 @@ pub fn files(hostname: &str, login: LiveLogin) -> BTreeMap<String, String> {
     files
 }
 
-/// Writes the ISO to `output`.
+/// Writes the ISO to the first output and, where they are made, the files for the network to the second.
 pub(super) async fn build(
     runner: &Runner,
     spec: &LiveSpec,
     rootfs: &Rootfs,
     work: &Path,
-    output: &Path,
+    outputs: &[PathBuf],
 ) -> Result<(), ImageError> {
+    let output = outputs.first().expect("an ISO is made");
     let medium = work.join("medium");
     rootfs.require("live", PACKAGES)?;
     let tree = unpack(runner, rootfs, work).await?;
@@ -101,6 +107,9 @@ pub(super) async fn build(
     // The kernel's files are on the medium beside it.
     squashfs::make(runner, &tree, &["boot/*"], rootfs.epoch, &medium.join(SQUASHFS)).await?;
     let write = async {
+        if let (Some(netboot), Some(output)) = (&spec.netboot, outputs.get(1)) {
+            netboot::build(runner, (spec, netboot), rootfs, &medium, work, output).await?;
+        }
         let mark = write_marks(spec, rootfs, &medium).await?;
         let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
         write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await
@@ -141,12 +150,13 @@ impl LiveSpec {
             (" (run from memory)", format!("{screen} toram")),
             (" (plain graphics)", format!("{screen} nomodeset")),
         ];
+        let persistent = self.persistence.then(|| (" (keep changes)", format!("{screen} persistence")));
         let entry = |(suffix, parameters): (&str, String)| {
             let parameters = [&[parameters], self.boot_parameters.as_slice()].concat().join(" ");
             let title = boot_loader::quote(&format!("{}{suffix}", self.title));
             format!("menuentry {title} {{\n  linux /{KERNEL} boot=live {parameters}\n  initrd /{INITRD}\n}}\n")
         };
-        entries.into_iter().map(entry).collect()
+        entries.into_iter().chain(persistent).map(entry).collect()
     }
 }
 
@@ -180,6 +190,8 @@ mod tests {
             title: "Harbour's 13.1".into(),
             volume_id: volume_id("harbour 13.1 amd64"),
             boot_parameters: vec!["quiet".into()],
+            persistence: false,
+            netboot: None,
             overlay: Overlay::default(),
         }
     }
@@ -189,6 +201,8 @@ mod tests {
         let menu = spec().menu();
         assert!(menu.starts_with("menuentry 'Harbour'\\''s 13.1' {\n"), "{menu}");
         let lines: Vec<_> = menu.lines().filter(|line| line.contains("linux /live/vmlinuz boot=live ")).collect();
+        assert!(!menu.contains("persistence"));
+        assert!(LiveSpec { persistence: true, ..spec() }.menu().contains(" (keep changes)' {\n  linux /live/vmlinuz boot=live "));
         assert!(lines.iter().all(|line| line.contains("ttyS0,115200") && line.contains("tty0") && line.ends_with("quiet")));
     }
 

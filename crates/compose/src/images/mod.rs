@@ -21,6 +21,7 @@ pub mod live;
 pub mod lorax;
 pub mod lxc;
 pub mod medium;
+mod netboot;
 mod oci;
 pub mod optical;
 pub mod ostree;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::schema::images::DiskFilesystem;
 use crate::digest::Sha256;
 use crate::engine::OutputFile;
 use crate::files::{partial_name, remove_if_there};
@@ -52,11 +54,17 @@ pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
 pub use live::LiveSpec;
 pub use lxc::LxcSpec;
-pub(crate) use oci::unpack_layout;
+pub use netboot::Netboot;
+pub(crate) use oci::unpack_archive;
 pub use overlay::Overlay;
 pub use packed::PackedSpec;
 pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, check_folder};
 pub use wsl::WslSpec;
+
+/// The end of the name of an archive with files for a start over the network, which are shipped unpacked.
+pub const NETBOOT: &str = "netboot.tar";
+/// The root file system among these files.
+pub const NETBOOT_SQUASHFS: &str = "filesystem.squashfs";
 
 /// A finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +89,8 @@ pub struct Image {
     pub epoch: i64,
     pub disc: DiscPlace,
     pub jigdo: Option<JigdoFiles>,
+    /// Why another build of the same packages differs; none where it does not.
+    pub differs: Option<String>,
     /// How it started, where it was started.
     pub boot_tests: Vec<BootRecord>,
 }
@@ -159,6 +169,7 @@ impl ImageKind {
     pub fn file_extensions(&self) -> Vec<&'static str> {
         vec![match self {
             Self::Disk(disk) => return disk.formats.iter().map(|format| format.file_extension()).collect(),
+            Self::Live(live) if live.netboot.is_some() => return vec!["iso", NETBOOT],
             Self::Bootc(_) | Self::Container(_) => "oci.tar",
             Self::Live(_) => "iso",
             Self::Packed(packed) => packed.file_extension(),
@@ -192,6 +203,14 @@ impl ImageKind {
         }
     }
 
+    /// Why two builds of the same packages differ; none where they do not.
+    pub fn differs(&self) -> Option<&'static str> {
+        match self {
+            Self::Disk(disk) if disk.filesystem == DiskFilesystem::Btrfs => Some("mkfs.btrfs makes up numbers and times"),
+            _ => None,
+        }
+    }
+
     pub const fn bootable(&self) -> bool {
         matches!(self, Self::Live(_) | Self::Bootc(_) | Self::Disk(_))
     }
@@ -212,7 +231,10 @@ impl ImageKind {
             Self::Container(_) | Self::Packed(_) => Vec::new(),
             Self::Bootc(_) => ostree::tree::PROGRAMS.to_vec(),
             Self::Disk(disk) => disk.programs().collect(),
-            Self::Live(_) => [squashfs::PROGRAMS, medium::PROGRAMS].concat(),
+            Self::Live(live) => {
+                let netboot = if live.netboot.is_some() { netboot::PROGRAMS } else { &[] };
+                [squashfs::PROGRAMS, medium::PROGRAMS, netboot].concat()
+            }
             Self::Squashfs => squashfs::PROGRAMS.to_vec(),
         }
     }
@@ -282,7 +304,7 @@ async fn make(runner: &Runner, kind: &ImageKind, rootfs: &Rootfs, work: &Path, o
         ImageKind::Disk(spec) => disk::build(runner, spec, rootfs, work, outputs).await,
         ImageKind::Container(spec) => container::build(spec, rootfs, work, output, runner.cancel.clone()).await,
         ImageKind::Bootc(spec) => bootc::build(spec, rootfs, work, output, runner.cancel.clone()).await,
-        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, output).await,
+        ImageKind::Live(spec) => live::build(runner, spec, rootfs, work, outputs).await,
         ImageKind::Packed(spec) => packed::build(spec, rootfs, output, runner.cancel.clone()).await,
         ImageKind::Squashfs => squashfs::build(runner, rootfs, work, output).await,
     }

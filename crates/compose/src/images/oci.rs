@@ -172,7 +172,7 @@ pub(super) fn write_archive(
 }
 
 /// Unpacks an archive that [`write_archive`] wrote into a new folder: the image layout itself. Gives the files' paths in it.
-pub(crate) fn unpack_layout(archive: &Path, folder: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn unpack_archive(archive: &Path, folder: &Path) -> std::io::Result<Vec<String>> {
     let mut archive = tar::Archive::new(fs_err::File::open(archive)?);
     let mut files = Vec::new();
     fs_err::create_dir(folder)?;
@@ -181,7 +181,7 @@ pub(crate) fn unpack_layout(archive: &Path, folder: &Path) -> std::io::Result<Ve
         let path = entry.path()?.to_string_lossy().into_owned();
         // Refuses what would lie outside of the folder.
         if !entry.unpack_in(folder)? {
-            return Err(std::io::Error::other(format!("the archive has {path:?}, which is no path in an image layout")));
+            return Err(std::io::Error::other(format!("the archive has {path:?}, which leads out of it")));
         }
         if entry.header().entry_type().is_file() {
             files.push(path);

@@ -27,8 +27,8 @@ use super::ostree::commit::CommitSpec;
 use super::ostree::plan::PlannedCommit;
 use super::{
     BaseSet, BootRecord, BootcSpec, BuiltImage, ComposedRepository, ContainerSpec, DeploymentSpec, DiscPlace, DiskSpec, Image,
-    ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Overlay, PackedSpec, RequiredProgram, Rootfs, RootfsSpec,
-    WslSpec, build, build_rootfs,
+    ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Netboot, Overlay, PackedSpec, RequiredProgram, Rootfs,
+    RootfsSpec, WslSpec, build, build_rootfs,
 };
 use super::{bootc, data_iso, ostree, rootfs};
 
@@ -386,13 +386,14 @@ pub(super) fn described(
             format: extension.to_owned(),
             size: built.size,
             sha256: built.sha256,
-            volume_id: kind.volume_id().map(str::to_owned),
-            implanted_md5: kind.implanted_md5(&built.path)?,
+            volume_id: kind.volume_id().filter(|_| extension == "iso").map(str::to_owned),
+            implanted_md5: if extension == "iso" { kind.implanted_md5(&built.path)? } else { None },
             bootable: kind.bootable(),
             installed: input.installed.clone(),
             epoch: input.epoch,
             disc: DiscPlace::ONLY,
             jigdo: None,
+            differs: kind.differs().map(str::to_owned),
             boot_tests: Vec::new(),
         })
     };
@@ -433,11 +434,14 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
             environment: container.env.clone(),
             user: container.user.clone().unwrap_or_default(),
             working_folder: container.workdir.clone().unwrap_or_default(),
+            layers_by_package: container.layers == configured::Layers::Packages,
         })),
         configured::ImageKind::Live(live) => ImageKind::Live(LiveSpec {
             title: format!("{} {} {}", release.name, release.version, image.variant),
             volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
             boot_parameters: live.boot_parameters.clone(),
+            persistence: live.persistence,
+            netboot: live.netboot.then(|| Netboot { url: live.netboot_url.clone() }),
             overlay: Overlay {
                 files: live::files(live.hostname.as_deref().unwrap_or(&release.short), live_login(live)),
                 root_password: live.root_password.clone(),
@@ -537,10 +541,16 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
         };
         if is_planned(phase_of(image), &scope_of(image)) { own } else { Vec::new() }
     };
-    let (rootfs, _) = planned_rootfs(config);
-    let any_rootfs = rootfs.iter().any(|rootfs| is_planned(Phase::Rootfs, &rootfs.scope()));
+    let any_rootfs = !rootfs_arches(config, graph).is_empty();
     let of_rootfs = any_rootfs.then_some(rootfs::PROGRAMS).into_iter().flatten().copied();
     config.images.iter().flat_map(of_image).chain(of_rootfs).collect()
+}
+
+/// The arches whose programs the planned jobs run: those of root file systems.
+pub fn rootfs_arches(config: &Config, graph: &Graph) -> BTreeSet<String> {
+    let jobs: BTreeSet<_> = graph.jobs().into_iter().map(|planned| planned.job.id.as_str()).collect();
+    let is_planned = |rootfs: &PlannedRootfs| jobs.contains(format!("{}:{}", Phase::Rootfs, rootfs.scope()).as_str());
+    planned_rootfs(config).0.into_iter().filter(is_planned).map(|rootfs| rootfs.arch).collect()
 }
 
 /// The jobs that make each image of the configuration, in their order.

@@ -12,8 +12,13 @@ use super::{ImageError, RequiredProgram, blocking, installed_in_tar, program};
 use crate::files::partial_name;
 use crate::tools::{Command, Runner};
 
-pub(super) const PROGRAMS: &[RequiredProgram] =
-    &[program("mmdebstrap", "mmdebstrap"), program("apt-get", "apt"), program("gpgv", "gpgv"), program("tar", "tar")];
+pub(super) const PROGRAMS: &[RequiredProgram] = &[
+    program("arch-test", "arch-test"),
+    program("mmdebstrap", "mmdebstrap"),
+    program("apt-get", "apt"),
+    program("gpgv", "gpgv"),
+    program("tar", "tar"),
+];
 
 /// The last step inside the tree, before mmdebstrap packs it: see the file itself.
 const FINISH: &str = include_str!("finish.sh");

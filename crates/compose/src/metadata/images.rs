@@ -21,6 +21,9 @@ pub struct ImageRecord {
     /// Hexadecimal digests by kind: `sha256`.
     pub checksums: BTreeMap<String, String>,
     pub disc_count: u32,
+    /// Why another build of the same packages differs from it; only where one does. Charmer's own too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differs: Option<String>,
     pub disc_number: u32,
     /// `ociarchive` of a container, `iso` of a live system and of discs.
     pub format: String,
@@ -74,7 +77,7 @@ pub fn productmd_kind(kind: &str, format: &str) -> Option<(&'static str, &'stati
     match (kind, format) {
         ("container", _) => Some(("container", "ociarchive")),
         ("bootc", _) => Some(("bootable-container", "ociarchive")),
-        ("live", _) => Some(("live", "iso")),
+        ("live", "iso") => Some(("live", "iso")),
         ("data-iso", _) => Some(("dvd", "iso")),
         ("tar", "tar.gz") => Some(("tar-gz", "tar.gz")),
         // A root file system that people import as a container.
@@ -84,7 +87,7 @@ pub fn productmd_kind(kind: &str, format: &str) -> Option<(&'static str, &'stati
         ("disk", "vmdk") => Some(("vmdk", "vmdk")),
         ("disk", "vhd") => Some(("vpc", "vhd")),
         ("disk", _) => Some(("qcow2", "qcow2")),
-        ("squashfs", _) => Some(("liveimg-squashfs", "liveimg.squashfs")),
+        ("squashfs", _) | ("live", "squashfs") => Some(("liveimg-squashfs", "liveimg.squashfs")),
         ("wsl", _) => Some(("wsl2", "wsl")),
         _ => None,
     }

@@ -19,7 +19,7 @@ use crate::gather::plan::{ComposeDate, LockFile, Selections};
 use crate::images::data_iso::with_names;
 use crate::images::ostree::plan::OstreeRepository;
 use crate::images::plan::PlannedImage;
-use crate::images::{BootRecord, DiscPlace, Image, ImageSet, JigdoFiles, unpack_layout};
+use crate::images::{BootRecord, DiscPlace, Image, ImageSet, JigdoFiles, NETBOOT, NETBOOT_SQUASHFS, unpack_archive};
 use crate::layout::Layout;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
@@ -197,7 +197,9 @@ async fn ship(
         let mut shipping = Shipping { layout: &layout, kinds, files: Vec::new(), sums: BTreeMap::new() };
         let jigdo_folders: BTreeSet<String> =
             images.iter().filter(|(_, image)| image.jigdo.is_some()).map(|(_, image)| jigdo_folder(image)).collect();
-        for folder in jigdo_folders.iter().chain([&folder]) {
+        let netboot_folders: BTreeSet<String> =
+            images.iter().filter(|(_, image)| image.format == NETBOOT).map(|(_, image)| netboot_folder(image)).collect();
+        for folder in jigdo_folders.iter().chain(&netboot_folders).chain([&folder]) {
             remove_folder(&layout.path(folder))?;
         }
         let mut shipped = Vec::new();
@@ -221,6 +223,9 @@ struct Shipping<'a> {
 
 impl Shipping<'_> {
     fn ship(&mut self, id: &str, folder: &str, shipment: Shipment, image: Image) -> std::io::Result<ShippedImage> {
+        if image.format == NETBOOT {
+            return self.ship_netboot(shipment.name, image);
+        }
         let Shipment { name, layout: with_layout, numbered, is_default } = shipment;
         let number = if numbered { image.disc.number.to_string() } else { String::new() };
         let base = format!("{id}-{}-{}-{name}{number}", image.variant, image.arch);
@@ -230,7 +235,7 @@ impl Shipping<'_> {
         link_or_copy(&self.layout.path(&image.path), &self.layout.path(&path))?;
         let checksums = self.add(folder, &file_name, image.size, image.sha256)?;
         if with_layout {
-            let files = unpack_layout(&self.layout.path(&path), &self.layout.path(&format!("{folder}/{base}.oci")))?;
+            let files = unpack_archive(&self.layout.path(&path), &self.layout.path(&format!("{folder}/{base}.oci")))?;
             for file in files {
                 self.add_file(folder, &format!("{base}.oci/{file}"))?;
             }
@@ -239,6 +244,20 @@ impl Shipping<'_> {
             self.ship_jigdo(&jigdo_folder(&image), &file_name, jigdo)?;
         }
         Ok(ShippedImage { image, name, is_default, path, checksums })
+    }
+
+    /// Files for a start over the network, under the names by which they know each other; the squashfs stands for all of them.
+    fn ship_netboot(&mut self, name: String, image: Image) -> std::io::Result<ShippedImage> {
+        let folder = format!("{}/{name}", netboot_folder(&image));
+        fs_err::create_dir_all(self.layout.path(&netboot_folder(&image)))?;
+        for file in unpack_archive(&self.layout.path(&image.path), &self.layout.path(&folder))? {
+            self.add_file(&folder, &file)?;
+        }
+        let path = format!("{folder}/{NETBOOT_SQUASHFS}");
+        let (sha256, size) = Sha256::of_file(&self.layout.path(&path))?;
+        let checksums = self.sums[&folder][NETBOOT_SQUASHFS].clone();
+        let image = Image { format: "squashfs".to_owned(), size, sha256, bootable: true, ..image };
+        Ok(ShippedImage { image, name: format!("{name}-netboot"), is_default: false, path, checksums })
     }
 
     /// The template of an image, and the description with the names of image and template as users see them.
@@ -280,6 +299,11 @@ impl Shipping<'_> {
 /// Where jigdo's files of an image are shipped, as Pungi has it.
 fn jigdo_folder(image: &Image) -> String {
     Layout::image_folder(&image.variant, &image.arch, "jigdo")
+}
+
+/// Where files for a start over the network are shipped, each image's in a folder of its own.
+fn netboot_folder(image: &Image) -> String {
+    Layout::image_folder(&image.variant, &image.arch, "netboot")
 }
 
 async fn sign_checksums(
@@ -384,7 +408,11 @@ fn variant_record(variant: &Variant, selections: &[&Selection], images: &[&Shipp
     if selections.iter().any(|selection| selection.variant == variant.name && !selection.sources.is_empty()) {
         paths.insert(PathKind::SourceRepository, everywhere(repository));
     }
-    for shipped in images.iter().filter(|shipped| shipped.image.variant == variant.name) {
+    // Where files for a start over the network lie, productmd has no word for.
+    let is_listed = |shipped: &&&ShippedImage| {
+        shipped.image.variant == variant.name && !shipped.path.starts_with(&netboot_folder(&shipped.image))
+    };
+    for shipped in images.iter().filter(is_listed) {
         let kind = if shipped.image.format == "iso" { PathKind::Isos } else { PathKind::Images };
         let folder = Layout::shipped(&shipped.path).rsplit_once('/').map_or("", |(folder, _)| folder);
         paths.entry(kind).or_default().insert(shipped.image.arch.clone(), folder.to_owned());
@@ -415,6 +443,7 @@ fn listed_image(shipped: &ShippedImage, date: i64) -> ListedImage {
         bootable: image.bootable,
         checksums: shipped.checksums.iter().map(|(kind, digest)| (kind.name().to_owned(), digest.clone())).collect(),
         disc_count: image.disc.count,
+        differs: image.differs.clone(),
         disc_number: image.disc.number,
         format: format.to_owned(),
         implant_md5: image.implanted_md5.clone(),

@@ -247,6 +247,7 @@ fn image_record(ShippedIso { variant, arch, path, kind, others, iso, .. }: &Ship
         image_type: kind.clone(),
         unified: others.is_some(),
         boot_tests: Vec::new(),
+        differs: None,
         volume_id: Some(iso.volume_id.clone()),
     }
 }

@@ -17,7 +17,7 @@ use crate::digest::Sha256;
 use crate::ed25519::SecretKey;
 use crate::engine::{Graph, Phase};
 use crate::files::free_space;
-use crate::images::plan::required_programs;
+use crate::images::plan::{required_programs, rootfs_arches};
 use crate::images::{RequiredProgram, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
@@ -103,6 +103,9 @@ async fn missing_for_debs(
     if phases.contains(&Phase::Rootfs) {
         lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
         lacks.extend(missing_abilities(&surroundings.path).await);
+        for arch in rootfs_arches(config, graph) {
+            lacks.extend(foreign(&arch, &surroundings.path).await);
+        }
         lacks.extend(unfit_for_images(target));
     }
     if phases.contains(&Phase::Boot) {
@@ -161,6 +164,18 @@ async fn missing_abilities(path: &OsStr) -> Option<Lack> {
     Some(lack(
         format!("the kernel does not let this user make namespaces for mounts and processes ({})", in_short(&error)),
         "run as root, outside of containers that forbid it, or leave out images with --skip rootfs",
+    ))
+}
+
+/// Packages of an arch are installed by programs of that arch, which this machine may not run.
+async fn foreign(arch: &str, path: &OsStr) -> Option<Lack> {
+    // Whether that is there is asked elsewhere.
+    find_program("arch-test".as_ref(), path)?;
+    let folder = tempfile::tempdir().ok()?;
+    trial_runner(folder.path(), path).run(&Command::new("arch-test").arg(arch)).await.err()?;
+    Some(lack(
+        format!("this machine runs no programs for {arch}, and cannot install root file systems of it"),
+        "install qemu-user-static (Debian 12) or qemu-user-binfmt (Debian 13), or leave the arch out of the images' `arches`",
     ))
 }
 

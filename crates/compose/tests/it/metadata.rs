@@ -68,6 +68,7 @@ fn images(arch: &str) -> String {
             additional_variants: None,
             arch: arch.into(),
             boot_tests: Vec::new(),
+            differs: None,
             bootable: volume_id.is_some(),
             checksums: BTreeMap::from([("sha256".to_owned(), "0".repeat(64))]),
             disc_count: 1,

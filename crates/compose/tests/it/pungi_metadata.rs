@@ -175,6 +175,7 @@ fn images(_: &Golden, payload: &Value) -> String {
         image_type: text(&value["type"]),
         unified: value.get("unified").is_some(),
         boot_tests: Vec::new(),
+        differs: None,
         volume_id: value["volume_id"].as_str().map(str::to_owned),
     };
     let mut listed = Vec::new();

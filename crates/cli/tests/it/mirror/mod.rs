@@ -45,6 +45,7 @@ fn a_derivative_of_debian_is_what_its_users_need() {
     steps.step("the container is read and runs", || container::runs(&workshop, &compose));
     steps.step("the live image is read by Debian's tools", || live::is_read(&workshop, &compose));
     steps.step("the live image starts", || live::starts(&compose));
+    steps.step("the live system starts over the network", || live::starts_over_the_network(&workshop, &compose));
     steps.step("checksums and their signatures hold", || metadata::checksums(&workshop, &compose));
     steps.step("productmd reads the metadata", || metadata::productmd(&workshop, &compose));
     steps.step("charmer itself finds nothing wrong and knows why", || metadata::verify_and_why(&workshop));

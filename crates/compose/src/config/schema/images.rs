@@ -205,6 +205,9 @@ pub struct Container {
     /// Labels, besides the org.opencontainers.image ones that charmer sets.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// How the files are put into layers.
+    #[serde(default)]
+    pub layers: Layers,
     /// Where it is pushed when the compose is done and well, as `registry.example.org/harbour/base:13.1`. `{version}` stands for the
     /// release's version, `{compose}` for the compose's name. Images for several arches get one tag.
     #[serde(default)]
@@ -215,6 +218,17 @@ const fn yes() -> bool {
     true
 }
 
+/// How the files of a container are put into layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layers {
+    /// All in one: the smallest for those who fetch it once.
+    #[default]
+    One,
+    /// Large packages have layers of their own, so that whoever has the image before fetches what has changed alone.
+    Packages,
+}
+
 /// How a live system boots and presents itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -222,6 +236,16 @@ pub struct Live {
     /// Parameters for the kernel, besides those that the live system needs.
     #[serde(default)]
     pub boot_parameters: Vec<String>,
+    /// Whether the menu offers to keep what is changed: in a file system labelled `persistence`, as live-boot has it.
+    #[serde(default)]
+    pub persistence: bool,
+    /// Whether there are files for a start over the network too: kernel, initrd and squashfs for an HTTP server, and a script for iPXE.
+    #[serde(default)]
+    pub netboot: bool,
+    /// The URL under which these files will be published: for an iPXE that does not know where its script lies, as those before 2024.
+    /// Only with `netboot`.
+    #[serde(default)]
+    pub netboot_url: Option<String>,
     /// The host name; without one it is the release's short name.
     #[serde(default)]
     pub hostname: Option<String>,

@@ -192,6 +192,20 @@ fn check_push(places: &[String], document: &Document, place: &Place, report: &mu
 }
 
 fn check_live(spec: &Live, place: &Place, report: &mut Report<'_>) {
+    if let Some(url) = &spec.netboot_url {
+        let place = place.key("netboot-url");
+        // live-boot fetches by these.
+        let is_url = ["http://", "https://", "ftp://"].iter().any(|start| url.len() > start.len() && url.starts_with(start));
+        if !is_url || url.contains(|c: char| c.is_whitespace() || c.is_control() || "${}".contains(c)) {
+            report.value(
+                &place,
+                format!("`{}` is not a URL", url.escape_debug()),
+                "write where the folder will be, with `http://`",
+            );
+        } else if !spec.netboot {
+            report.key(&place, "there are no files for the network", "set `netboot = true`");
+        }
+    }
     check_system(&spec.boot_parameters, spec.hostname.as_deref(), spec.root_password.as_deref(), place, report);
 }
 

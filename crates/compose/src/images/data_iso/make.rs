@@ -90,6 +90,7 @@ impl Set<'_> {
             epoch: self.epoch,
             disc: place,
             jigdo: files,
+            differs: None,
             boot_tests: Vec::new(),
         })
     }

@@ -135,6 +135,7 @@ fn record(volume: &Volume, iso: &MadeIso, uid: &str, path: &str) -> ImageRecord 
         image_type: volume.image_type().to_owned(),
         unified: true,
         boot_tests: Vec::new(),
+        differs: None,
         volume_id: Some(iso.volume_id.clone()),
     }
 }
