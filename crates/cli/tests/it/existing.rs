@@ -112,10 +112,10 @@ fn verify_needs_nothing_but_to_read() {
 fn a_stopped_verify_leaves_nothing() {
     let harbour = Harbour::new();
     let (_, compose) = harbour.compose(&[]);
-    // The container is taken for a live image, which is read by a program.
+    // The container is taken for a disc, which is read by a program.
     let record = compose.tree("work/records").into_iter().find(|(name, _)| name.contains("image-checksum")).unwrap();
     let text = String::from_utf8(record.1).unwrap();
-    let changed = text.replace(r#""kind":"container""#, r#""kind":"live""#);
+    let changed = text.replace(r#""kind":"container""#, r#""kind":"data-iso""#);
     assert_ne!(changed, text);
     fs_err::write(compose.path(&record.0), changed).unwrap();
     harbour.tool("xorriso", &format!("touch {}; sleep 1000; true", harbour.text("reads")));
