@@ -8,7 +8,7 @@ const MACHINE: &str = r#"
 here=${0%/*}
 case " $* " in
 *" -accel kvm "*) exit 1 ;;
-*" -accel tcg,thread=multi "*" -m 512 "*" -snapshot -nic user,restrict=on,"*" if=virtio,format=qcow2,file="*) ;;
+*" -accel tcg "*" -m 512 "*" -snapshot -nic user,restrict=on,"*" if=virtio,format=qcow2,file="*) ;;
 *)
     echo "unexpected: $*" >&2
     exit 9

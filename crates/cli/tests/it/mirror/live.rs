@@ -9,7 +9,7 @@ use charmer_testkit::http_server::HttpServer;
 
 use super::{Compose, Workshop, run};
 
-const BOOT_LIMIT: Duration = Duration::from_secs(600);
+const BOOT_LIMIT: Duration = Duration::from_secs(900);
 
 /// What the live image of the test has besides the example's; the password is `quay`.
 pub(super) const SETTINGS: &str = r#"hostname = "harbour"

@@ -7,7 +7,7 @@ use charmer_testkit::boot::{Boot, Firmware};
 
 use super::{DEBIAN, Workshop, only_file, run};
 
-const BOOT_LIMIT: Duration = Duration::from_secs(600);
+const BOOT_LIMIT: Duration = Duration::from_secs(900);
 
 /// The password of root is `quay`. UEFI starts the disk before it is shipped.
 const CONFIG: &str = r#"
