@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use charmer_compose::engine::job::Phase;
+use charmer_compose::engine::{Part, Phase};
 use charmer_compose::metadata::names::Label;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -62,7 +62,7 @@ pub struct PlanArguments {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: PlanFormat,
     #[command(flatten)]
-    pub phases: PhaseArguments,
+    pub part: PartArguments,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -78,9 +78,9 @@ pub enum PlanFormat {
     Svg,
 }
 
-/// Which phases are done.
+/// Which part of the compose is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct PhaseArguments {
+pub struct PartArguments {
     /// Do only these phases and what they need.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub only: Vec<Phase>,
@@ -89,6 +89,16 @@ pub struct PhaseArguments {
     /// metadata, push.
     #[arg(long, value_name = "PHASE", num_args = 1.., value_delimiter = ',', value_parser = phase_parser(), hide_possible_values = true)]
     pub skip: Vec<Phase>,
+    /// Make of the images only those whose names match, and what they are made of; `charmer plan` shows the names, such as
+    /// Server.amd64.live. `*` stands for any characters.
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
+    pub images: Vec<String>,
+}
+
+impl PartArguments {
+    pub fn chosen(&self) -> Part {
+        Part { only: self.only.clone(), skip: self.skip.clone(), images: self.images.clone() }
+    }
 }
 
 fn phase_parser() -> impl TypedValueParser<Value = Phase> {
@@ -126,7 +136,7 @@ pub struct ComposeArguments {
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]
-    pub phases: PhaseArguments,
+    pub part: PartArguments,
     /// How many jobs run at once; the configuration or the machine decides if it is not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub jobs: Option<u16>,
@@ -407,10 +417,10 @@ mod tests {
     #[test]
     fn phases_can_be_given_in_one_word_or_in_several() {
         let parse = |words: &str| match Arguments::try_parse_from(words.split(' ')).unwrap().command {
-            Command::Plan(plan) => plan.phases,
+            Command::Plan(plan) => plan.part,
             other => panic!("{other:?}"),
         };
-        let expected = PhaseArguments { only: vec![Phase::Gather, Phase::Lock], skip: vec![Phase::Test] };
+        let expected = PartArguments { only: vec![Phase::Gather, Phase::Lock], skip: vec![Phase::Test], images: Vec::new() };
         assert_eq!(parse("charmer plan c.toml --only gather lock --skip test"), expected);
         assert_eq!(parse("charmer plan c.toml --only gather,lock --skip test"), expected);
         assert_eq!(parse("charmer plan c.toml --only gather --only lock --skip test"), expected);

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{Graph, Phase};
+use crate::engine::{Graph, NothingSelected, Part};
 use crate::metadata::ComposeRecord;
 use crate::metadata::plan::Described;
 use crate::package_set::plan::PackageSource;
@@ -29,17 +29,11 @@ pub struct Wanted {
     pub source_date_epoch: Option<i64>,
     /// When the compose was started, in seconds since 1970.
     pub started: i64,
-    /// Only these phases and what they need; all of them when empty.
-    pub only: Vec<Phase>,
-    pub skip: Vec<Phase>,
+    pub part: Part,
 }
 
 /// The graph of a compose.
-pub fn plan(
-    config: &Arc<Config>,
-    wanted: &Wanted,
-    services: &Arc<Services>,
-) -> Result<Graph, crate::engine::graph::NothingSelected> {
+pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> Result<Graph, NothingSelected> {
     let mut graph = Graph::default();
     let Wanted { compose, packages: source, source_date_epoch, .. } = wanted;
 
@@ -67,6 +61,6 @@ pub fn plan(
     package_set::plan::plan_recheck(&mut graph, config, &packages, services, described);
     registry::plan::plan(&mut graph, config, services, compose, &images);
 
-    graph.select(&wanted.only, &wanted.skip)?;
+    graph.select(&wanted.part)?;
     Ok(graph)
 }

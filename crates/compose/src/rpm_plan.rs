@@ -12,8 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::RpmConfig;
-use crate::engine::graph::NothingSelected;
-use crate::engine::{Graph, Phase};
+use crate::engine::{Graph, NothingSelected, Part, Phase};
 use crate::gather::rpm::LookasideCycle;
 use crate::images::optical::run_values;
 use crate::images::rpm_plan::{IsoInputs, Spec};
@@ -38,9 +37,7 @@ pub struct RpmWanted {
     pub started: i64,
     /// The folder of the finished compose that deltas of packages are made against.
     pub delta_base: Option<PathBuf>,
-    /// Only these phases and what they need; all of them when empty.
-    pub only: Vec<Phase>,
-    pub skip: Vec<Phase>,
+    pub part: Part,
 }
 
 /// Why there is no plan.
@@ -57,7 +54,8 @@ pub enum NoPlan {
 /// The graph of a compose.
 pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services>) -> Result<Graph, NoPlan> {
     let mut graph = Graph::default();
-    let config = &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.skip).copied().collect(), ..(**config).clone() });
+    let config =
+        &Arc::new(RpmConfig { skip: config.skip.iter().chain(&wanted.part.skip).copied().collect(), ..(**config).clone() });
     let RpmWanted { compose, packages: source, source_date_epoch, .. } = wanted;
     let run = run_values(compose, (&config.release.short, &config.release.version));
 
@@ -97,7 +95,7 @@ pub fn plan(config: &Arc<RpmConfig>, wanted: &RpmWanted, services: &Arc<Services
     let described = metadata::rpm_plan::plan_compose(&mut graph, config, compose, &described);
     checks::rpm_plan::plan_images(&mut graph, config, &folders, described);
 
-    graph.select(&wanted.only, &wanted.skip)?;
+    graph.select(&wanted.part)?;
     Ok(graph)
 }
 

@@ -11,6 +11,7 @@ use charmer_cli::exit::Exit;
 use charmer_cli::paint::Paint;
 use charmer_cli::plan_view::Plan;
 use charmer_compose::config::{self, Configuration};
+use charmer_compose::engine::Part;
 use charmer_compose::engine::event::Entry;
 use charmer_compose::package_set::download::Proxies;
 use charmer_compose::session::{Surroundings, preview};
@@ -119,7 +120,7 @@ fn harbour_plan() -> io::Result<Vec<u8>> {
         proxies: Proxies::default(),
     };
     let config = Configuration::Deb(config.into());
-    let graph = preview(&config, &[], &[], &nowhere).map_err(io::Error::other)?;
+    let graph = preview(&config, &Part::default(), &nowhere).map_err(io::Error::other)?;
     let plan = Plan::of_graph(config.title(), &graph);
     Ok(plan.show(PlanFormat::Svg, Paint { colour: false }).into_bytes())
 }

@@ -13,7 +13,7 @@ use super::run::{load, surroundings};
 
 pub(super) fn plan(arguments: &PlanArguments, environment: &Environment) -> Result<Exit, Failure> {
     let config = load(&arguments.config, true, environment)?;
-    let graph = preview(&config, &arguments.phases.only, &arguments.phases.skip, &surroundings(environment))
+    let graph = preview(&config, &arguments.part.chosen(), &surroundings(environment))
         .map_err(|error| Failure::usage(error.to_string()))?;
     let plan = Plan::of_graph(config.title(), &graph);
     output::print(&plan.show(arguments.format, Paint { colour: environment.colour_stdout() }))?;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use charmer_compose::config::Configuration;
 use charmer_compose::config::pungi::resolve;
-use charmer_compose::engine::Phase;
 use charmer_compose::engine::event::Status;
+use charmer_compose::engine::{Part, Phase};
 use charmer_compose::metadata::names::{ComposeType, Label};
 use charmer_compose::notifications::{FailureToStart, Message, Notifier};
 use charmer_compose::session::folder::Place;
@@ -176,8 +176,7 @@ impl Arguments {
             label,
             supported: self.supported,
             lock: None,
-            only: phases.only,
-            skip: phases.skip,
+            part: Part { only: phases.only, skip: phases.skip, images: Vec::new() },
             old_composes: self.old_composes.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
             latest_link: LatestLink {
                 wanted: !self.no_latest_link,

@@ -91,6 +91,28 @@ fn all_forms_are_made_of_one_root_file_system_and_read_by_their_tools() {
 }
 
 #[test]
+fn some_images_are_made_alone_and_the_others_come_with_all_of_it() {
+    let harbour = with_forms();
+    let names = |compose: &Compose| {
+        let images = &compose.json("compose/metadata/images.json")["payload"]["images"]["Base"]["amd64"];
+        let mut formats: Vec<_> = images.as_array().unwrap().iter().map(|image| image["format"].to_string()).collect();
+        formats.sort();
+        formats
+    };
+    let (ran, compose) = harbour.compose(&["--images", "*.wsl", "Base.amd64.small"]);
+    assert_eq!(names(&compose), ["\"tar.gz\"", "\"wsl\""], "{ran}");
+    assert_eq!(harbour.charmer(&["verify", compose.root()]).code, 0);
+    let resumed = harbour.charmer(&["resume", compose.root()]);
+    assert_eq!(resumed.code, 0, "{resumed}");
+    assert_eq!(names(&compose).len(), 2, "a resumed compose is the one that was asked for");
+
+    let repositories = harbour.charmer(&["plan", "harbour.toml", "--images", "*.arm64.*"]);
+    assert_eq!(repositories.code, 2, "{repositories}");
+    let expected = "--images *.arm64.* selects no image of this compose; it has ";
+    assert!(repositories.stderr.contains(expected) && repositories.stderr.contains("Base.amd64.lxc"), "{repositories}");
+}
+
+#[test]
 fn composed_again_they_are_the_same_to_the_byte() {
     let harbour = with_forms();
     let (_, first) = harbour.compose(&[]);

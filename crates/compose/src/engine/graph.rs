@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::digest::Sha256;
 
-use super::job::{Job, JobId, Output, OutputFile, Phase};
+use super::job::{Job, JobId, Output, OutputFile};
 use super::journal::Record;
 use super::{JobContext, JobError};
 
@@ -194,7 +194,7 @@ pub(super) struct Node {
     /// The value that stands for "this was not made"; `None` where the output is never absent.
     pub(super) absent: Option<AnyValue>,
     pub(super) missing_input: MissingInput,
-    /// Left out by `--only` or `--skip`.
+    /// Left out: see [`Part`](super::Part).
     pub(super) pruned: bool,
 }
 
@@ -217,11 +217,6 @@ pub struct PlannedJob<'a> {
     pub job: &'a Job,
     pub needs: Vec<&'a JobId>,
 }
-
-/// A phase was asked for, or left out, in a way that cannot be.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("--only {0} selects no job of this compose")]
-pub struct NothingSelected(pub String);
 
 impl Graph {
     /// Adds a job whose output always exists: its failure dooms the compose.
@@ -346,32 +341,6 @@ impl Graph {
             pruned: false,
         });
         Handle { node: self.nodes.len() - 1, output: PhantomData }
-    }
-
-    /// Leaves only the jobs of some phases and what they need (`only`, unless empty), then leaves out the jobs of others (`skip`) and
-    /// what cannot be without them.
-    pub fn select(&mut self, only: &[Phase], skip: &[Phase]) -> Result<(), NothingSelected> {
-        if !only.is_empty() {
-            let mut wanted = vec![false; self.nodes.len()];
-            for (id, node) in self.nodes.iter().enumerate().rev() {
-                wanted[id] |= only.contains(&node.job.phase);
-                if wanted[id] {
-                    node.inputs.iter().for_each(|&input| wanted[input] = true);
-                }
-            }
-            if !wanted.contains(&true) {
-                return Err(NothingSelected(only.iter().map(|phase| phase.name()).collect::<Vec<_>>().join(" ")));
-            }
-            self.nodes.iter_mut().zip(wanted).for_each(|(node, wanted)| node.pruned = !wanted);
-        }
-        for id in 0..self.nodes.len() {
-            let node = &self.nodes[id];
-            let needs = |input: &NodeId| self.nodes[*input].absent.is_none() || node.required.contains(input);
-            let cannot_be = node.inputs.iter().any(|input| self.nodes[*input].pruned && needs(input));
-            let skipped = skip.contains(&node.job.phase);
-            self.nodes[id].pruned |= cannot_be || skipped;
-        }
-        Ok(())
     }
 
     /// The programs whose versions shape outputs.

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod job;
 pub mod job_log;
 pub mod journal;
+mod part;
 pub mod reuse;
 pub mod scheduler;
 
@@ -21,3 +22,4 @@ pub use error::JobError;
 pub use event::{Event, Events};
 pub use graph::{Graph, Handle};
 pub use job::{Job, JobId, Output, OutputFile, Phase, Weight};
+pub use part::{NothingSelected, Part};

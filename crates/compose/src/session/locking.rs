@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Configuration;
-use crate::engine::Phase;
 use crate::engine::event::{Entry, EventLog, Status};
 use crate::engine::journal::recorded_output;
 use crate::engine::scheduler::{self, FailedJob, Settings, Stop};
+use crate::engine::{Part, Phase};
 use crate::gather::plan::LockFile;
 use crate::layout::Layout;
 use crate::metadata::names::ComposeType;
@@ -80,8 +80,7 @@ pub async fn make_lock<R: FnMut(&Entry) + Send + 'static>(
         label: None,
         supported: false,
         lock: None,
-        only: vec![Phase::Lock],
-        skip: Vec::new(),
+        part: Part { only: vec![Phase::Lock], ..Part::default() },
         old_composes: Vec::new(),
         latest_link: LatestLink::default(),
         notification_scripts: Vec::new(),

@@ -34,7 +34,7 @@ use crate::config::{Config, Configuration, RpmConfig};
 use crate::engine::event::{Entry, EventLog};
 use crate::engine::journal::{recorded_output, write_durably};
 use crate::engine::scheduler::{self, Limits, Outcome, Settings, Stop};
-use crate::engine::{Graph, Phase, Weight};
+use crate::engine::{Graph, Part, Weight};
 use crate::gather::Selection;
 use crate::gather::fit::{self, Misfit};
 use crate::gather::rpm::RpmSelection;
@@ -88,8 +88,7 @@ pub struct Options {
     /// Media are marked as supported, whatever the label says.
     pub supported: bool,
     pub lock: Option<LockChoice>,
-    pub only: Vec<Phase>,
-    pub skip: Vec<Phase>,
+    pub part: Part,
     pub old_composes: Vec<PathBuf>,
     pub latest_link: LatestLink,
     /// Programs that are told what happens.
@@ -315,8 +314,7 @@ impl World {
                     packages: source.clone(),
                     source_date_epoch: request.source_date_epoch,
                     started: request.started,
-                    only: request.only.clone(),
-                    skip: request.skip.clone(),
+                    part: request.part.clone(),
                 };
                 Ok(plan(config, &wanted, services)?)
             }
@@ -328,8 +326,7 @@ impl World {
                     source_date_epoch: request.source_date_epoch,
                     started: request.started,
                     delta_base: request.delta_base.clone(),
-                    only: request.only.clone(),
-                    skip: request.skip.clone(),
+                    part: request.part.clone(),
                 };
                 rpm_plan::plan(config, &wanted, services)
             }
@@ -366,7 +363,7 @@ pub fn recorded_rpm_selections(layout: &Layout) -> Result<Vec<(String, String, R
 }
 
 /// The graph of a compose that was never asked for, to be looked at.
-pub fn preview(config: &Configuration, only: &[Phase], skip: &[Phase], surroundings: &Surroundings) -> Result<Graph, NoPlan> {
+pub fn preview(config: &Configuration, part: &Part, surroundings: &Surroundings) -> Result<Graph, NoPlan> {
     let options = Options {
         config: config.clone(),
         place: Place::In(PathBuf::new()),
@@ -374,8 +371,7 @@ pub fn preview(config: &Configuration, only: &[Phase], skip: &[Phase], surroundi
         label: None,
         supported: false,
         lock: None,
-        only: only.to_vec(),
-        skip: skip.to_vec(),
+        part: part.clone(),
         old_composes: Vec::new(),
         latest_link: LatestLink::default(),
         notification_scripts: Vec::new(),
@@ -411,8 +407,7 @@ fn request(options: &Options, now: SystemTime) -> Request {
         config: options.config.clone(),
         packages: options.lock.as_ref().map_or(PackageOrigin::Archives, |_| PackageOrigin::Lock),
         exact_lock: options.lock.as_ref().is_some_and(|choice| choice.exact),
-        only: options.only.clone(),
-        skip: options.skip.clone(),
+        part: options.part.clone(),
         source_date_epoch: options.source_date_epoch,
         old_composes: options.old_composes.clone(),
         delta_base: None,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Configuration;
-use crate::engine::Phase;
+use crate::engine::Part;
 use crate::layout::Layout;
 use crate::metadata::ComposeRecord;
 
@@ -23,9 +23,8 @@ pub struct Request {
     /// The lock may hold nothing that the compose does not need.
     #[serde(default)]
     pub exact_lock: bool,
-    /// Only these phases and what they need; all of them when empty.
-    pub only: Vec<Phase>,
-    pub skip: Vec<Phase>,
+    #[serde(flatten)]
+    pub part: Part,
     /// `SOURCE_DATE_EPOCH` as the environment gave it.
     pub source_date_epoch: Option<i64>,
     /// Folders in which older composes lie.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use charmer_compose::digest::Sha256;
 use charmer_compose::engine::event::{Event, EventLog, Finish, MissReason, Status, read_journal};
 use charmer_compose::engine::scheduler::{Limits, Outcome, Settings, Stop, run};
-use charmer_compose::engine::{Graph, Handle, Job, JobError, Output, OutputFile, Phase, Weight};
+use charmer_compose::engine::{Graph, Handle, Job, JobError, Output, OutputFile, Part, Phase, Weight};
 use charmer_compose::finding::{Finding, Severity};
 use charmer_compose::layout::Layout;
 use charmer_compose::tools::priority::Priority;
@@ -190,10 +190,18 @@ async fn any_other_failure_dooms_the_compose_and_so_does_a_panic() {
     assert!(outcome.failures[0].failure.message.contains("no way"), "{:?}", outcome.failures);
 }
 
+fn only(phase: Phase) -> Part {
+    Part { only: vec![phase], ..Part::default() }
+}
+
+fn skipping(phase: Phase) -> Part {
+    Part { skip: vec![phase], ..Part::default() }
+}
+
 #[tokio::test]
 async fn skipped_phases_take_with_them_what_cannot_be_without_them() {
     let (mut graph, seen) = graph_with_failure(true);
-    graph.select(&[], &[Phase::Rootfs]).unwrap();
+    graph.select(&skipping(Phase::Rootfs)).unwrap();
     let planned = graph.jobs().iter().map(|planned| planned.job.id.to_string()).collect::<Vec<_>>();
     assert_eq!(planned, ["gather:d", "metadata:c"], "live:b makes no sense without rootfs:a");
     let folder = tempfile::tempdir().unwrap();
@@ -201,12 +209,12 @@ async fn skipped_phases_take_with_them_what_cannot_be_without_them() {
     assert_eq!((outcome.status, seen.lock().unwrap().len()), (Status::Finished, 1));
 
     let (mut graph, _) = graph_with_failure(true);
-    graph.select(&[], &[Phase::Gather]).unwrap();
+    graph.select(&skipping(Phase::Gather)).unwrap();
     assert_eq!(graph.jobs().len(), 2, "metadata needs gather:d, whose output is never absent");
     let (mut graph, _) = graph_with_failure(true);
-    graph.select(&[Phase::Live], &[]).unwrap();
+    graph.select(&only(Phase::Live)).unwrap();
     assert_eq!(graph.jobs().iter().map(|planned| planned.job.id.to_string()).collect::<Vec<_>>(), ["rootfs:a", "live:b"]);
-    assert!(graph.select(&[Phase::Fetch], &[]).is_err());
+    assert!(graph.select(&only(Phase::Fetch)).is_err());
 }
 
 #[tokio::test]

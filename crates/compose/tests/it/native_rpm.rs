@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use charmer_compose::config::native_rpm::convert::convert;
 use charmer_compose::config::{Configuration, RpmConfig, native_rpm, pungi};
+use charmer_compose::engine::Part;
 use charmer_compose::package_set::download::Proxies;
 use charmer_compose::session::{Surroundings, preview};
 
@@ -27,7 +28,7 @@ fn plan(config: RpmConfig) -> Vec<String> {
         apt_folder: "/etc/apt".into(),
         proxies: Proxies::default(),
     };
-    match preview(&Configuration::Rpm(config.into()), &[], &[], &surroundings) {
+    match preview(&Configuration::Rpm(config.into()), &Part::default(), &surroundings) {
         Ok(graph) => graph.jobs().iter().map(|job| format!("{job:?}")).collect(),
         Err(error) => vec![error.to_string()],
     }

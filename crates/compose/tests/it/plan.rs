@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use charmer_compose::config;
+use charmer_compose::engine::Part;
 use charmer_compose::package_set::download::Proxies;
 use charmer_compose::session::{Surroundings, preview};
 
@@ -55,7 +56,7 @@ fn plan_touches_nothing_and_has_every_job_after_those_it_needs() {
         apt_folder: "/nonexistent".into(),
         proxies: Proxies::default(),
     };
-    let graph = preview(&charmer_compose::config::Configuration::Deb(config.into()), &[], &[], &nowhere).unwrap();
+    let graph = preview(&charmer_compose::config::Configuration::Deb(config.into()), &Part::default(), &nowhere).unwrap();
     let line = |planned: &charmer_compose::engine::graph::PlannedJob<'_>| {
         let needs: Vec<_> = planned.needs.iter().map(|job| job.as_str()).collect();
         format!("{}{} <- {}", planned.job.id, if planned.job.failable { " (may fail)" } else { "" }, needs.join(" "))

@@ -1,14 +1,17 @@
 //! The same packages again: with the older compose at hand nothing is built, and without it the same bytes are.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use super::{Compose, PATH, Workshop, live, run};
+use super::{Compose, MADE, PATH, Workshop, live, run};
 
 /// Jobs that ask the archives, and those whose outputs name the compose.
 const DONE_EACH_TIME: [&str; 6] = ["index:", "date", "pkgset", "image-checksum:", "metadata", "recheck"];
+
+/// Images that are made: a container, four other forms of its root file system, a disc or more, a live ISO.
+const IMAGES: usize = 7;
 
 /// How often the mirror may publish between two composes before the test gives up.
 const PUBLICATIONS: usize = 3;
@@ -18,7 +21,7 @@ pub(super) fn reused(workshop: &Workshop, first: &Compose) {
     for _ in 0..PUBLICATIONS {
         let started = Instant::now();
         let target = workshop.text_path("first");
-        let newer = workshop.compose("harbour.toml", "first", &["--old-composes", &target], 0);
+        let newer = workshop.compose("harbour.toml", "first", &[&MADE[..], &["--old-composes", &target]].concat(), 0);
         let seconds = started.elapsed().as_secs_f64();
         assert_ne!(newer.root, older);
         if indexes(&newer.root) != indexes(&older) {
@@ -59,7 +62,7 @@ pub(super) fn same_bytes(workshop: &Workshop, first: &Compose) {
     // As another user would on another day: without the network, with other settings of language, time and permissions.
     let mut command = Command::new("sh");
     command.args(["-c", "umask 077 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_charmer")]);
-    command.args(["compose", "harbour.toml", "--offline", "--lock"]).arg(first.path("metadata/charmer.lock"));
+    command.args(["compose", "harbour.toml"]).args(MADE).args(["--offline", "--lock"]).arg(first.path("metadata/charmer.lock"));
     command.arg("--target-dir").arg(&target).arg("--cache-dir").arg(workshop.path("cache"));
     command.env("PATH", PATH).env("TZ", "Pacific/Auckland").env("LANG", "C").current_dir(workshop.path(""));
     run(&mut command);
@@ -70,14 +73,13 @@ pub(super) fn same_bytes(workshop: &Workshop, first: &Compose) {
     assert!(different.is_empty() && first_digests.len() == second_digests.len(), "{different:?}\n{second_digests:?}");
 }
 
-/// Of the repositories' signed heads (which hold the digests of all indexes), the indexes, and the images.
+/// Of the repositories' signed heads (which hold the digests of all indexes), the indexes, and the images of every kind.
 fn digests(workshop: &Workshop, compose: &Compose) -> BTreeMap<String, String> {
     let mut files = vec![
-        ("container".to_owned(), compose.container()),
-        ("iso".to_owned(), compose.iso()),
         ("squashfs".to_owned(), live::squashfs(&compose.iso(), &workshop.path("compared.squashfs"))),
         ("lock".to_owned(), compose.path("metadata/charmer.lock")),
     ];
+    files.extend(images(compose));
     for variant in ["Base", "Server"] {
         let dists = compose.repository(variant).join("dists/quay");
         for name in ["InRelease", "Release.gpg", "main/binary-amd64/Packages.xz", "main/binary-arm64/Packages.gz"] {
@@ -87,6 +89,20 @@ fn digests(workshop: &Workshop, compose: &Compose) -> BTreeMap<String, String> {
     let digests = files.into_iter().map(|(name, path)| (name, digest(&path))).collect();
     fs_err::remove_file(workshop.path("compared.squashfs")).unwrap();
     digests
+}
+
+/// Each by what it is: names of files have the compose's.
+fn images(compose: &Compose) -> Vec<(String, PathBuf)> {
+    let description: serde_json::Value = serde_json::from_str(&compose.read("metadata/images.json")).unwrap();
+    let arches = description["payload"]["images"].as_object().unwrap().values().flat_map(|arches| arches.as_object().unwrap());
+    let images = arches.flat_map(|(_, images)| images.as_array().unwrap());
+    let named = images.map(|image| {
+        let words = ["subvariant", "arch", "type", "format", "disc_number"].map(|key| image[key].to_string());
+        (words.join(" "), compose.path(image["path"].as_str().unwrap()))
+    });
+    let named: Vec<_> = named.collect();
+    assert!(named.len() >= IMAGES, "{named:?}");
+    named
 }
 
 fn digest(path: &Path) -> String {
