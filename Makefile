@@ -4,19 +4,21 @@ PREFIX ?= /usr/local
 CARGO ?= cargo
 
 # What a compose of a Debian derivative with containers and live images runs.
-COMPOSE_PACKAGES = arch-test ca-certificates mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
+COMPOSE_PACKAGES = arch-test ca-certificates cpio mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
 	debian-archive-keyring gpgv ostree util-linux qemu-utils fdisk dosfstools e2fsprogs btrfs-progs
 # What the demo's own packages and throw-away key are made with.
 DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
 BUILD_PACKAGES = gcc libc6-dev make
+# What starts images.
+BOOT_PACKAGES = qemu-system-x86 ovmf
 # What the tests look at the results with.
-TEST_PACKAGES = apt-utils buildah busybox-static cpio createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
-	jigdo-file openssl ovmf python3-venv qemu-system-x86 rpm skopeo syslinux-utils xz-utils
+TEST_PACKAGES = $(BOOT_PACKAGES) apt-utils buildah busybox-static createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
+	jigdo-file openssl python3-venv rpm skopeo syslinux-utils xz-utils
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++
 
-.PHONY: all demo test check reproducible soak fuzz bench bench-rpm generate install clean
+.PHONY: all demo demo-all test check reproducible soak fuzz bench bench-rpm generate install clean
 
 all:
 	@./scripts/build-release
@@ -25,6 +27,12 @@ demo:
 	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES)
 	$(CARGO) build --release --package charmer
 	@./scripts/demo
+
+# The same with every image, each of them started that a machine starts.
+demo-all:
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(BOOT_PACKAGES)
+	$(CARGO) build --release --package charmer
+	@./scripts/demo --all
 
 test:
 	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)

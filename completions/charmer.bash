@@ -148,7 +148,7 @@ _charmer() {
             return 0
             ;;
         charmer__subcmd__compose)
-            opts="-q -v -h --target-dir --type --label --lock --locked --offline --only --skip --jobs --old-composes --no-latest-link --cache-dir --message-format --quiet --verbose --explain-reuse --help"
+            opts="-q -v -h --target-dir --type --label --lock --locked --offline --only --skip --images --jobs --old-composes --no-latest-link --cache-dir --message-format --quiet --verbose --explain-reuse --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -176,6 +176,10 @@ _charmer() {
                     ;;
                 --skip)
                     COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata push" -- "${cur}"))
+                    return 0
+                    ;;
+                --images)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --jobs)
@@ -658,7 +662,7 @@ _charmer() {
             return 0
             ;;
         charmer__subcmd__plan)
-            opts="-h --format --only --skip --help"
+            opts="-h --format --only --skip --images --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -674,6 +678,10 @@ _charmer() {
                     ;;
                 --skip)
                     COMPREPLY=($(compgen -W "init pkgset gather lock fetch createrepo buildinstall extra-files repoclosure rootfs container live image-build ostree createiso extra-isos test boot image-checksum metadata push" -- "${cur}"))
+                    return 0
+                    ;;
+                --images)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

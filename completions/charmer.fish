@@ -85,6 +85,7 @@ boot\t''
 image-checksum\t''
 metadata\t''
 push\t''"
+complete -c charmer -n "__fish_charmer_using_subcommand plan" -l images -d 'Make of the images only those whose names match, and what they are made of; `charmer plan` shows the names, such as Server.amd64.live. `*` stands for any characters' -r
 complete -c charmer -n "__fish_charmer_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l target-dir -d 'The folder in which the compose gets a folder of its own' -r -F
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l type -d 'What the compose is for; it becomes part of its name' -r -f -a "production\t'A release or a candidate for one'
@@ -136,6 +137,7 @@ boot\t''
 image-checksum\t''
 metadata\t''
 push\t''"
+complete -c charmer -n "__fish_charmer_using_subcommand compose" -l images -d 'Make of the images only those whose names match, and what they are made of; `charmer plan` shows the names, such as Server.amd64.live. `*` stands for any characters' -r
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l jobs -d 'How many jobs run at once; the configuration or the machine decides if it is not given' -r
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l old-composes -d 'Composes, or folders of composes, whose unchanged outputs are used again' -r -F
 complete -c charmer -n "__fish_charmer_using_subcommand compose" -l cache-dir -d 'The folder for downloads, shared by all composes; ~/.cache/charmer if it is not given' -r -F

@@ -40,9 +40,10 @@ pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> 
     let packages = package_set::plan::plan(&mut graph, config, source, services, &compose.id);
     let selections = gather::plan::plan(&mut graph, config, &packages);
     let date = gather::plan::plan_date(&mut graph, &packages, source, *source_date_epoch, wanted.started);
-    let lock = gather::plan::plan_lock(&mut graph, config, &packages, &selections, date, source);
+    let installers = gather::installer::plan(&mut graph, config, &packages, &selections);
+    let lock = gather::plan::plan_lock(&mut graph, config, &packages, (&selections, &installers), date, source);
     checks::plan::plan_packages(&mut graph, config, &selections);
-    let repositories = repositories::plan::plan(&mut graph, config, services, &selections, date);
+    let repositories = repositories::plan::plan(&mut graph, config, services, (&selections, &installers), date);
     checks::plan::plan_repositories(&mut graph, config, services, &repositories, date);
     let forms = images::plan::plan(&mut graph, config, services, &repositories, &selections, *source_date_epoch);
     let images = checks::plan::plan_images(&mut graph, config, services, forms.images, &selections);
@@ -58,7 +59,7 @@ pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> 
         services,
         Described { lock, date, folders, ostree },
     );
-    package_set::plan::plan_recheck(&mut graph, config, &packages, services, described);
+    package_set::recheck::plan_recheck(&mut graph, config, &packages, services, described);
     registry::plan::plan(&mut graph, config, services, compose, &images);
 
     graph.select(&wanted.part)?;

@@ -95,6 +95,15 @@ impl Archive {
         debs_from_text(packages, &self.folder.join("pool"))
     }
 
+    /// Adds packages of debian-installer, which have an index of their own, beside the pool.
+    pub fn add_udebs(&self, packages: &str) -> io::Result<()> {
+        let folder = self.folder.join("udebs");
+        for file in debs_from_text(packages, &folder) {
+            fs_err::rename(&file, file.with_extension("udeb"))?;
+        }
+        Ok(())
+    }
+
     /// Adds a source package to the pool.
     pub fn add_source(&self, source: &Dsc) {
         source.write_to(&self.folder.join("pool"));
@@ -133,6 +142,10 @@ impl Archive {
             let packages = run(&self.folder, "apt-ftparchive", &["--arch", arch, "packages", "pool"])?;
             write_forms(&dists.join(format!("main/binary-{arch}")), "Packages", packages.as_bytes())?;
         }
+        for arch in self.arches.iter().filter(|_| self.folder.join("udebs").exists()) {
+            let udebs = run(&self.folder, "dpkg-scanpackages", &["--type", "udeb", "--arch", arch, "udebs"])?;
+            write_forms(&dists.join(format!("main/debian-installer/binary-{arch}")), "Packages", udebs.as_bytes())?;
+        }
         let sources = run(&self.folder, "apt-ftparchive", &["sources", "pool"])?;
         write_forms(&dists.join("main/source"), "Sources", sources.as_bytes())
     }
@@ -166,7 +179,7 @@ impl Archive {
     /// Serves the archive as it is now, and nothing of what was served before.
     pub fn serve(&self, server: &HttpServer) -> io::Result<()> {
         server.clear();
-        for top in ["dists", "pool"] {
+        for top in ["dists", "pool", "udebs"].into_iter().filter(|top| self.folder.join(top).exists()) {
             serve_folder(server, &self.folder.join(top), &format!("/{top}"))?;
         }
         Ok(())

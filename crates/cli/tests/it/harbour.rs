@@ -138,6 +138,8 @@ impl Harbour {
             "dracut",
             "passwd",
             "login",
+            "calamares",
+            "calamares-settings-debian",
             "live-boot",
             "ostree-boot",
             "ostree",

@@ -18,6 +18,7 @@ mod harbour;
 mod hostile;
 mod hybrid;
 mod installability;
+mod installer;
 mod lock;
 mod mirror;
 mod native_rpm;

@@ -58,7 +58,7 @@ pub async fn installed_in_image(runner: &Runner, kind: &str, image: &Path, work:
             Some("tar") => installed_in_netboot(runner, image, work).await,
             _ => installed_in_live_iso(runner, image, work).await,
         },
-        "data-iso" => on_data_iso(runner, image, work).await,
+        "data-iso" | "installer" => on_data_iso(runner, image, work).await,
         "disk" => Ok(installed_in_status(&disk::package_database(runner, image, work).await?)?),
         "squashfs" => installed_in_squashfs(runner, image).await,
         "tar" | "wsl" | "lxc" => {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::first_blocks::FirstBlocks;
 use crate::finding::{Finding, Severity};
-use crate::images::{data_iso, live, medium};
+use crate::images::{data_iso, installer, live, medium};
 use crate::tools::runner::ToolFailure;
 use crate::tools::{Command, Runner, ToolError};
 
@@ -26,6 +26,13 @@ impl ExpectedIso {
     pub fn data(volume_id: &str, suite: &str) -> Self {
         let files = [data_iso::DISK_INFO.to_owned(), medium::MD5SUMS.to_owned(), format!("dists/{suite}/Release")];
         Self { volume_id: volume_id.to_owned(), files: files.into(), bootable: false }
+    }
+
+    /// An installer.
+    pub fn installer(volume_id: &str, suite: &str) -> Self {
+        let mut expected = Self::data(volume_id, suite);
+        expected.files.extend([installer::KERNEL, installer::INITRD, ".disk/base_installable"].map(str::to_owned));
+        Self { bootable: true, ..expected }
     }
 
     /// A live image.

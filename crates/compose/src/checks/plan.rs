@@ -127,7 +127,9 @@ pub fn plan_images(
     let plan = |PlannedImage { spec, made }| {
         let job = Job::new(Phase::Test, format!("{}.{}.{}", spec.variant, spec.arch, spec.name)).failable(spec.failable);
         let checked = match &spec.kind {
-            ImageKind::DataIso(_) => plan_discs(graph, config, services, job, (&spec, made), selections),
+            ImageKind::DataIso(_) | ImageKind::Installer(_) => {
+                plan_discs(graph, config, services, job, (&spec, made), selections)
+            }
             _ => plan_image(graph, config, job, (&spec, made), selections),
         };
         let checked = boot::plan::plan_boot(graph, config, &spec, checked);
@@ -196,19 +198,26 @@ fn plan_discs(
     selections: &Selections,
 ) -> Handle<Option<ImageSet>> {
     let job = job.spec(&(&config.checks, &config.signing)).estimate(10.0).writes_much();
-    let selection = selections[&(spec.variant.clone(), spec.arch.clone())].required();
+    let is_installer = matches!(spec.kind, ImageKind::Installer(_));
+    let below = variants_below(config, &spec.variant).filter(|variant| is_installer || variant.name == spec.variant);
+    let selected: Vec<_> = below.map(|variant| selections[&(variant.name.clone(), spec.arch.clone())].required()).collect();
+    let scope = format!("{}.{}", spec.variant, spec.arch);
     let (checks, services, suite) = (config.checks.clone(), services.clone(), config.release.codename().to_owned());
-    let inputs = (made.required(), selection);
-    graph.add_deliverable(job, inputs, move |context, (made, selection): (ImageSet, Selection)| {
-        let (checks, services, suite) = (checks.clone(), services.clone(), suite.clone());
+    let inputs = (made.required(), selected);
+    graph.add_deliverable(job, inputs, move |context, (made, selected): (ImageSet, Vec<Selection>)| {
+        let (checks, services, suite, scope) = (checks.clone(), services.clone(), suite.clone(), scope.clone());
         async move {
-            let scope = format!("{}.{}", selection.variant, selection.arch);
             let mut findings = Vec::new();
             let mut on_discs = Vec::new();
             for image in &made.0 {
                 let file = context.layout.path(&image.path);
                 if checks.iso_sanity != Severity::Off {
-                    let expected = iso::ExpectedIso::data(image.volume_id.as_deref().unwrap_or_default(), &suite);
+                    let volume_id = image.volume_id.as_deref().unwrap_or_default();
+                    let expected = if is_installer {
+                        iso::ExpectedIso::installer(volume_id, &suite)
+                    } else {
+                        iso::ExpectedIso::data(volume_id, &suite)
+                    };
                     let found = iso::check_iso(&context.runner, &file, &expected, checks.iso_sanity, &scope, &image.path);
                     findings.extend(found.await?);
                 }
@@ -228,7 +237,7 @@ fn plan_discs(
                 findings.extend(stumbled.into_iter().map(|finding| of_disc(finding, &checks, &image.path)));
                 on_discs.push((image.path.clone(), packages));
             }
-            let locked = selection.packages.iter().map(|selected| selected.package.as_ref());
+            let locked = selected.iter().flat_map(|selection| &selection.packages).map(|selected| selected.package.as_ref());
             findings.extend(discs::discs_equal_lock(&on_discs, locked, checks.image_equals_lock, &scope));
             findings.retain(|finding| finding.severity != Severity::Off);
             context.report(findings)?;

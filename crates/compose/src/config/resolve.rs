@@ -190,6 +190,7 @@ impl Resolver<'_> {
             ImageKind::Bootc(_) => DeliverableKind::Bootc,
             ImageKind::Disk(_) => DeliverableKind::Disk,
             ImageKind::Ostree(_) => DeliverableKind::Ostree,
+            ImageKind::Installer(_) => DeliverableKind::Installer,
             ImageKind::DataIso(_) => DeliverableKind::DataIso,
         };
         ImageSpec {

@@ -187,6 +187,11 @@ impl Config {
         overlays.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Whether anything is installed by debian-installer: then its own packages are needed.
+    pub fn makes_installers(&self) -> bool {
+        self.images.iter().any(|image| matches!(image.kind, ImageKind::Installer(_)))
+    }
+
     /// Every arch that some variant has, sorted.
     pub fn arches(&self) -> Vec<&str> {
         let arches = self.variants.iter().flat_map(|variant| variant.arches.iter().map(|arch| arch.arch.as_str()));

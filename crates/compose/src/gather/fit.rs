@@ -11,10 +11,10 @@ use crate::config::resolved::{DebMirror, Origin};
 use crate::finding::{Finding, Severity};
 use crate::package_set::archive::packages_path;
 use crate::package_set::lock::{Lock, LockedIndex};
-use crate::package_set::plan::locked_set;
+use crate::package_set::plan::{locked_set, locked_udebs};
 
 use super::plan::{ComposeDate, make_lock};
-use super::{Question, Selection, seeds, select};
+use super::{Question, Selection, installer, seeds, select};
 
 /// A lock that no compose of the configuration can be made from: all that is wrong with it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -59,8 +59,14 @@ pub fn check(lock: &Lock, config: &Config, exact: bool) -> Result<(), Misfit> {
     }
     refuse(wrong)?;
     refuse(unknown_archives(&selections, config))?;
+    let of_variants: Vec<_> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
+    let udebs = locked_udebs(lock, config).map_err(|error| Misfit(vec![error.to_string()]))?;
+    let installers = installer::of_lock(config, (&set, &udebs), &of_variants);
+    let (installers, findings) = installers.map_err(|error| Misfit(vec![error.report.message]))?;
+    refuse(fatal(&findings))?;
     if exact {
-        let needed = make_lock(&lock.ecosystem, &[], &selections, Some(lock), ComposeDate(lock.date));
+        let installers: Vec<_> = installers.iter().collect();
+        let needed = make_lock(&lock.ecosystem, &[], (&selections, &installers), Some(lock), ComposeDate(lock.date));
         refuse(Lock::diff(lock, &needed).iter().map(ToString::to_string).collect())?;
     }
     Ok(())

@@ -7,6 +7,7 @@
 
 mod findings;
 pub mod fit;
+pub mod installer;
 pub mod plan;
 pub mod rpm;
 pub mod rpm_fit;

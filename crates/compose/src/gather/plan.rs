@@ -15,10 +15,11 @@ use crate::finding::{Finding, Severity};
 use crate::package_set::lock::Lock;
 use crate::package_set::plan::{Indexes, PackageSetJobs, PackageSource};
 
+use super::installer::{InstallerSelection, Installers};
 use super::{Question, Selection, seeds, select};
 
 /// What helps when a lock lacks what the configuration asks for.
-const STALE_LOCK: &str = "only what the lock has can be selected: run `charmer lock` to bring it up to date";
+pub(super) const STALE_LOCK: &str = "only what the lock has can be selected: run `charmer lock` to bring it up to date";
 
 /// The selection of each variant and arch.
 pub type Selections = BTreeMap<(String, String), Handle<Option<Selection>>>;
@@ -142,7 +143,7 @@ pub fn plan_lock(
     graph: &mut Graph,
     config: &Arc<Config>,
     packages: &PackageSetJobs,
-    selections: &Selections,
+    (selections, installers): (&Selections, &Installers),
     date: Handle<ComposeDate>,
     source: &PackageSource,
 ) -> Handle<LockFile> {
@@ -151,12 +152,15 @@ pub fn plan_lock(
         PackageSource::Archives { .. } => None,
     };
     let job = Job::new(Phase::Lock, "").spec(&(config.ecosystem, given.as_deref())).estimate(0.5);
-    let inputs = (packages.indexes.clone(), selections.values().copied().collect::<Vec<_>>(), date);
+    let selected: Vec<_> = selections.values().copied().collect();
+    let installers: Vec<_> = installers.values().map(|installer| installer.selection).collect();
+    let inputs = (packages.indexes.clone(), selected, installers, date);
     let ecosystem = config.ecosystem;
-    graph.add(job, inputs, move |context, (indexes, selections, date)| {
+    graph.add(job, inputs, move |context, (indexes, selections, installers, date)| {
         let given = given.clone();
         async move {
-            let lock = make_lock(ecosystem.name(), &indexes, &selections, given.as_deref(), *date);
+            let installers: Vec<_> = installers.iter().filter_map(|installer| installer.as_ref().as_ref()).collect();
+            let lock = make_lock(ecosystem.name(), &indexes, (&selections, &installers), given.as_deref(), *date);
             if let Some(given) = given.filter(|given| **given != lock) {
                 complain(&context, &given, &lock);
             }
@@ -174,7 +178,7 @@ pub fn plan_lock(
 pub(super) fn make_lock(
     ecosystem: &str,
     indexes: &[Arc<Indexes>],
-    selections: &[Arc<Option<Selection>>],
+    (selections, installers): (&[Arc<Option<Selection>>], &[&InstallerSelection]),
     given: Option<&Lock>,
     date: ComposeDate,
 ) -> Lock {
@@ -183,6 +187,7 @@ pub(super) fn make_lock(
         .iter()
         .flat_map(|selection| selection.packages.iter().chain(&selection.lookaside))
         .map(|selected| selected.package.clone())
+        .chain(installers.iter().flat_map(|installer| installer.packages().cloned()))
         .collect();
     packages.sort();
     packages.dedup();

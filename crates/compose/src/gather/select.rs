@@ -197,7 +197,7 @@ fn package_id(set: &PackageSet, id: PackageId) -> String {
     format!("{}_{}_{}", set.name(id), set.version(id), set.arch(id))
 }
 
-fn locked_package(set: &PackageSet, id: PackageId, lookaside: bool, words: &mut Interner) -> LockedPackage {
+pub(super) fn locked_package(set: &PackageSet, id: PackageId, lookaside: bool, words: &mut Interner) -> LockedPackage {
     let package = set.package(id);
     let origin = set.origin(id);
     LockedPackage {

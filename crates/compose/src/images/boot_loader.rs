@@ -40,15 +40,29 @@ pub(super) struct BootLoader {
     pub(super) efi_partition: PathBuf,
 }
 
-/// Puts GRUB and its menu on a medium. `mark` is a path that only this medium has; GRUB finds it by that, among all disks.
-pub(super) async fn install(
-    runner: &Runner,
-    menu: &str,
-    mark: &str,
-    epoch: i64,
-    medium: &Path,
-    work: &Path,
-) -> Result<BootLoader, ImageError> {
+/// The programs of packages by which firmware that asks for signatures starts a medium: shim, and GRUB for media (`gcdx64.efi`), which
+/// reads the same menu.
+#[derive(Debug)]
+pub(super) struct SignedLoader {
+    pub(super) shim: PathBuf,
+    pub(super) grub: PathBuf,
+}
+
+/// What a menu is put on a medium for.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    pub(super) menu: &'a str,
+    /// A path that only this medium has; GRUB finds it by that, among all disks.
+    pub(super) mark: &'a str,
+    /// Without it EFI starts a GRUB that nobody signed.
+    pub(super) signed: Option<&'a SignedLoader>,
+    /// Seconds since 1970.
+    pub(super) epoch: i64,
+}
+
+/// Puts GRUB and its menu on a medium.
+pub(super) async fn install(runner: &Runner, start: &Start<'_>, medium: &Path, work: &Path) -> Result<BootLoader, ImageError> {
+    let Start { menu, mark, signed, epoch } = *start;
     let early = work.join("early.cfg");
     fs_err::write(
         &early,
@@ -63,10 +77,14 @@ pub(super) async fn install(
     eltorito.extend(fs_err::read(&bios)?);
     fs_err::write(medium.join(ELTORITO), eltorito)?;
 
-    let efi = work.join("BOOTX64.EFI");
-    runner.run(&make_core("x86_64-efi", &["fat", "efi_gop"], &early, &efi)).await?;
     let efi_partition = work.join("efi.img");
-    make_efi_partition(runner, &efi, epoch, &efi_partition).await?;
+    if let Some(SignedLoader { shim, grub }) = signed {
+        make_efi_partition(runner, &[("BOOTX64.EFI", shim), ("grubx64.efi", grub)], epoch, &efi_partition).await?;
+    } else {
+        let efi = work.join("BOOTX64.EFI");
+        runner.run(&make_core("x86_64-efi", &["fat", "efi_gop"], &early, &efi)).await?;
+        make_efi_partition(runner, &[("BOOTX64.EFI", &efi)], epoch, &efi_partition).await?;
+    }
     Ok(BootLoader { mbr: Path::new(BIOS_MODULES).join("boot_hybrid.img"), efi_partition })
 }
 
@@ -80,16 +98,19 @@ fn make_core(platform: &str, modules: &[&str], early: &Path, output: &Path) -> C
         .args(MODULES)
 }
 
-/// A FAT file system with the one program that EFI firmware looks for on removable media.
-async fn make_efi_partition(runner: &Runner, program: &Path, epoch: i64, image: &Path) -> Result<(), ImageError> {
-    let needed = fs_err::metadata(program)?.len() + MIB;
+/// A FAT file system with the program that EFI firmware looks for on removable media, and what that starts.
+async fn make_efi_partition(runner: &Runner, programs: &[(&str, &PathBuf)], epoch: i64, image: &Path) -> Result<(), ImageError> {
+    let sizes: std::io::Result<Vec<u64>> = programs.iter().map(|(_, program)| Ok(fs_err::metadata(program)?.len())).collect();
+    let needed = sizes?.into_iter().sum::<u64>() + MIB;
     fs_err::File::create(image)?.file().set_len(needed.next_multiple_of(MIB).max(4 * MIB))?;
     let date = epoch.to_string();
     let mtools = |name: &str| Command::new(name).arg("-i").arg(image).env("SOURCE_DATE_EPOCH", &date);
     // A fixed serial number: the default is the time.
     runner.run(&mtools("mformat").args(["-N", "12345678", "-v", "EFI", "::"])).await?;
     runner.run(&mtools("mmd").args(["::/EFI", "::/EFI/BOOT"])).await?;
-    runner.run(&mtools("mcopy").arg(program).arg("::/EFI/BOOT/BOOTX64.EFI")).await?;
+    for (name, program) in programs {
+        runner.run(&mtools("mcopy").arg(program).arg(format!("::/EFI/BOOT/{name}"))).await?;
+    }
     Ok(())
 }
 

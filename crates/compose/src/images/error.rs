@@ -39,6 +39,16 @@ pub enum ImageError {
     DiskTooSmall { size: u64, smallest: u64 },
     #[error("bootc would refuse the image: {}", .0.join("; "))]
     NotBootable(Vec<String>),
+    #[error("{} is no initrd that an installer can be made of: {reason}", path.display())]
+    InstallerInitrd { path: PathBuf, reason: String },
+    #[error("the installer starts the kernel {kernel}, and its modules are for {}: installations would end with \"No kernel modules were found\"", if .others.is_empty() { "none".to_owned() } else { .others.join(", ") })]
+    InstallerKernel { kernel: String, others: Vec<String> },
+    #[error(
+        "the variant's repository has no udeb {name}, without which the installer cannot read a disc: see `udebs` of the image"
+    )]
+    MissingUdeb { name: String },
+    #[error("{package} has no {what}")]
+    MissingInPackage { package: String, what: &'static str },
     #[error("the image was ended because the compose stops")]
     Cancelled,
 }

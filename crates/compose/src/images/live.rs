@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::boot_loader::Start;
 use super::kernel::{Kernel, require_init};
 use super::medium::{volume_id, write_iso};
 use super::netboot::Netboot;
@@ -19,6 +20,9 @@ use crate::tools::Runner;
 /// What a live system cannot do without, besides a kernel and an init: what finds the squashfs, and what lets people in (agetty
 /// starts login, which is not Essential).
 pub(super) const PACKAGES: &[&str] = &["live-boot", "login"];
+
+/// What installs a live system on a disk, and tells it where this medium has the squashfs.
+pub(super) const INSTALLER: &[&str] = &["calamares", "calamares-settings-debian"];
 
 /// Where the parts lie on the medium; live-boot finds the squashfs by this name.
 pub const SQUASHFS: &str = "live/filesystem.squashfs";
@@ -58,6 +62,8 @@ pub struct LiveSpec {
     pub boot_parameters: Vec<String>,
     /// The menu offers to keep what is changed, in a partition labelled `persistence`.
     pub persistence: bool,
+    /// The live system has Calamares, which copies the squashfs to a disk.
+    pub calamares: bool,
     /// Files for a start over the network are made too.
     pub netboot: Option<Netboot>,
     pub overlay: Overlay,
@@ -104,14 +110,16 @@ pub(super) async fn build(
     spec.overlay.apply(&tree)?;
     require_init(&tree)?;
     copy_boot_files(&Kernel::of_tree(&tree, &rootfs.arch)?, &medium)?;
-    // The kernel's files are on the medium beside it.
-    squashfs::make(runner, &tree, &["boot/*"], rootfs.epoch, &medium.join(SQUASHFS)).await?;
+    // The kernel's files are on the medium beside it; an installed system needs them too.
+    let left_out: &[&str] = if spec.calamares { &[] } else { &["boot/*"] };
+    squashfs::make(runner, &tree, left_out, rootfs.epoch, &medium.join(SQUASHFS)).await?;
     let write = async {
         if let (Some(netboot), Some(output)) = (&spec.netboot, outputs.get(1)) {
             netboot::build(runner, (spec, netboot), rootfs, &medium, work, output).await?;
         }
         let mark = write_marks(spec, rootfs, &medium).await?;
-        let boot_loader = boot_loader::install(runner, &spec.menu(), &mark, rootfs.epoch, &medium, work).await?;
+        let start = Start { menu: &spec.menu(), mark: &mark, signed: None, epoch: rootfs.epoch };
+        let boot_loader = boot_loader::install(runner, &start, &medium, work).await?;
         write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await
     };
     // The room is needed at once, but nobody has to wait for it.
@@ -191,6 +199,7 @@ mod tests {
             volume_id: volume_id("harbour 13.1 amd64"),
             boot_parameters: vec!["quiet".into()],
             persistence: false,
+            calamares: false,
             netboot: None,
             overlay: Overlay::default(),
         }

@@ -78,8 +78,24 @@ pub(super) async fn write_iso(
     output: &Path,
 ) -> Result<(), ImageError> {
     finish_files(medium, epoch).await?;
-    make_volume(runner, volume_id, boot_loader, epoch, medium, output).await?;
+    make_volume(runner, volume_id, boot_loader, (epoch, "set_to_mtime"), medium, output).await?;
     // It writes into the volume's header: nothing may have a digest of the volume before.
+    runner.run(&Command::new("implantisomd5").arg(output)).await?;
+    Ok(())
+}
+
+/// Writes a volume with a boot loader and files that have other names elsewhere: see [`write_data_iso`].
+pub(super) async fn write_linked_iso(
+    runner: &Runner,
+    volume_id: &str,
+    boot_loader: &BootLoader,
+    epoch: i64,
+    medium: &Path,
+    output: &Path,
+) -> Result<(), ImageError> {
+    let folder = medium.to_owned();
+    blocking(move || write_checksums(&folder).map(drop)).await?;
+    make_volume(runner, volume_id, boot_loader, (epoch, &format!("={epoch}")), medium, output).await?;
     runner.run(&Command::new("implantisomd5").arg(output)).await?;
     Ok(())
 }
@@ -152,12 +168,12 @@ fn md5_of_file(path: &Path) -> std::io::Result<String> {
 }
 
 /// A medium that BIOS and EFI start, from a disc (El Torito) and from a stick (the MBR's start code and EFI system partition;
-/// El Torito's image for EFI is that same partition).
+/// El Torito's image for EFI is that same partition). `dates` are those of its files, as xorriso has them.
 async fn make_volume(
     runner: &Runner,
     volume_id: &str,
     boot_loader: &BootLoader,
-    epoch: i64,
+    (epoch, dates): (i64, &str),
     medium: &Path,
     output: &Path,
 ) -> Result<(), ImageError> {
@@ -170,7 +186,7 @@ async fn make_volume(
         .args(["-append_partition", "2", "0xef"])
         .arg(&boot_loader.efi_partition)
         .args(["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"])
-        .args(["--set_all_file_dates", "set_to_mtime"])
+        .args(["--set_all_file_dates", dates])
         .arg(medium)
         .env("SOURCE_DATE_EPOCH", epoch.to_string());
     runner.run(&command).await?;

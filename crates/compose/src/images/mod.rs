@@ -14,6 +14,7 @@ pub(crate) mod disk;
 mod efi_partition;
 mod error;
 mod installed;
+pub mod installer;
 pub mod iso_folders;
 mod kernel;
 mod layer;
@@ -218,7 +219,10 @@ impl ImageKind {
     /// Packages that the root file system must have. Whoever plans adds them to [`RootfsSpec::packages`]; [`build`] insists.
     pub fn required_packages(&self) -> Vec<&'static str> {
         match self {
-            Self::Live(spec) => [live::PACKAGES, spec.overlay.packages()].concat(),
+            Self::Live(spec) => {
+                let installer = if spec.calamares { live::INSTALLER } else { &[] };
+                [live::PACKAGES, installer, spec.overlay.packages()].concat()
+            }
             Self::Bootc(_) => ostree::tree::PACKAGES.to_vec(),
             Self::Disk(disk) => disk.packages().collect(),
             Self::Container(_) | Self::Packed(_) | Self::Squashfs => Vec::new(),

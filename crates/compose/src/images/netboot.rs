@@ -82,6 +82,7 @@ mod tests {
             volume_id: "X".into(),
             boot_parameters: vec!["quiet".into()],
             persistence: false,
+            calamares: false,
             netboot: None,
             overlay: Overlay::default(),
         };

@@ -21,6 +21,7 @@ use crate::tools::Runner;
 
 use super::container::reference;
 use super::data_iso::plan::plan_data_iso;
+use super::installer::plan::plan_installer;
 use super::live::{self, LiveLogin};
 use super::medium::volume_id;
 use super::ostree::commit::CommitSpec;
@@ -30,7 +31,7 @@ use super::{
     ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Netboot, Overlay, PackedSpec, RequiredProgram, Rootfs,
     RootfsSpec, WslSpec, build, build_rootfs,
 };
-use super::{bootc, data_iso, ostree, rootfs};
+use super::{bootc, data_iso, installer, ostree, rootfs};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
@@ -116,6 +117,10 @@ pub fn plan(
             Recipe::OfPackages(data) => {
                 let inputs = (repositories, selections);
                 plan_data_iso(graph, config, services, inputs, (image, data), source_date_epoch)
+            }
+            Recipe::Installer(spec) => {
+                let inputs = (repositories, selections);
+                plan_installer(graph, config, services, inputs, (image, spec), source_date_epoch)
             }
             Recipe::Commit(..) => continue,
         };
@@ -208,7 +213,7 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
         let wanted = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => PlannedRootfs::of(image, &kind.required_packages()),
             Recipe::Commit(..) => PlannedRootfs::of(image, &packages_of_commit(config, image)),
-            Recipe::OfPackages(_) | Recipe::Deployment(..) => return None,
+            Recipe::OfPackages(_) | Recipe::Installer(_) | Recipe::Deployment(..) => return None,
         };
         let content = (wanted.variant.clone(), wanted.arch.clone(), wanted.base, wanted.packages.clone());
         let number = *numbers.entry(content).or_insert(planned.len());
@@ -410,6 +415,7 @@ pub(super) fn runner(context: &JobContext, image: &ImageSpec) -> Runner {
 enum Recipe<'a> {
     OfRootfs(Box<ImageKind>),
     OfPackages(&'a configured::DataIso),
+    Installer(&'a configured::Installer),
     Commit(CommitSpec, Option<PathBuf>),
     /// A disk, and the name of the commit that it is a deployment of.
     Deployment(Box<DiskSpec>, &'a str),
@@ -419,6 +425,7 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
     let release = &config.release;
     Recipe::OfRootfs(Box::new(match &image.kind {
         configured::ImageKind::DataIso(data) => return Recipe::OfPackages(data),
+        configured::ImageKind::Installer(installer) => return Recipe::Installer(installer),
         configured::ImageKind::Ostree(ostree) => {
             return Recipe::Commit(commit_spec(config, image, ostree), ostree.ed25519_key.clone());
         }
@@ -441,6 +448,7 @@ fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
             volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
             boot_parameters: live.boot_parameters.clone(),
             persistence: live.persistence,
+            calamares: live.calamares,
             netboot: live.netboot.then(|| Netboot { url: live.netboot_url.clone() }),
             overlay: Overlay {
                 files: live::files(live.hostname.as_deref().unwrap_or(&release.short), live_login(live)),
@@ -536,6 +544,7 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
         let own = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => kind.own_programs(),
             Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
+            Recipe::Installer(_) => installer::programs().collect(),
             Recipe::Deployment(disk, _) => disk.programs().collect(),
             Recipe::Commit(..) => ostree::PROGRAMS.iter().chain(ostree::tree::PROGRAMS).copied().collect(),
         };
@@ -579,7 +588,7 @@ pub const fn phase_of(image: &ImageSpec) -> Phase {
     match image.kind {
         configured::ImageKind::Container(_) | configured::ImageKind::Bootc(_) => Phase::Container,
         configured::ImageKind::Live(_) => Phase::Live,
-        configured::ImageKind::DataIso(_) => Phase::Createiso,
+        configured::ImageKind::DataIso(_) | configured::ImageKind::Installer(_) => Phase::Createiso,
         configured::ImageKind::Tar(_)
         | configured::ImageKind::Disk(_)
         | configured::ImageKind::Squashfs(_)

@@ -18,12 +18,13 @@ pub(super) async fn build(runner: &Runner, rootfs: &Rootfs, work: &Path, output:
 
 /// Packs a tree but for what some patterns match, each of which is relative to it.
 pub(super) async fn make(runner: &Runner, tree: &Path, without: &[&str], epoch: i64, output: &Path) -> Result<(), ImageError> {
+    // The option has to have an argument.
+    let left_out = if without.is_empty() { Vec::new() } else { [&["-wildcards", "-e"], without].concat() };
     let command = Command::new("mksquashfs")
         .arg(tree)
         .arg(output)
         .args(["-noappend", "-no-progress", "-comp", "zstd", "-Xcompression-level", "15", "-b", "256K"])
-        .args(["-wildcards", "-e"])
-        .args(without)
+        .args(left_out)
         .env("SOURCE_DATE_EPOCH", epoch.to_string());
     runner.run(&command).await?;
     Ok(())

@@ -78,6 +78,7 @@ pub fn productmd_kind(kind: &str, format: &str) -> Option<(&'static str, &'stati
         ("container", _) => Some(("container", "ociarchive")),
         ("bootc", _) => Some(("bootable-container", "ociarchive")),
         ("live", "iso") => Some(("live", "iso")),
+        ("installer", _) => Some(("netinst", "iso")),
         ("data-iso", _) => Some(("dvd", "iso")),
         ("tar", "tar.gz") => Some(("tar-gz", "tar.gz")),
         // A root file system that people import as a container.

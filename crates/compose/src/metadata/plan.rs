@@ -170,7 +170,7 @@ fn image_folder(image: &ImageSpec) -> String {
         | ImageKind::Wsl(_)
         | ImageKind::Lxc(_)
         | ImageKind::Ostree(_) => "images",
-        ImageKind::Live(_) | ImageKind::DataIso(_) => "iso",
+        ImageKind::Live(_) | ImageKind::Installer(_) | ImageKind::DataIso(_) => "iso",
     };
     Layout::image_folder(&image.variant, &image.arch, folder)
 }

@@ -15,6 +15,7 @@ use crate::package_set::cache::Cache;
 use crate::package_set::download::{Downloader, FetchError, FetchFailure, Fresh, Request};
 use crate::package_set::lock::{LockedFile, LockedIndex};
 use crate::package_set::release::{Release, ReleaseError};
+use crate::package_set::udebs;
 use crate::package_set::unpacked::Unpacked;
 
 /// Debian's InRelease has 140 kB.
@@ -37,6 +38,8 @@ pub struct ArchiveSource {
     pub trusted: bool,
     /// `Sources` are fetched too.
     pub sources: bool,
+    /// The indexes of udebs are fetched where a suite has them.
+    pub udebs: bool,
     /// Translations that are fetched where a suite has them: `en`.
     pub languages: Vec<String>,
     /// A suite whose `Valid-Until` is over is taken all the same, as from a snapshot.
@@ -406,14 +409,19 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
         }
         for arch in &arches {
             let kind = IndexKind::Packages { arch: (*arch).to_owned() };
-            selected.push((kind, component, packages_path(component, arch), true));
+            selected.push((kind, component.clone(), packages_path(component, arch), true));
+        }
+        for arch in source.arches.iter().filter(|_| source.udebs) {
+            let (kind, component) = (IndexKind::Packages { arch: arch.clone() }, udebs::of_component(component));
+            let path = packages_path(&component, arch);
+            selected.push((kind, component, path, false));
         }
         if source.sources {
-            selected.push((IndexKind::Sources, component, format!("{component}/source/Sources"), true));
+            selected.push((IndexKind::Sources, component.clone(), format!("{component}/source/Sources"), true));
         }
         for language in &source.languages {
             let kind = IndexKind::Translation { language: language.clone() };
-            selected.push((kind, component, format!("{component}/i18n/Translation-{language}"), false));
+            selected.push((kind, component.clone(), format!("{component}/i18n/Translation-{language}"), false));
         }
     }
     let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -422,7 +430,7 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
         let forms = list_index(suite, &path);
         if !forms.is_empty() {
             let unpacked = suite.files.get(&path).map(|plain| Unpacked { size: plain.size, sha256: plain.sha256 });
-            let (component, folder) = (component.clone(), folder.to_owned());
+            let folder = folder.to_owned();
             indexes.push(ListedIndex { kind, component, folder, by_hash: suite.acquire_by_hash, forms, unpacked });
         } else if required {
             return Err(ArchiveError::NotListed { url: url.clone(), path });

@@ -15,11 +15,13 @@ pub mod plan;
 pub mod progress;
 mod proof;
 mod rate;
+pub mod recheck;
 pub mod release;
 pub mod rpm_file;
 pub mod rpm_md;
 pub mod rpm_plan;
 pub mod rpm_set;
+pub mod udebs;
 pub mod unpacked;
 
 mod file_digests;

@@ -21,6 +21,7 @@ use super::download::{FetchFailure, Request};
 use super::lock::{Lock, LockedIndex, LockedPackage};
 use super::overlay::read_overlay;
 use super::release::NORMAL_PRIORITY;
+use super::udebs;
 use super::unpacked::{Unpacked, UnpackedIndexes};
 use crate::compression::{Compression, decompress};
 
@@ -75,6 +76,30 @@ pub struct PackageSetJobs {
     /// One for each archive; none when a lock is the source.
     pub indexes: Vec<Handle<Indexes>>,
     pub set: Handle<PackageSet>,
+    /// Where installers are made: the udebs, which are a set of their own.
+    pub udebs: Option<Handle<PackageSet>>,
+}
+
+/// Which of the packages of archives a set has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Members {
+    Packages,
+    Udebs,
+}
+
+impl Members {
+    /// The words of the job that reads them.
+    const fn job(self) -> &'static str {
+        match self {
+            Self::Packages => "pkgset",
+            Self::Udebs => "udebs",
+        }
+    }
+
+    fn have(self, component: &str) -> bool {
+        udebs::are_in(component) == (self == Self::Udebs)
+    }
 }
 
 /// Adds the jobs that fetch and read indexes, or read the lock. `compose_id` keeps what an older compose has read from being taken
@@ -86,38 +111,58 @@ pub fn plan(
     services: &Arc<Services>,
     compose_id: &str,
 ) -> PackageSetJobs {
-    match source {
-        PackageSource::Lock(lock) => {
-            let (lock, config) = (lock.clone(), config.clone());
-            let job = Job::new(Phase::Pkgset, "").spec(&*lock).estimate(0.5);
-            let set = graph.add_derived(job, (), move |context, ()| {
-                let (lock, config) = (lock.clone(), config.clone());
-                async move { context.clone().blocking(move || read_set(locked_texts(&lock, &config, None), &context)).await }
-            });
-            PackageSetJobs { indexes: Vec::new(), set }
-        }
-        PackageSource::Archives { keep } => {
+    let indexes = match source {
+        PackageSource::Lock(_) => Vec::new(),
+        PackageSource::Archives { .. } => {
             let archives = config.archives.iter();
-            let indexes: Vec<_> =
-                archives.map(|(name, archive)| plan_archive(graph, config, name, archive, services, compose_id)).collect();
-            let (keep, of_set) = (keep.clone(), config.clone());
-            let unpacked = UnpackedIndexes::of_cache(&services.cache);
-            let job =
-                Job::new(Phase::Pkgset, "").spec(&(&config.archives, keep.as_deref())).weight(Weight::new(2, 600)).estimate(1.5);
-            let set = graph.add_derived(job, indexes.clone(), move |context, indexes| {
-                let (keep, config, unpacked) = (keep.clone(), of_set.clone(), unpacked.clone());
-                async move {
-                    let read = move || {
-                        let mut texts = unpack(&indexes, &context, &config, &unpacked)?;
-                        texts.extend(keep.iter().flat_map(|lock| locked_texts(lock, &config, Some(LOCKED_PRIORITY))));
-                        read_set(texts, &context)
-                    };
-                    tokio::task::spawn_blocking(read).await.map_err(|panic| JobError::caused(&panic))?
-                }
-            });
-            PackageSetJobs { indexes, set }
+            archives.map(|(name, archive)| plan_archive(graph, config, name, archive, services, compose_id)).collect()
         }
-    }
+    };
+    let mut plan_set = |members| match source {
+        PackageSource::Lock(lock) => plan_locked(graph, config, lock, members),
+        PackageSource::Archives { keep } => plan_read(graph, config, keep.as_ref(), services, &indexes, members),
+    };
+    let set = plan_set(Members::Packages);
+    let udebs = config.makes_installers().then(|| plan_set(Members::Udebs));
+    PackageSetJobs { indexes, set, udebs }
+}
+
+/// The job that reads a set out of a lock.
+fn plan_locked(graph: &mut Graph, config: &Arc<Config>, lock: &Arc<Lock>, members: Members) -> Handle<PackageSet> {
+    let (lock, config) = (lock.clone(), config.clone());
+    let job = Job::named(members.job(), Phase::Pkgset, "").spec(&*lock).estimate(0.5);
+    graph.add_derived(job, (), move |context, ()| {
+        let (lock, config) = (lock.clone(), config.clone());
+        async move { context.clone().blocking(move || read_set(locked_texts(&lock, &config, members, None), &context)).await }
+    })
+}
+
+/// The job that reads a set out of indexes.
+fn plan_read(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    keep: Option<&Arc<Lock>>,
+    services: &Services,
+    indexes: &[Handle<Indexes>],
+    members: Members,
+) -> Handle<PackageSet> {
+    let (keep, of_set) = (keep.cloned(), config.clone());
+    let unpacked = UnpackedIndexes::of_cache(&services.cache);
+    let job = Job::named(members.job(), Phase::Pkgset, "")
+        .spec(&(&config.archives, keep.as_deref()))
+        .weight(Weight::new(2, 600))
+        .estimate(1.5);
+    graph.add_derived(job, indexes.to_vec(), move |context, indexes| {
+        let (keep, config, unpacked) = (keep.clone(), of_set.clone(), unpacked.clone());
+        async move {
+            let read = move || {
+                let mut texts = unpack(&indexes, &context, &config, &unpacked, members)?;
+                texts.extend(keep.iter().flat_map(|lock| locked_texts(lock, &config, members, Some(LOCKED_PRIORITY))));
+                read_set(texts, &context)
+            };
+            tokio::task::spawn_blocking(read).await.map_err(|panic| JobError::caused(&panic))?
+        }
+    })
 }
 
 fn plan_archive(
@@ -128,6 +173,7 @@ fn plan_archive(
     services: &Arc<Services>,
     compose_id: &str,
 ) -> Handle<Indexes> {
+    let udebs = config.makes_installers();
     let job = Job::named("index", Phase::Pkgset, name).spec(archive).of_compose(compose_id);
     let (name, archive, services) = (name.to_owned(), archive.clone(), services.clone());
     match archive.origin.clone() {
@@ -135,7 +181,11 @@ fn plan_archive(
             let sources = config.variants.iter().any(|variant| variant.sources == crate::config::schema::gather::Sources::All);
             graph.add(job.network().estimate(5.0), (), move |context, ()| {
                 let (name, archive, mirror, services) = (name.clone(), archive.clone(), mirror.clone(), services.clone());
-                async move { fetch_archive(&context, &name, &archive, &mirror, sources, &services).await }
+                async move {
+                    let source = archive_source(&name, &archive, &mirror, &services)?;
+                    let source = ArchiveSource { sources, udebs, ..source };
+                    fetch_archive(&context, &source, archive.priority, &services).await
+                }
             })
         }
         ArchiveOrigin::Overlay { folder } => graph.add(job.weight(Weight::new(2, 256)), (), move |context, ()| {
@@ -150,7 +200,6 @@ pub(super) fn archive_source(
     name: &str,
     archive: &Archive,
     mirror: &DebMirror,
-    sources: bool,
     services: &Services,
 ) -> Result<ArchiveSource, JobError> {
     let keyrings = match &mirror.trust {
@@ -165,7 +214,8 @@ pub(super) fn archive_source(
         arches: archive.arches.clone(),
         trusted: mirror.trust == Trust::Unchecked,
         keyrings,
-        sources,
+        sources: false,
+        udebs: false,
         languages: Vec::new(),
         allow_expired: false,
     })
@@ -173,21 +223,19 @@ pub(super) fn archive_source(
 
 async fn fetch_archive(
     context: &JobContext,
-    name: &str,
-    archive: &Archive,
-    mirror: &DebMirror,
-    sources: bool,
+    source: &ArchiveSource,
+    priority: Option<i32>,
     services: &Services,
 ) -> Result<Indexes, JobError> {
     let cache = services.open_cache()?;
-    let source = archive_source(name, archive, mirror, sources, services)?;
+    let name = &source.name;
     let fetched = services
-        .download(context, async |downloader| archive::fetch_indexes(&source, &cache, downloader, services.now).await)
+        .download(context, async |downloader| archive::fetch_indexes(source, &cache, downloader, services.now).await)
         .await?;
     let mut files = Vec::new();
     for index in &fetched {
         report_passed_over(context, index);
-        let priority = archive.priority.unwrap_or_else(|| index.release.release.priority());
+        let priority = priority.unwrap_or_else(|| index.release.release.priority());
         for file in &index.files {
             let arch = match &file.kind {
                 archive::IndexKind::Packages { arch } => Some(arch.clone()),
@@ -209,7 +257,7 @@ async fn fetch_archive(
         }
     }
     let date = fetched.iter().map(|index| index.release.release.date).max();
-    Ok(Indexes { archive: name.to_owned(), locked: fetched.iter().map(archive::FetchedIndex::locked).collect(), date, files })
+    Ok(Indexes { archive: name.clone(), locked: fetched.iter().map(archive::FetchedIndex::locked).collect(), date, files })
 }
 
 /// People want to know that a mirror has not what its Release file lists, though the index was there in another compression.
@@ -259,6 +307,7 @@ fn unpack(
     context: &JobContext,
     config: &Config,
     unpacked: &UnpackedIndexes,
+    members: Members,
 ) -> Result<Vec<IndexFile>, JobError> {
     let read = |archive: &str, index: &StoredIndex| -> Result<IndexFile, JobError> {
         let text = unpack_one(index, context, unpacked)?;
@@ -274,6 +323,7 @@ fn unpack(
     };
     std::thread::scope(|scope| {
         let each = indexes.iter().flat_map(|indexes| indexes.files.iter().map(move |file| (&indexes.archive, file)));
+        let each = each.filter(|(_, file)| members.have(&file.component));
         let threads: Vec<_> = each.map(|(archive, file)| scope.spawn(move || read(archive, file))).collect();
         let join =
             |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -298,9 +348,9 @@ fn unpack_one(index: &StoredIndex, context: &JobContext, unpacked: &UnpackedInde
 }
 
 /// A lock's packages as indexes: one for each archive, component and arch.
-fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<IndexFile> {
+fn locked_texts(lock: &Lock, config: &Config, members: Members, priority: Option<i32>) -> Vec<IndexFile> {
     let mut binaries: BTreeMap<(&str, &str, bool, &str), Vec<u8>> = BTreeMap::new();
-    for package in &lock.packages {
+    for package in lock.packages.iter().filter(|package| members.have(&package.component)) {
         let arches = config.arches().into_iter().filter(|arch| *package.arch == *"all" || *package.arch == **arch);
         for arch in arches {
             let text = binaries.entry((&package.archive, &package.component, package.lookaside, arch)).or_default();
@@ -309,7 +359,7 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
         }
     }
     let mut sources: BTreeMap<(&str, &str), Vec<u8>> = BTreeMap::new();
-    for source in &lock.sources {
+    for source in lock.sources.iter().filter(|source| members.have(&source.component)) {
         let text = sources.entry((&source.archive, &source.component)).or_default();
         text.extend(source.stanza.as_bytes());
         text.push(b'\n');
@@ -339,7 +389,12 @@ fn locked_texts(lock: &Lock, config: &Config, priority: Option<i32>) -> Vec<Inde
 
 /// A lock's packages as a set. What of them cannot be read is told by the job that reads them.
 pub fn locked_set(lock: &Lock, config: &Config) -> Result<PackageSet, IndexError> {
-    Ok(Deb.read(locked_texts(lock, config, None))?.0)
+    Ok(Deb.read(locked_texts(lock, config, Members::Packages, None))?.0)
+}
+
+/// A lock's udebs as a set.
+pub fn locked_udebs(lock: &Lock, config: &Config) -> Result<PackageSet, IndexError> {
+    Ok(Deb.read(locked_texts(lock, config, Members::Udebs, None))?.0)
 }
 
 fn read_set(texts: Vec<IndexFile>, context: &JobContext) -> Result<PackageSet, JobError> {
@@ -393,13 +448,23 @@ pub fn plan_packages(
                 |selection: &Selection| selection.packages.iter().map(|selected| selected.package.clone()).collect::<Vec<_>>();
             let selections: Vec<&Selection> = selections.iter().filter_map(|selection| selection.as_ref().as_ref()).collect();
             let all: BTreeSet<Arc<LockedPackage>> = selections.iter().flat_map(|selection| packages(selection)).collect();
-            let wanted: Vec<_> = all.iter().map(|package| (&*package.archive, &package.file)).collect();
-            let files = fetch_files(&context, &config, &services, &wanted).await?.map_err(missing_files)?;
+            let files = fetch_packages(&context, &config, &services, &all).await?;
             let newest = selections.iter().map(|selection| Ok((selection.arch.clone(), newest(&context, &packages(selection))?)));
             let newest = newest.collect::<Result<_, JobError>>()?;
             Ok(PackageFiles { files, newest })
         }
     })
+}
+
+/// Brings files of packages into the compose; all of them, or none is enough.
+pub async fn fetch_packages(
+    context: &JobContext,
+    config: &Config,
+    services: &Services,
+    packages: &BTreeSet<Arc<LockedPackage>>,
+) -> Result<Vec<OutputFile>, JobError> {
+    let wanted: Vec<_> = packages.iter().map(|package| (&*package.archive, &package.file)).collect();
+    fetch_files(context, config, services, &wanted).await?.map_err(missing_files)
 }
 
 /// When the newest of some packages was built.
@@ -484,68 +549,6 @@ fn archive_base(config: &Config, services: &Services, name: &str) -> Result<Stri
 fn file_url(folder: &Path) -> String {
     let absolute = folder.to_string_lossy();
     format!("file://{}", Request::url("", absolute.trim_start_matches('/')))
-}
-
-/// Nothing of the archives that were read has moved, or it has been reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rechecked;
-
-/// Adds the job that looks at the end whether archives moved while the compose was made. It harms nothing, but people want to know.
-pub fn plan_recheck<T: Send + Sync + 'static>(
-    graph: &mut Graph,
-    config: &Arc<Config>,
-    packages: &PackageSetJobs,
-    services: &Arc<Services>,
-    last: Handle<T>,
-) {
-    if packages.indexes.is_empty() || services.offline {
-        return;
-    }
-    let (config, services) = (config.clone(), services.clone());
-    let job = Job::named("recheck", Phase::Test, "").network().estimate(1.0);
-    graph.add_volatile(job, (packages.indexes.clone(), last), move |context, (indexes, _)| {
-        let (config, services) = (config.clone(), services.clone());
-        async move {
-            for indexes in indexes {
-                if let Err(error) = recheck(&context, &config, &services, &indexes).await {
-                    context.finding(moved_finding(
-                        &indexes.archive,
-                        format!("whether it moved cannot be seen: {}", error.report.message),
-                    ));
-                }
-            }
-            Ok(Rechecked)
-        }
-    });
-}
-
-async fn recheck(context: &JobContext, config: &Config, services: &Services, indexes: &Indexes) -> Result<(), JobError> {
-    let archive = &config.archives[&indexes.archive];
-    let ArchiveOrigin::DebMirror(mirror) = &archive.origin else { return Ok(()) };
-    let cache = services.open_cache()?;
-    let source = archive_source(&indexes.archive, archive, mirror, false, services)?;
-    let moved = services
-        .download(context, async |downloader| {
-            archive::release_moved(&source, &indexes.locked, &cache, downloader, services.now).await
-        })
-        .await?;
-    for moved in moved {
-        let message = format!("{} moved while the compose was made: from {} to {}", moved.suite, moved.before, moved.now);
-        context.finding(moved_finding(&moved.archive, message));
-    }
-    Ok(())
-}
-
-fn moved_finding(archive: &str, message: String) -> Finding {
-    let hint = Some("the compose is whole and holds what it began with; the next one will have the news".to_owned());
-    Finding {
-        check: "archive-moved".into(),
-        severity: Severity::Warn,
-        scope: String::new(),
-        subject: archive.to_owned(),
-        message,
-        hint,
-    }
 }
 
 impl From<archive::ArchiveError> for JobError {

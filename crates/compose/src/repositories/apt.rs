@@ -16,6 +16,7 @@ use crate::digest::Sha256;
 use crate::engine::OutputFile;
 use crate::files;
 use crate::package_set::lock::{LockedPackage, LockedSource};
+use crate::package_set::udebs;
 use crate::parallel::in_parallel;
 
 /// As Debian's own archive has them.
@@ -215,7 +216,7 @@ fn check(
     if let Some((field, value)) = lines.into_iter().find(|(_, value)| value.contains(['\n', '\r'])) {
         return Err(RepositoryError::Line { field, value: value.clone() });
     }
-    let of_packages = packages.values().flatten().map(|package| (package.id(), &*package.component));
+    let of_packages = packages.values().flatten().map(|package| (package.id(), udebs::pool_component(&package.component)));
     let of_sources =
         sources.iter().map(|source| (format!("{}_{}_source", source.name, source.version), source.component.as_str()));
     match of_packages.chain(of_sources).find(|(_, component)| !spec.components.iter().any(|known| known == component)) {

@@ -10,6 +10,7 @@ use super::{AptRepositorySpec, RepositoryError, contents, pool, release, stanza,
 use crate::compression::Compression;
 use crate::package_set::deb_file::with_short_description;
 use crate::package_set::lock::{LockedPackage, LockedSource};
+use crate::package_set::udebs;
 
 /// What the indexes are made from.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub(super) struct Index<'a> {
 enum Kind<'a> {
     /// The binary packages of an architecture.
     Packages(&'a str),
+    /// The udebs of an architecture, in an index below the component's.
+    Udebs(&'a str),
     Sources,
     /// The small Release file of an architecture's folder, or of the `source` folder.
     FolderRelease(&'a str),
@@ -49,6 +52,9 @@ impl<'a> Index<'a> {
             kinds.extend(spec.arches.iter().map(|arch| Kind::Contents(arch)));
         }
         kinds.extend(spec.arches.iter().map(|arch| Kind::Packages(arch)));
+        if input.packages.values().flatten().any(|package| udebs::are_in(&package.component)) {
+            kinds.extend(spec.arches.iter().map(|arch| Kind::Udebs(arch)));
+        }
         kinds.push(Kind::Translation);
         if !input.sources.is_empty() {
             kinds.extend([Kind::Sources, Kind::FolderRelease("source")]);
@@ -63,6 +69,7 @@ impl<'a> Index<'a> {
         let component = self.component;
         match self.kind {
             Kind::Packages(arch) => format!("{component}/binary-{arch}/Packages"),
+            Kind::Udebs(arch) => format!("{}/binary-{arch}/Packages", udebs::of_component(component)),
             Kind::Sources => format!("{component}/source/Sources"),
             Kind::FolderRelease("source") => format!("{component}/source/Release"),
             Kind::FolderRelease(arch) => format!("{component}/binary-{arch}/Release"),
@@ -74,7 +81,7 @@ impl<'a> Index<'a> {
     /// The forms in which it lies in the repository.
     pub(super) fn forms(&self) -> &'static [Compression] {
         match self.kind {
-            Kind::Packages(_) | Kind::Sources => &[Compression::Xz, Compression::Gzip],
+            Kind::Packages(_) | Kind::Udebs(_) | Kind::Sources => &[Compression::Xz, Compression::Gzip],
             Kind::Translation => &[Compression::Xz],
             Kind::Contents(_) => &[Compression::Gzip],
             Kind::FolderRelease(_) => &[Compression::None],
@@ -84,6 +91,10 @@ impl<'a> Index<'a> {
     pub(super) fn text(&self, input: &IndexInput<'_>) -> Result<Vec<u8>, RepositoryError> {
         match self.kind {
             Kind::Packages(arch) => packages_text(&self.packages(input, arch), input.spec),
+            Kind::Udebs(arch) => {
+                let component = udebs::of_component(self.component);
+                packages_text(&packages_of(input, arch, &component), input.spec)
+            }
             Kind::Sources => {
                 let sources = input.sources.iter().map(AsRef::as_ref).filter(|source| source.component == self.component);
                 sources_text(sources.collect())
@@ -99,9 +110,13 @@ impl<'a> Index<'a> {
     }
 
     fn packages<'i>(&self, input: &IndexInput<'i>, arch: &str) -> Vec<&'i LockedPackage> {
-        let of_arch = input.packages.get(arch).into_iter().flatten().map(AsRef::as_ref);
-        of_arch.filter(|package| *package.component == *self.component).collect()
+        packages_of(input, arch, self.component)
     }
+}
+
+fn packages_of<'i>(input: &IndexInput<'i>, arch: &str, component: &str) -> Vec<&'i LockedPackage> {
+    let of_arch = input.packages.get(arch).into_iter().flatten().map(AsRef::as_ref);
+    of_arch.filter(|package| *package.component == *component).collect()
 }
 
 /// The archives' own entries, to the byte but for the place in this repository's pool.

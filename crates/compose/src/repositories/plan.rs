@@ -11,11 +11,13 @@ use crate::config::resolved::Variant;
 use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::files::copy_tree;
+use crate::gather::installer::{InstallerSelection, Installers, PlannedInstaller};
 use crate::gather::plan::{ComposeDate, Selections};
 use crate::gather::{MissingSource, Selection};
 use crate::layout::Layout;
 use crate::package_set::lock::{LockedPackage, LockedSource};
-use crate::package_set::plan::{MissingFile, PackageFiles, fetch_files, plan_packages};
+use crate::package_set::plan::{MissingFile, PackageFiles, fetch_files, fetch_packages, plan_packages};
+use crate::package_set::udebs;
 use crate::services::Services;
 
 use super::write::write_signed;
@@ -31,6 +33,8 @@ pub struct VariantRepository {
     /// By arch.
     pub trees: BTreeMap<String, Handle<Option<Tree>>>,
     pub sources: Option<Handle<Option<SourcesComplete>>>,
+    /// By arch: what the variant's installer is made of.
+    pub installers: BTreeMap<String, Handle<Option<InstallerFiles>>>,
 }
 
 /// The part of a repository that images of one arch are made from. Two trees are equal when images of them are.
@@ -49,6 +53,19 @@ pub struct Tree {
 impl Output for Tree {}
 
 impl Output for Repository {
+    fn files(&self) -> Vec<OutputFile> {
+        self.files.clone()
+    }
+}
+
+/// What an installer of a variant on an arch is made of, with the files of it in the compose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstallerFiles {
+    pub selection: InstallerSelection,
+    files: Vec<OutputFile>,
+}
+
+impl Output for InstallerFiles {
     fn files(&self) -> Vec<OutputFile> {
         self.files.clone()
     }
@@ -82,7 +99,7 @@ pub fn plan(
     graph: &mut Graph,
     config: &Arc<Config>,
     services: &Arc<Services>,
-    selections: &Selections,
+    selections: (&Selections, &Installers),
     date: Handle<ComposeDate>,
 ) -> BTreeMap<String, VariantRepository> {
     config
@@ -97,26 +114,57 @@ fn plan_variant(
     config: &Arc<Config>,
     services: &Arc<Services>,
     variant: &Variant,
-    selections: &Selections,
+    (selections, installers): (&Selections, &Installers),
     date: Handle<ComposeDate>,
 ) -> VariantRepository {
     let of_arch = |arch: &str| selections[&(variant.name.clone(), arch.to_owned())];
     let selected: Vec<_> = variant.arches.iter().map(|arch| of_arch(&arch.arch)).collect();
     let files = plan_packages(graph, config, services, &variant.name, selected.clone());
+    let of_variant = installers.iter().filter(|((of, _), _)| *of == variant.name);
+    let installers: BTreeMap<_, _> = of_variant
+        .map(|((_, arch), installer)| {
+            (arch.clone(), plan_installer_files(graph, config, services, (&variant.name, arch), *installer))
+        })
+        .collect();
     let sources = plan_sources(graph, config, services, variant, selected.clone());
     let spec = (variant, &config.release, &config.signing);
     let job = Job::new(Phase::Createrepo, &variant.name).spec(&spec).weight(Weight::new(2, 512)).estimate(10.0).writes_much();
     let (of_job, with, named) = (config.clone(), services.clone(), variant.clone());
-    let repository =
-        graph.add(job, (selected, files, sources.files, date), move |context, (selections, files, sources, date)| {
-            let (config, services, variant) = (of_job.clone(), with.clone(), named.clone());
-            async move { write_repository(&context, &config, &services, &variant, &selections, &files, &sources, *date).await }
-        });
+    let udebs: Vec<_> = installers.values().copied().collect();
+    let inputs = (selected, udebs, files, sources.files, date);
+    let repository = graph.add(job, inputs, move |context, (selections, udebs, files, sources, date)| {
+        let (config, services, variant) = (of_job.clone(), with.clone(), named.clone());
+        async move {
+            let packages = packages_by_arch(&selections, &udebs);
+            write_repository(&context, &config, &services, &variant, packages, &files, &sources, *date).await
+        }
+    });
     let trees = variant
         .arches
         .iter()
         .map(|arch| (arch.arch.clone(), plan_tree(graph, &variant.name, &arch.arch, repository, files, of_arch(&arch.arch))));
-    VariantRepository { repository, trees: trees.collect(), sources: sources.complete }
+    VariantRepository { repository, trees: trees.collect(), sources: sources.complete, installers }
+}
+
+/// The job that brings what an installer is made of into the compose. Where that may fail, the repository is there without udebs.
+fn plan_installer_files(
+    graph: &mut Graph,
+    config: &Arc<Config>,
+    services: &Arc<Services>,
+    (variant, arch): (&str, &str),
+    installer: PlannedInstaller,
+) -> Handle<Option<InstallerFiles>> {
+    let job = Job::named("fetch-installer", Phase::Fetch, format!("{variant}.{arch}"));
+    let job = job.network().estimate(10.0).writes_much().failable(installer.failable);
+    let (config, services) = (config.clone(), services.clone());
+    graph.add_deliverable(job, installer.selection.required(), move |context, selection: InstallerSelection| {
+        let (config, services) = (config.clone(), services.clone());
+        async move {
+            let packages = selection.packages().cloned().collect();
+            let files = fetch_packages(&context, &config, &services, &packages).await?;
+            Ok(InstallerFiles { selection, files })
+        }
+    })
 }
 
 fn plan_tree(
@@ -222,12 +270,11 @@ async fn write_repository(
     config: &Config,
     services: &Services,
     variant: &Variant,
-    selections: &[Arc<Option<Selection>>],
+    packages: BTreeMap<String, Vec<Arc<LockedPackage>>>,
     _files: &PackageFiles,
     sources: &SourceFiles,
     date: ComposeDate,
 ) -> Result<Repository, JobError> {
-    let packages = packages_by_arch(selections);
     let spec = repository_spec(config, variant, &packages, sources, date);
     let root = context.layout.path(&spec.path);
     if fs_err::symlink_metadata(&root).is_ok() {
@@ -241,10 +288,20 @@ async fn write_repository(
     Ok(repository)
 }
 
-fn packages_by_arch(selections: &[Arc<Option<Selection>>]) -> BTreeMap<String, Vec<Arc<LockedPackage>>> {
+/// The packages of systems and, where there are any, the udebs of installers.
+fn packages_by_arch(
+    selections: &[Arc<Option<Selection>>],
+    installers: &[Arc<Option<InstallerFiles>>],
+) -> BTreeMap<String, Vec<Arc<LockedPackage>>> {
     let present = selections.iter().filter_map(|selection| selection.as_ref().as_ref());
     let packages = |selection: &Selection| selection.packages.iter().map(|selected| selected.package.clone()).collect();
-    present.map(|selection| (selection.arch.clone(), packages(selection))).collect()
+    let mut by_arch: BTreeMap<_, Vec<_>> = present.map(|selection| (selection.arch.clone(), packages(selection))).collect();
+    for installer in installers.iter().filter_map(|installer| installer.as_ref().as_ref()) {
+        if let Some(of_arch) = by_arch.get_mut(&installer.selection.udebs.arch) {
+            of_arch.extend(installer.selection.udebs.packages.iter().map(|selected| selected.package.clone()));
+        }
+    }
+    by_arch
 }
 
 fn repository_spec(
@@ -254,7 +311,7 @@ fn repository_spec(
     sources: &SourceFiles,
     date: ComposeDate,
 ) -> AptRepositorySpec {
-    let of_packages = packages.values().flatten().map(|package| package.component.to_string());
+    let of_packages = packages.values().flatten().map(|package| udebs::pool_component(&package.component).to_owned());
     let mut components: Vec<_> = of_packages.chain(sources.complete.iter().map(|source| source.component.clone())).collect();
     components.push("main".to_owned());
     components.sort();

@@ -9,6 +9,7 @@ use crate::digest::Sha256;
 use crate::engine::OutputFile;
 use crate::files;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
+use crate::package_set::udebs;
 
 /// Two files that want one place in the pool.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,8 +119,9 @@ pub fn package_path(package: &LockedPackage) -> Result<String, RepositoryError> 
     for part in [package.name.as_str(), &package.version, &package.arch] {
         check_part("package", part)?;
     }
-    let folder = folder(&package.component, &package.source)?;
-    Ok(format!("{folder}/{}_{}_{}.deb", package.name, without_epoch(&package.version), package.arch))
+    let folder = folder(udebs::pool_component(&package.component), &package.source)?;
+    let end = if udebs::are_in(&package.component) { "udeb" } else { "deb" };
+    Ok(format!("{folder}/{}_{}_{}.{end}", package.name, without_epoch(&package.version), package.arch))
 }
 
 /// `pool/main/h/hello`

@@ -90,6 +90,7 @@ impl Archive {
             keyrings: vec![self.folder.path().join("keyring.asc")],
             trusted: false,
             sources: false,
+            udebs: false,
             languages: vec!["en".into()],
             allow_expired: false,
         }
@@ -294,6 +295,7 @@ async fn debian_itself_is_verified_by_its_keyring() {
         keyrings: vec![keyring],
         trusted: false,
         sources: true,
+        udebs: false,
         languages: vec!["en".into()],
         allow_expired: false,
     };

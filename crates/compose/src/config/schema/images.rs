@@ -27,7 +27,7 @@ pub struct Image {
     #[serde(default)]
     pub name: Option<String>,
     /// What to install: names of packages, or `{ seed = "linux-image-amd64", arches = ["amd64"] }` for some arches only. A data
-    /// ISO has none: it holds the variant's packages.
+    /// ISO has none: it holds the variant's packages. An installer installs these with the base system.
     #[serde(default)]
     pub packages: Vec<Seed>,
     /// What is installed before them.
@@ -79,6 +79,8 @@ pub enum ImageKind {
     Bootc(Bootc),
     /// An OSTree commit in the compose's OSTree repository.
     Ostree(Ostree),
+    /// An ISO with the variant's repository and debian-installer, which installs from it.
+    Installer(Installer),
     /// The variant's packages as an apt repository on one ISO or on several, to be used with apt-cdrom(8) where there is no network.
     DataIso(DataIso),
 }
@@ -96,6 +98,7 @@ impl ImageKind {
             Self::Lxc(_) => "lxc",
             Self::Bootc(_) => "bootc",
             Self::Ostree(_) => "ostree",
+            Self::Installer(_) => "installer",
             Self::DataIso(_) => "data-iso",
         }
     }
@@ -111,7 +114,7 @@ impl ImageKind {
     /// What a machine with an image of this kind can start with; nothing for what no machine here starts.
     pub(crate) fn boot_firmware(&self) -> Vec<TestFirmware> {
         match self {
-            Self::Live(_) => vec![TestFirmware::Bios, TestFirmware::Uefi],
+            Self::Live(_) | Self::Installer(_) => vec![TestFirmware::Bios, TestFirmware::Uefi],
             Self::Disk(disk) => disk
                 .firmware()
                 .into_iter()
@@ -130,7 +133,7 @@ impl ImageKind {
     pub(crate) fn possible_arches(&self) -> Option<Vec<&'static str>> {
         match self {
             Self::Container(_) | Self::Bootc(_) => Some(container::arches()),
-            Self::Live(_) => Some(live::ARCHES.to_vec()),
+            Self::Live(_) | Self::Installer(_) => Some(live::ARCHES.to_vec()),
             Self::Disk(_) => Some(disk::ARCHES.to_vec()),
             Self::Tar(_) | Self::Squashfs(_) | Self::Wsl(_) | Self::Lxc(_) | Self::Ostree(_) | Self::DataIso(_) => None,
         }
@@ -239,6 +242,9 @@ pub struct Live {
     /// Whether the menu offers to keep what is changed: in a file system labelled `persistence`, as live-boot has it.
     #[serde(default)]
     pub persistence: bool,
+    /// Whether the live system can install itself: with Calamares, which people start on the desktop that the image's packages bring.
+    #[serde(default)]
+    pub calamares: bool,
     /// Whether there are files for a start over the network too: kernel, initrd and squashfs for an HTTP server, and a script for iPXE.
     #[serde(default)]
     pub netboot: bool,
@@ -255,6 +261,25 @@ pub struct Live {
     /// The password of root, hashed as mkpasswd(1) writes it: `$y$j9T$...`. Without one, root has no password to log in with.
     #[serde(default)]
     pub root_password: Option<String>,
+}
+
+/// What debian-installer is, and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Installer {
+    /// The package with the installer's kernel and initrd; without this the newest that provides `debian-installer-netboot-ARCH`.
+    #[serde(default)]
+    pub netboot: Option<String>,
+    /// The installer's own packages (udebs) in the variant's repository and on the medium, with what they need; `*` stands for any
+    /// characters. Without this all that the archives have for its kernel.
+    #[serde(default)]
+    pub udebs: Option<Vec<String>>,
+    /// Answers to the installer's questions, as the text of a preseed file has them: `d-i netcfg/get_hostname string harbour`.
+    #[serde(default)]
+    pub preseed: String,
+    /// Parameters for the installer's kernel, besides those that it needs.
+    #[serde(default)]
+    pub boot_parameters: Vec<String>,
 }
 
 /// How a disk is made, and in which formats it is shipped.

@@ -50,6 +50,8 @@ pub enum DeliverableKind {
     Disk,
     /// OSTree commits.
     Ostree,
+    /// Installers.
+    Installer,
     /// Packages on discs.
     DataIso,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::names;
 use crate::config::problem::Report;
 use crate::config::schema::images::{
-    BootLoader, Bootc, Container, DataIso, Disk, DiskFilesystem, DiskFormat, Firmware, Image, ImageKind, Live, Ostree,
+    BootLoader, Bootc, Container, DataIso, Disk, DiskFilesystem, DiskFormat, Firmware, Image, ImageKind, Installer, Live, Ostree,
     TestFirmware, Wsl,
 };
 use crate::config::schema::{Document, Ecosystem};
@@ -44,6 +44,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
                 check_push(&spec.push, document, &place, report);
             }
             ImageKind::Ostree(spec) => check_ostree(spec, &place, report),
+            ImageKind::Installer(spec) => check_installer(image, spec, document, &place, report),
             ImageKind::DataIso(spec) => check_data_iso(image, spec, &place, report),
         }
         for arch in image.arches_in(document) {
@@ -82,7 +83,7 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     for (position, package) in image.packages.iter().enumerate() {
         check_package(&package.seed, document.ecosystem, &packages.item(position), report);
     }
-    let has_none = matches!(&image.kind, ImageKind::DataIso(_)) || deployed(image).is_some();
+    let has_none = matches!(&image.kind, ImageKind::DataIso(_) | ImageKind::Installer(_)) || deployed(image).is_some();
     if image.packages.is_empty() && !has_none && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
     }
@@ -94,7 +95,7 @@ fn check_boot_test(image: &Image, place: &Place, report: &mut Report<'_>) {
     let (place, possible) = (place.key("boot-test"), image.kind.boot_firmware());
     if possible.is_empty() {
         let message = format!("{} images are not started by charmer", image.kind.name());
-        return report.key(&place, message, "live images and disks are");
+        return report.key(&place, message, "live images, installers and disks are");
     }
     if let ImageKind::Disk(disk) = &image.kind
         && disk.formats.iter().all(|format| *format == DiskFormat::RawXz)
@@ -385,6 +386,33 @@ fn check_data_iso(image: &Image, spec: &DataIso, place: &Place, report: &mut Rep
             let hint = "it stands in a file that everybody can read";
             report.value(&place.key("jigdo-url"), "the URL has a login in it", hint);
         }
+    }
+}
+
+fn check_installer(image: &Image, spec: &Installer, document: &Document, place: &Place, report: &mut Report<'_>) {
+    check_system(&spec.boot_parameters, None, None, place, report);
+    if image.base != BaseSet::default() {
+        report.key(&place.key("base"), "debian-installer chooses what it installs first", None);
+    }
+    for (position, word) in spec.udebs.iter().flatten().enumerate() {
+        if !is_package_name(&word.replace(['*', '?'], "x")) {
+            let message = format!("`{}` is not the name of a udeb", word.escape_debug());
+            report.value(&place.key("udebs").item(position), message, "`*` stands for any characters");
+        }
+    }
+    if let Some(name) = spec.netboot.as_deref().filter(|name| !is_package_name(name)) {
+        report.value(&place.key("netboot"), format!("`{}` is not the name of a package", name.escape_debug()), None);
+    }
+    if document.signing.is_none() {
+        let hint = "with `[signing]` its key is put into the installer, which then believes nothing else";
+        report.key(&place.key("kind"), "an installer installs from a signed repository", hint);
+    }
+    let is_other = |other: &&Image| matches!(other.kind, ImageKind::Installer(_)) && other.variant == image.variant;
+    let arches = image.arches_in(document);
+    let shares = |other: &&Image| other.arches_in(document).iter().any(|arch| arches.contains(arch));
+    if document.images.iter().filter(is_other).filter(shares).count() > 1 {
+        let hint = "its udebs are the variant's: make a variant for the other one";
+        report.key(&place.key("kind"), format!("variant `{}` has two installers for an arch", image.variant), hint);
     }
 }
 
