@@ -10,6 +10,8 @@ use crate::config::schema::images::DiskFormat;
 use crate::images::{ImageError, blocking};
 use crate::tools::{Command, Runner};
 
+/// Of a VMDK; qemu-img writes 10 KiB.
+const MAX_DESCRIPTION: u64 = 1 << 20;
 /// Seconds of a VHD's time are counted from the year 2000 on: Microsoft's "Virtual Hard Disk Image Format Specification".
 const VHD_EPOCH: i64 = 946_684_800;
 
@@ -102,26 +104,36 @@ fn unpack_xz(file: &Path, output: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The content's id is random; a description in text, in the file's first sectors, has it.
+/// The content's id is random. A description in text has it, of which the header tells place and size in sectors ("Virtual Disk
+/// Format 5.0", `SparseExtentHeader`).
 fn settle_vmdk(file: &Path, ids: &Ids) -> std::io::Result<()> {
     let file = fs_err::OpenOptions::new().read(true).write(true).open(file)?;
-    let mut start = vec![0; 64 << 10];
-    let count = file.file().read_at(&mut start, 0)?;
-    let (place, text) = settled_description(&start[..count], &ids.digits("vmdk", 8))
-        .ok_or_else(|| std::io::Error::other("the VMDK has no description with a CID"))?;
-    file.file().write_all_at(&text, place as u64)
+    let mut header = [0; 44];
+    file.file().read_exact_at(&mut header, 0)?;
+    let sectors = |at: usize| header[at..at + 8].iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let (place, size) = (sectors(28).saturating_mul(512), sectors(36).saturating_mul(512));
+    let no_description = || std::io::Error::other("the VMDK has no description with a CID");
+    if !header.starts_with(b"KDMV") || size > MAX_DESCRIPTION {
+        return Err(no_description());
+    }
+    let mut description = vec![0; usize::try_from(size).unwrap_or_default()];
+    file.file().read_exact_at(&mut description, place)?;
+    let settled = settled_description(&description, &ids.digits("vmdk", 8)).ok_or_else(no_description)?;
+    file.file().write_all_at(&settled, place)
 }
 
-/// A description from its CID on, with another one, and where that begins. The CID has up to eight digits, and zeros follow the text.
-fn settled_description(start: &[u8], cid: &str) -> Option<(usize, Vec<u8>)> {
-    let mark = b"\nCID=";
-    let place = memchr::memmem::find(start, mark)? + mark.len();
-    let text = &start[place..];
-    let digits = text.iter().position(|byte| !byte.is_ascii_hexdigit())?;
-    let end = text.iter().position(|byte| *byte == 0)?;
-    let settled = [cid.as_bytes(), text.get(digits..end)?].concat();
-    let is_free = text.get(end..settled.len().max(end))?.iter().all(|byte| *byte == 0);
-    ((1..=cid.len()).contains(&digits) && is_free).then_some((place, settled))
+/// A description with another CID. The CID has up to eight digits; where a longer one was there before, qemu-img leaves something of the
+/// longer text behind the zero that ends it.
+fn settled_description(description: &[u8], cid: &str) -> Option<Vec<u8>> {
+    let text = description.split(|byte| *byte == 0).next()?;
+    let (before, after) = std::str::from_utf8(text).ok()?.split_once("\nCID=")?;
+    let digits = after.find(|character: char| !character.is_ascii_hexdigit())?;
+    let mut settled = format!("{before}\nCID={cid}{}", &after[digits..]).into_bytes();
+    if !(1..=cid.len()).contains(&digits) || settled.len() > description.len() {
+        return None;
+    }
+    settled.resize(description.len(), 0);
+    Some(settled)
 }
 
 /// Time, UUID and their checksum stand in the last sector and, the same, in the first.
@@ -152,15 +164,19 @@ mod tests {
 
     #[test]
     fn a_description_gets_its_cid_also_where_there_was_a_shorter_one() {
-        let settled = |cid: &str| {
-            let start = [format!("KDMV\n# Disk\nCID={cid}\nparentCID=ffffffff\n").into_bytes(), vec![0; 16]].concat();
-            let (place, text) = settled_description(&start, "01234567")?;
-            Some(String::from_utf8([&start[..place], &text].concat()).unwrap())
+        let wanted = "# Disk\nCID=01234567\nparentCID=ffffffff\n";
+        let settled = |cid: &str, behind: &[u8]| {
+            let mut description = [format!("# Disk\nCID={cid}\nparentCID=ffffffff\n").as_bytes(), behind].concat();
+            description.resize(64, 0);
+            settled_description(&description, "01234567")
         };
-        let wanted = "KDMV\n# Disk\nCID=01234567\nparentCID=ffffffff\n";
-        assert_eq!(settled("89abcdef").as_deref(), Some(wanted));
-        assert_eq!(settled("9").as_deref(), Some(wanted));
-        assert_eq!(settled(""), None);
+        let expected = [wanted.as_bytes(), &vec![0; 64 - wanted.len()]].concat();
+        assert_eq!(settled("89abcdef", b""), Some(expected.clone()));
+        assert_eq!(settled("9", b""), Some(expected.clone()));
+        // What was written first had two digits more.
+        assert_eq!(settled("9abcde", b"\0\n"), Some(expected));
+        assert_eq!(settled("", b""), None);
         assert_eq!(settled_description(b"nothing", "01234567"), None);
+        assert_eq!(settled_description(b"x\nCID=1\n", "01234567"), None, "there is no room");
     }
 }
