@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::engine::{Graph, NothingSelected, Part};
+use crate::engine::{Graph, NothingSelected, Part, Phase};
 use crate::metadata::ComposeRecord;
 use crate::metadata::plan::Described;
 use crate::package_set::plan::PackageSource;
@@ -46,7 +46,9 @@ pub fn plan(config: &Arc<Config>, wanted: &Wanted, services: &Arc<Services>) -> 
     let repositories = repositories::plan::plan(&mut graph, config, services, (&selections, &installers), date);
     checks::plan::plan_repositories(&mut graph, config, services, &repositories, date);
     let forms = images::plan::plan(&mut graph, config, services, &repositories, &selections, *source_date_epoch);
-    let images = checks::plan::plan_images(&mut graph, config, services, forms.images, &selections);
+    // An image that is not started is shipped all the same.
+    let boots = !wanted.part.skip.contains(&Phase::Boot);
+    let images = checks::plan::plan_images(&mut graph, config, services, forms.images, &selections, boots);
     let commits = checks::commits::plan_commits(&mut graph, config, forms.commits, &selections);
     let ostree = images::ostree::plan::plan_repository(&mut graph, config, services, &commits, date);
     let folders = metadata::plan::plan_images(&mut graph, config, services, compose, &images, date);

@@ -62,6 +62,16 @@ fn a_disk_is_started_with_each_firmware_and_what_it_showed_is_kept() {
 }
 
 #[test]
+fn a_disk_whose_start_is_left_out_is_shipped() {
+    let harbour = with_machine("");
+    let (ran, compose) = harbour.compose(&["--skip", "boot"]);
+    let images = &compose.json("compose/metadata/images.json")["payload"]["images"]["Base"]["amd64"];
+    let disk = images.as_array().unwrap().iter().find(|image| image["type"] == "qcow2");
+    let disk = disk.unwrap_or_else(|| panic!("no disk: {images}: {ran}"));
+    assert!(disk.get("boot_tests").is_none(), "{disk}");
+}
+
+#[test]
 fn a_disk_that_does_not_start_is_not_shipped_and_its_last_words_are_shown() {
     let harbour = with_machine(", within = \"1s\"");
     order(&harbour, "silent");

@@ -116,13 +116,14 @@ async fn signing_keyring(
     Ok(Some((keyring, signer.time_for(SystemTime::UNIX_EPOCH + Duration::from_secs(date.0.unsigned_abs())))))
 }
 
-/// Adds the jobs that look at images. What follows takes the images that these give: one that fails is absent there.
+/// Adds the jobs that look at images and, if `boots`, start them. What follows takes the images that these give: one that fails is absent there.
 pub fn plan_images(
     graph: &mut Graph,
     config: &Arc<Config>,
     services: &Arc<Services>,
     images: Vec<PlannedImage>,
     selections: &Selections,
+    boots: bool,
 ) -> Vec<PlannedImage> {
     let plan = |PlannedImage { spec, made }| {
         let job = Job::new(Phase::Test, format!("{}.{}.{}", spec.variant, spec.arch, spec.name)).failable(spec.failable);
@@ -132,7 +133,7 @@ pub fn plan_images(
             }
             _ => plan_image(graph, config, job, (&spec, made), selections),
         };
-        let checked = boot::plan::plan_boot(graph, config, &spec, checked);
+        let checked = if boots { boot::plan::plan_boot(graph, config, &spec, checked) } else { checked };
         PlannedImage { spec, made: checked }
     };
     images.into_iter().map(plan).collect()
