@@ -5,7 +5,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use charmer_testkit::boot::{Boot, Firmware, Medium};
-use charmer_testkit::http_server::HttpServer;
 
 use super::{Compose, Workshop, run};
 
@@ -70,29 +69,4 @@ pub(super) fn starts(compose: &Compose) {
             boot.wait_for(answer, BOOT_LIMIT).unwrap();
         }
     }
-}
-
-/// Over the network, by iPXE and HTTP, with a disk on which changes are kept.
-pub(super) fn starts_over_the_network(workshop: &Workshop, compose: &Compose) {
-    let server = HttpServer::start();
-    server.serve_folder("/live/", &compose.path("Server/amd64/netboot/live")).unwrap();
-    let script = fs_err::read_to_string(compose.path("Server/amd64/netboot/live/boot.ipxe")).unwrap();
-    // What is on the console is seen on the serial line when that is the last one.
-    let script =
-        script.replace(" boot=live ", " boot=live persistence ").replace(" console=tty0", " console=tty0 console=ttyS0,115200");
-    server.serve("/live/persistent.ipxe", script);
-    // The machine's iPXE does not know where a script lies.
-    let base = format!("{}/live/", server.url().replace("127.0.0.1", "10.0.2.2"));
-    server.serve("/start.ipxe", format!("#!ipxe\nset base {base}\nchain ${{base}}persistent.ipxe\n"));
-    let (folder, disk) = (workshop.new_folder("kept"), workshop.path("kept.img"));
-    fs_err::write(folder.join("persistence.conf"), "/ union\n").unwrap();
-    run(Command::new("truncate").args(["-s", "64M"]).arg(&disk));
-    run(Command::new("mkfs.ext4").args(["-q", "-L", "persistence", "-d"]).arg(folder).arg(&disk));
-    let mut boot = Boot::start_network(&format!("{}/start.ipxe", server.url()), &disk).unwrap();
-    boot.wait_for("Harbour Linux 13.1 Server", BOOT_LIMIT).unwrap();
-    let shell = boot.wait_for("root@harbour:", BOOT_LIMIT).unwrap();
-    eprintln!("over the network: a shell after {:.1} s", shell.as_secs_f64());
-    boot.type_line("dmesg -n 1; touch /etc/kept; sync; ls /run/live/persistence/vda/rw/etc/kept && echo chan''ges are kept")
-        .unwrap();
-    boot.wait_for("changes are kept", BOOT_LIMIT).unwrap();
 }

@@ -11,6 +11,8 @@ mod again;
 mod apt;
 mod container;
 mod disk;
+mod foreign;
+mod installer;
 mod live;
 mod metadata;
 mod ostree;
@@ -45,7 +47,6 @@ fn a_derivative_of_debian_is_what_its_users_need() {
     steps.step("the container is read and runs", || container::runs(&workshop, &compose));
     steps.step("the live image is read by Debian's tools", || live::is_read(&workshop, &compose));
     steps.step("the live image starts", || live::starts(&compose));
-    steps.step("the live system starts over the network", || live::starts_over_the_network(&workshop, &compose));
     steps.step("checksums and their signatures hold", || metadata::checksums(&workshop, &compose));
     steps.step("productmd reads the metadata", || metadata::productmd(&workshop, &compose));
     steps.step("charmer itself finds nothing wrong and knows why", || metadata::verify_and_why(&workshop));
@@ -64,6 +65,18 @@ fn sources_that_the_mirror_lacks_are_named_and_the_rest_is_there() {
 fn an_ostree_commit_of_debian_is_deployed_and_starts() {
     let Some(workshop) = Workshop::open() else { return };
     ostree::starts(&workshop);
+}
+
+#[test]
+fn a_container_of_another_arch_is_made_where_its_programs_run() {
+    let Some(workshop) = Workshop::open() else { return };
+    foreign::is_made(&workshop);
+}
+
+#[test]
+fn an_installer_of_debian_asks_its_first_question() {
+    let Some(workshop) = Workshop::open() else { return };
+    installer::asks(&workshop);
 }
 
 #[test]
@@ -93,7 +106,7 @@ recommends = false
 "#;
 
 /// What of the example is made here. Disks and commits are made, started and asked in tests of their own.
-const MADE: [&str; 5] = ["--skip", "boot", "--images", "Base.*", "*.live"];
+const MADE: [&str; 7] = ["--skip", "boot", "--images", "*.container", "*.squashfs", "*.dvd", "*.live"];
 
 /// The example with its files in the workshop, and with what it does not use.
 fn example(workshop: &Workshop) -> String {

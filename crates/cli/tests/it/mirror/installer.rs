@@ -1,0 +1,86 @@
+//! An installer of Debian 12 that charmer itself starts up to its first question, by both firmwares.
+//!
+//! Debian's own udebs that read a disc are replaced by empty ones: not every mirror has all of them, and no question is asked of them
+//! before the first.
+
+use charmer_testkit::archive::{Archive, SUITE};
+use charmer_testkit::http_server::HttpServer;
+
+use super::{Compose, Workshop, only_file};
+
+const CONFIG: &str = r#"
+[release]
+name = "Harbour Linux"
+short = "harbour"
+version = "13"
+codename = "quay"
+
+[archives.debian]
+mirror = "host"
+suites = ["bookworm"]
+keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+[archives.readers]
+mirror = "@URL@"
+suites = ["@SUITE@"]
+keyring = "readers/key/public.asc"
+priority = 990
+
+[signing]
+key = "demo/signing-key.asc"
+
+[variants.Base]
+arches = ["amd64"]
+include = ["linux-image-amd64", "grub-pc", "grub-efi-amd64-signed", "shim-signed"]
+
+[[images]]
+variant = "Base"
+kind = "installer"
+udebs = ["kernel-image-*", "load-cdrom"]
+boot-test = { until = "Select a language", firmware = ["bios", "uefi"] }
+
+[checks]
+closure = "off"
+installability = "off"
+"#;
+
+/// What a mirror lacks in some of its states.
+const STATES: [&str; 2] = ["No kernel modules were found", "cannot be had"];
+
+const READERS: &str = "
+Package: cdrom-detect
+Version: 9
+
+Package: cdrom-retriever
+Version: 9
+Depends: cdrom-detect
+
+Package: load-cdrom
+Version: 9
+Depends: cdrom-retriever
+";
+
+pub(super) fn asks(workshop: &Workshop) {
+    let (archive, server) = (Archive::make(&workshop.path("readers"), &["amd64"]).unwrap(), HttpServer::start());
+    archive.add("Package: nothing\n");
+    archive.add_udebs(READERS).unwrap();
+    archive.publish("2024-06-01").unwrap();
+    archive.serve(&server).unwrap();
+    workshop.write_config("installer.toml", &CONFIG.replace("@URL@", &server.url()).replace("@SUITE@", SUITE));
+    let ran = workshop.charmer("installer.toml", "installer", &[]);
+    if let Some(state) = STATES.iter().find(|state| ran.stdout.contains(**state)) {
+        eprintln!("skipped: the mirror has no installer of Debian 12 now: {state}\n{}", ran.stdout);
+        return;
+    }
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let compose = Compose::latest(&workshop.path("installer"));
+    only_file(&compose.path("Base/amd64/iso"), "-installer.iso");
+    let images: serde_json::Value = serde_json::from_str(&compose.read("metadata/images.json")).unwrap();
+    let tests = images["payload"]["images"]["Base"]["amd64"][0]["boot_tests"].as_array().unwrap().clone();
+    let firmware: Vec<_> = tests.iter().map(|test| test["firmware"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(firmware, ["bios", "uefi"], "{tests:?}");
+    for test in tests {
+        let console = fs_err::read(compose.root.join(test["console"].as_str().unwrap())).unwrap();
+        assert!(String::from_utf8_lossy(&console).contains("Select a language"));
+    }
+}
