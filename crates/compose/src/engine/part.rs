@@ -71,6 +71,14 @@ impl Graph {
         let wanted = self.with_inputs(|node| image_of(node).is_some_and(|name| globs.iter().any(|glob| glob.matches(name))));
         let mut wanted = wanted.into_iter();
         self.leave_out(|node| !wanted.next().unwrap_or_default() && image_of(node).is_some());
+        // A registry's tag has all arches of an image; it does not lose some because one was made again.
+        let incomplete: Vec<bool> = self
+            .nodes
+            .iter()
+            .map(|node| node.job.phase == Phase::Push && node.inputs.iter().any(|&input| self.nodes[input].pruned))
+            .collect();
+        let mut incomplete = incomplete.into_iter();
+        self.leave_out(|_| incomplete.next().unwrap_or_default());
         self.leave_out_what_nobody_needs();
         Ok(())
     }
@@ -132,6 +140,21 @@ mod tests {
     struct Made;
 
     impl Output for Made {}
+
+    #[test]
+    fn an_image_of_which_an_arch_is_left_out_is_not_pushed() {
+        let pushes = |patterns: &[&str]| {
+            let mut graph = Graph::default();
+            let made = ["amd64", "arm64"].map(|arch| {
+                graph.add_deliverable(Job::new(Phase::Container, format!("A.{arch}.base")), (), |_, ()| async { Ok(Made) })
+            });
+            graph.add(Job::new(Phase::Push, "A.base"), made.to_vec(), |_, _| async { Ok(Made) });
+            let images = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+            graph.select(&Part { images, ..Part::default() }).unwrap();
+            graph.jobs().iter().filter(|planned| planned.job.phase == Phase::Push).count()
+        };
+        assert_eq!((pushes(&["A.amd64.base"]), pushes(&["*.base"]), pushes(&[])), (0, 1, 1));
+    }
 
     /// Two root file systems; a container of the first, a commit of the second and a disk of the commit; tests, and a description.
     fn graph() -> Graph {
