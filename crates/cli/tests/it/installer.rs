@@ -265,6 +265,31 @@ fn an_initrd_of_another_kernel_is_found_where_its_package_does_not_say_so() {
 }
 
 #[test]
+fn packages_whose_links_lead_out_of_them_are_refused() {
+    let harbour = with_installer(Some("6.12.7-1"));
+    let outside = harbour.path("outside");
+    fs_err::create_dir(&outside).unwrap();
+    let udebs = harbour.archive.folder.join("udebs");
+    let strange = Deb::new("load-cdrom", "2.0", "all").link("var", outside.to_str().unwrap()).write_to(&udebs);
+    fs_err::rename(&strange, strange.with_extension("udeb")).unwrap();
+    harbour.publish("2024-06-01");
+    let (ran, _) = harbour.compose_into("composes", &[], 1);
+    assert!(ran.stdout.contains("the udeb load-cdrom has links where files are expected"), "{ran}");
+    assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 0);
+
+    fs_err::write(outside.join("secret"), "of this machine").unwrap();
+    fs_err::remove_file(strange.with_extension("udeb")).unwrap();
+    let netboot = Deb::new("debian-installer-13-netboot-amd64", "20250804", "all")
+        .field("Provides", "debian-installer-netboot-amd64")
+        .link(&format!("{IMAGES}/linux"), outside.join("secret").to_str().unwrap())
+        .file(&format!("{IMAGES}/initrd.gz"), &initrd(&harbour));
+    netboot.write_to(&harbour.archive.folder.join("pool"));
+    harbour.publish("2024-06-01");
+    let (ran, _) = harbour.compose_into("composes", &[], 1);
+    assert!(ran.stdout.contains("has no kernel and initrd of debian-installer"), "{ran}");
+}
+
+#[test]
 fn a_variant_that_no_machine_would_start_from_is_refused_and_one_that_may_fail_leaves_the_rest() {
     let harbour = with_installer(Some("6.12.7-1"));
     harbour.edit("\"linux-image-quay\", \"grub-pc\"]", "\"linux-image-quay\"]");

@@ -47,6 +47,8 @@ pub enum ImageError {
         "the variant's repository has no udeb {name}, without which the installer cannot read a disc: see `udebs` of the image"
     )]
     MissingUdeb { name: String },
+    #[error("the udeb {name} has links where files are expected")]
+    StrangeUdeb { name: String },
     #[error("{package} has no {what}")]
     MissingInPackage { package: String, what: &'static str },
     #[error("the image was ended because the compose stops")]

@@ -120,7 +120,7 @@ pub(super) async fn build(
         let mark = write_marks(spec, rootfs, &medium).await?;
         let start = Start { menu: &spec.menu(), mark: &mark, signed: None, epoch: rootfs.epoch };
         let boot_loader = boot_loader::install(runner, &start, &medium, work).await?;
-        write_iso(runner, &spec.volume_id, &boot_loader, rootfs.epoch, &medium, output).await
+        write_iso(runner, &spec.volume_id, Some(&boot_loader), rootfs.epoch, &medium, output).await
     };
     // The room is needed at once, but nobody has to wait for it.
     let (removed, written) = tokio::join!(remove_folder(tree), write);

@@ -2,6 +2,7 @@
 //!
 //! Must not know: what is on the medium, besides the boot loader.
 
+use std::ffi::OsString;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,6 @@ use md5::{Digest as _, Md5};
 
 use super::boot_loader::{self, BootLoader, ELTORITO};
 use super::{ImageError, RequiredProgram, blocking, program};
-use crate::files::set_modified;
 use crate::tools::{Command, Runner};
 
 pub(super) const PROGRAMS: &[RequiredProgram] = &[
@@ -45,59 +45,45 @@ pub fn volume_id_with_end(start: &str, end: &str) -> String {
     volume_id(&(kept + end))
 }
 
-/// Writes a volume that nothing starts from. Its files may have other names elsewhere, so they keep their times: that of all files
-/// in the volume is `epoch`. Afterwards the folder holds also the list of checksums.
-pub(super) async fn write_data_iso(
+/// Writes a volume, which BIOS and EFI start where there is a boot loader. Its files may have other names elsewhere, so they keep their
+/// times: that of all files in the volume is `epoch`. Afterwards the folder holds also the list of checksums.
+pub(super) async fn write_iso(
     runner: &Runner,
     volume_id: &str,
+    boot_loader: Option<&BootLoader>,
     epoch: i64,
     medium: &Path,
     output: &Path,
 ) -> Result<(), ImageError> {
     let folder = medium.to_owned();
-    blocking(move || write_checksums(&folder).map(drop)).await?;
+    blocking(move || write_checksums(&folder)).await?;
     let command = Command::new("xorriso")
         .args(["-no_rc", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-iso-level", "3", "-V", volume_id, "-o"])
         .arg(output)
+        .args(boot_loader.map(boot_options).unwrap_or_default())
         .arg("--set_all_file_dates")
         .arg(format!("={epoch}"))
         .arg(medium)
         .env("SOURCE_DATE_EPOCH", epoch.to_string());
     runner.run(&command).await?;
-    runner.run(&Command::new("implantisomd5").arg(output)).await?;
-    Ok(())
-}
-
-/// Writes the volume. Afterwards the folder holds also the list of checksums.
-pub(super) async fn write_iso(
-    runner: &Runner,
-    volume_id: &str,
-    boot_loader: &BootLoader,
-    epoch: i64,
-    medium: &Path,
-    output: &Path,
-) -> Result<(), ImageError> {
-    finish_files(medium, epoch).await?;
-    make_volume(runner, volume_id, boot_loader, (epoch, "set_to_mtime"), medium, output).await?;
     // It writes into the volume's header: nothing may have a digest of the volume before.
     runner.run(&Command::new("implantisomd5").arg(output)).await?;
     Ok(())
 }
 
-/// Writes a volume with a boot loader and files that have other names elsewhere: see [`write_data_iso`].
-pub(super) async fn write_linked_iso(
-    runner: &Runner,
-    volume_id: &str,
-    boot_loader: &BootLoader,
-    epoch: i64,
-    medium: &Path,
-    output: &Path,
-) -> Result<(), ImageError> {
-    let folder = medium.to_owned();
-    blocking(move || write_checksums(&folder).map(drop)).await?;
-    make_volume(runner, volume_id, boot_loader, (epoch, &format!("={epoch}")), medium, output).await?;
-    runner.run(&Command::new("implantisomd5").arg(output)).await?;
-    Ok(())
+/// What makes a volume one that BIOS and EFI start, from a disc (El Torito) and from a stick (the MBR's start code and EFI system
+/// partition; El Torito's image for EFI is that same partition).
+fn boot_options(boot_loader: &BootLoader) -> Vec<OsString> {
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    [
+        words(&["-c", "boot/boot.cat", "-b", ELTORITO]),
+        words(&["-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "--grub2-mbr"]),
+        vec![boot_loader.mbr.clone().into_os_string()],
+        words(&["-append_partition", "2", "0xef"]),
+        vec![boot_loader.efi_partition.clone().into_os_string()],
+        words(&["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"]),
+    ]
+    .concat()
 }
 
 /// The checksum that is implanted in a volume's header, in the part that ISO 9660 leaves to applications.
@@ -111,18 +97,7 @@ pub(super) fn implanted_md5(iso: &Path) -> std::io::Result<Option<String>> {
     Ok(digits.map(|digits| digits.trim().to_owned()))
 }
 
-/// Writes the list of checksums, and gives every file the compose's time.
-async fn finish_files(medium: &Path, epoch: i64) -> Result<(), ImageError> {
-    let medium = medium.to_owned();
-    blocking(move || {
-        write_checksums(&medium)?.iter().try_for_each(|path| set_modified(path, epoch))?;
-        Ok(())
-    })
-    .await
-}
-
-/// Writes the list of checksums. Gives the paths of all there is, the folder itself too.
-fn write_checksums(medium: &Path) -> Result<Vec<PathBuf>, ImageError> {
+fn write_checksums(medium: &Path) -> Result<(), ImageError> {
     let mut paths = Vec::new();
     collect_paths(medium, &mut paths)?;
     let mut lines = Vec::new();
@@ -133,10 +108,7 @@ fn write_checksums(medium: &Path) -> Result<Vec<PathBuf>, ImageError> {
             lines.push(format!("{}  ./{name}\n", md5_of_file(path)?));
         }
     }
-    let list_path = medium.join(MD5SUMS);
-    fs_err::write(&list_path, lines.concat())?;
-    paths.extend([list_path, medium.to_owned()]);
-    Ok(paths)
+    Ok(fs_err::write(medium.join(MD5SUMS), lines.concat())?)
 }
 
 /// Everything below a folder, sorted.
@@ -165,32 +137,6 @@ fn md5_of_file(path: &Path) -> std::io::Result<String> {
         }
         hasher.update(&buffer[..count]);
     }
-}
-
-/// A medium that BIOS and EFI start, from a disc (El Torito) and from a stick (the MBR's start code and EFI system partition;
-/// El Torito's image for EFI is that same partition). `dates` are those of its files, as xorriso has them.
-async fn make_volume(
-    runner: &Runner,
-    volume_id: &str,
-    boot_loader: &BootLoader,
-    (epoch, dates): (i64, &str),
-    medium: &Path,
-    output: &Path,
-) -> Result<(), ImageError> {
-    let command = Command::new("xorriso")
-        .args(["-no_rc", "-as", "mkisofs", "-r", "-J", "-joliet-long", "-V", volume_id, "-o"])
-        .arg(output)
-        .args(["-c", "boot/boot.cat", "-b", ELTORITO])
-        .args(["-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "--grub2-mbr"])
-        .arg(&boot_loader.mbr)
-        .args(["-append_partition", "2", "0xef"])
-        .arg(&boot_loader.efi_partition)
-        .args(["-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"])
-        .args(["--set_all_file_dates", dates])
-        .arg(medium)
-        .env("SOURCE_DATE_EPOCH", epoch.to_string());
-    runner.run(&command).await?;
-    Ok(())
 }
 
 #[cfg(test)]

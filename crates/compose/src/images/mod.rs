@@ -10,6 +10,7 @@ pub mod bootc;
 mod chunks;
 pub mod container;
 pub mod data_iso;
+mod disc_repository;
 pub(crate) mod disk;
 mod efi_partition;
 mod error;

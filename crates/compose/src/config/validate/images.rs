@@ -404,7 +404,7 @@ fn check_installer(image: &Image, spec: &Installer, document: &Document, place: 
         report.value(&place.key("netboot"), format!("`{}` is not the name of a package", name.escape_debug()), None);
     }
     if document.signing.is_none() {
-        let hint = "with `[signing]` its key is put into the installer, which then believes nothing else";
+        let hint = "with `[signing]` its key is put into the installer";
         report.key(&place.key("kind"), "an installer installs from a signed repository", hint);
     }
     let is_other = |other: &&Image| matches!(other.kind, ImageKind::Installer(_)) && other.variant == image.variant;

@@ -1,6 +1,5 @@
 //! One disc: a signed repository of its packages, the files that say which disc it is, and the volume.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,12 +8,10 @@ use super::{DISK_INFO, DataIsoSpec};
 use crate::config::resolved::Variant;
 use crate::digest::Sha256;
 use crate::engine::{JobContext, JobError, OutputFile};
-use crate::images::medium::{self, volume_id_with_end, write_data_iso};
+use crate::images::disc_repository::DiscRepository;
+use crate::images::medium::{self, volume_id_with_end, write_iso};
 use crate::images::{DiscPlace, Image, ImageError, JigdoFiles};
 use crate::package_set::lock::LockedPackage;
-use crate::repositories::AptRepositorySpec;
-use crate::repositories::plan::copy_extra_files;
-use crate::repositories::write::write_signed;
 use crate::services::Services;
 use crate::tools::Runner;
 
@@ -50,13 +47,20 @@ impl Set<'_> {
         let name = format!("disc{}", place.number);
         let folder = context.work().join(&name);
         let installed = packages.iter().map(|package| package.id()).collect();
-        let digest = self.write_repository(context, services, &folder, packages).await?;
+        let repository = DiscRepository {
+            variant: self.variant,
+            arch: self.arch,
+            components: &self.components,
+            spec: &self.spec.repository,
+            epoch: self.epoch,
+        };
+        let digest = repository.write(context, services, &folder, packages).await?;
         let number_of = if place.count > 1 { format!("_{}", place.number) } else { String::new() };
         let volume_id = volume_id_with_end(&self.spec.volume_id, &number_of);
         self.write_marks(&folder, place, &digest)?;
 
         let made = context.work().join(format!("{name}.iso"));
-        write_data_iso(&self.runner, &volume_id, self.date_of(place), &folder, &made).await?;
+        write_iso(&self.runner, &volume_id, None, self.date_of(place), &folder, &made).await?;
         let size = fs_err::metadata(&made)?.len();
         if let Some(media_size) = self.spec.media_size.filter(|limit| *limit < size) {
             return Err(ImageError::DiscTooLarge { number: place.number, size, media_size }.into());
@@ -93,27 +97,6 @@ impl Set<'_> {
             differs: None,
             boot_tests: Vec::new(),
         })
-    }
-
-    async fn write_repository(
-        &self,
-        context: &JobContext,
-        services: &Services,
-        folder: &Path,
-        packages: Vec<Arc<LockedPackage>>,
-    ) -> Result<Sha256, JobError> {
-        let relative = folder.strip_prefix(context.layout.root()).unwrap_or(folder).to_string_lossy().into_owned();
-        fs_err::create_dir_all(folder)?;
-        copy_extra_files(self.variant, &context.layout, &relative)?;
-        let spec = AptRepositorySpec {
-            path: relative,
-            date: self.epoch,
-            components: self.components.clone(),
-            arches: vec![self.arch.to_owned()],
-            ..self.spec.repository.clone()
-        };
-        let packages = BTreeMap::from([(self.arch.to_owned(), packages)]);
-        Ok(write_signed(context, services, spec, packages, Vec::new()).await?.sha256)
     }
 
     /// apt tells discs apart by the size of the volume and the names and times of what lies in its root (`IdentCdrom` in

@@ -10,7 +10,7 @@ use charmer_packages::deb::field;
 
 use super::super::{ImageError, blocking};
 use crate::compression::{Compression, compress_gz, decompress};
-use crate::files::set_modified;
+use crate::files::{read_regular, set_modified};
 use crate::tools::{Command, Runner};
 
 /// What finds a disc and loads the other udebs from it.
@@ -39,6 +39,7 @@ const OWN_ANSWERS: &str = "d-i base-installer/debootstrap_script string sid\n";
 /// An initrd for all drivers of one kernel, unpacked, has some 150 MB.
 const INITRD_LIMIT: u64 = 2 << 30;
 const STATUS_LIMIT: usize = 64 << 20;
+const CONTROL_LIMIT: u64 = 1 << 20;
 
 /// A udeb, and where its file lies.
 #[derive(Debug, Clone)]
@@ -205,23 +206,23 @@ async fn unpack(runner: &Runner, udeb: &Udeb, folder: &Path, epoch: i64) -> Resu
     runner.run(&Command::new("dpkg-deb").arg("--extract").arg(&udeb.file).arg(folder)).await?;
     let control = folder.with_extension("control");
     runner.run(&Command::new("dpkg-deb").arg("--control").arg(&udeb.file).arg(&control)).await?;
-    let text = fs_err::read_to_string(control.join("control"))?;
-    // Made here as folders, whatever the package has there.
-    let mut info = folder.to_owned();
-    for part in ["var", "lib", "dpkg", "info"] {
-        info.push(part);
-        match fs_err::symlink_metadata(&info) {
-            Ok(there) if there.is_dir() => {}
-            Ok(_) => return Err(ImageError::MissingUdeb { name: format!("{}, whose /{part} is no folder", udeb.name) }),
-            Err(_) => fs_err::create_dir(&info)?,
-        }
+    let text = control.join("control");
+    // A link would lead out of the folder.
+    let info = ["var", "var/lib", "var/lib/dpkg", "var/lib/dpkg/info"].map(|part| folder.join(part));
+    if info.iter().chain([&text]).any(|path| path.is_symlink()) {
+        return Err(ImageError::StrangeUdeb { name: udeb.name.clone() });
     }
+    let text = String::from_utf8_lossy(&read_regular(&text, CONTROL_LIMIT)?).into_owned();
+    let [.., info] = info;
+    fs_err::create_dir_all(&info)?;
     for entry in fs_err::read_dir(&control)? {
         let entry = entry?;
         let name = entry.file_name();
         if entry.file_type()?.is_file() && name != "control" {
             let target = info.join(format!("{}.{}", udeb.name, name.to_string_lossy()));
-            fs_err::copy(entry.path(), &target)?;
+            let mut copy = fs_err::OpenOptions::new().write(true).create_new(true).open(&target)?;
+            std::io::copy(&mut fs_err::File::open(entry.path())?, &mut copy)?;
+            fs_err::set_permissions(&target, entry.metadata()?.permissions())?;
             set_modified(&target, epoch)?;
         }
     }

@@ -11,17 +11,18 @@ use crate::engine::{JobContext, JobError};
 use crate::gather::installer::InstallerSelection;
 use crate::images::boot_loader::{self, SignedLoader, Start};
 use crate::images::data_iso::DISK_INFO;
+use crate::images::disc_repository::DiscRepository;
 use crate::images::{ImageError, medium};
 use crate::package_set::lock::LockedPackage;
 use crate::package_set::plan::stored_path;
-use crate::repositories::AptRepositorySpec;
-use crate::repositories::plan::copy_extra_files;
-use crate::repositories::write::write_signed;
 use crate::services::Services;
 use crate::tools::{Command, Runner};
 
 /// Everything on the medium is there, and no other is needed for an installation.
 const KIND_OF_DISC: &str = "full_cd/single";
+/// The files of debian-installer's images.
+const LINUX: &str = "linux";
+const PLAIN_INITRD: &str = "initrd.gz";
 /// Where packages have what firmware with Secure Boot starts.
 const SHIM: (&str, &str) = ("shim-signed", "usr/lib/shim/shimx64.efi.signed");
 const GRUB: (&str, &str) = ("grub-efi-amd64-signed", "usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed");
@@ -44,31 +45,24 @@ impl Ingredients<'_> {
     /// Writes the ISO to `output`.
     pub(super) async fn make(&self, context: &JobContext, services: &Services, output: &Path) -> Result<(), JobError> {
         let folder = context.work().join("medium");
-        let digest = self.write_repository(context, services, &folder).await?;
+        let repository = DiscRepository {
+            variant: self.variant,
+            arch: self.arch,
+            components: &self.components,
+            spec: &self.spec.repository,
+            epoch: self.epoch,
+        };
+        let udebs = self.installer.udebs.packages.iter().map(|selected| selected.package.clone());
+        let packages = self.packages.iter().cloned().chain(udebs).collect();
+        let digest = repository.write(context, services, &folder, packages).await?;
         self.copy_boot_files(context, services, &folder).await?;
         let mark = self.write_marks(&folder, &digest)?;
         let signed = self.signed_loader(context).await?;
         let start = Start { menu: &self.spec.menu(), mark: &mark, signed: signed.as_ref(), epoch: self.epoch };
         let boot_loader = boot_loader::install(&self.runner, &start, &folder, context.work()).await?;
-        medium::write_linked_iso(&self.runner, &self.spec.volume_id, &boot_loader, self.epoch, &folder, output).await?;
+        medium::write_iso(&self.runner, &self.spec.volume_id, Some(&boot_loader), self.epoch, &folder, output).await?;
         fs_err::remove_dir_all(folder)?;
         Ok(())
-    }
-
-    async fn write_repository(&self, context: &JobContext, services: &Services, folder: &Path) -> Result<Sha256, JobError> {
-        let relative = folder.strip_prefix(context.layout.root()).unwrap_or(folder).to_string_lossy().into_owned();
-        fs_err::create_dir_all(folder)?;
-        copy_extra_files(self.variant, &context.layout, &relative)?;
-        let spec = AptRepositorySpec {
-            path: relative,
-            date: self.epoch,
-            components: self.components.clone(),
-            arches: vec![self.arch.to_owned()],
-            ..self.spec.repository.clone()
-        };
-        let udebs = self.installer.udebs.packages.iter().map(|selected| selected.package.clone());
-        let packages = self.packages.iter().cloned().chain(udebs).collect();
-        Ok(write_signed(context, services, spec, [(self.arch.to_owned(), packages)].into(), Vec::new()).await?.sha256)
     }
 
     /// Kernel and initrd of debian-installer, this with what reads a disc.
@@ -77,7 +71,7 @@ impl Ingredients<'_> {
         let boot = self.boot_folder(&images)?;
         let (kernel, initrd) = (folder.join(KERNEL), folder.join(INITRD));
         fs_err::create_dir_all(kernel.parent().unwrap_or(folder))?;
-        fs_err::copy(boot.join("linux"), &kernel)?;
+        fs_err::copy(boot.join(LINUX), &kernel)?;
         let udebs = self.installer.udebs.packages.iter().map(|selected| Udeb {
             name: selected.package.name.clone(),
             stanza: selected.package.stanza.clone(),
@@ -90,7 +84,7 @@ impl Ingredients<'_> {
             preseed: &self.spec.preseed,
             epoch: self.epoch,
         };
-        extend(&self.runner, &boot.join("initrd.gz"), &additions, context.work(), &initrd).await?;
+        extend(&self.runner, &boot.join(PLAIN_INITRD), &additions, context.work(), &initrd).await?;
         fs_err::remove_dir_all(images)?;
         Ok(())
     }
@@ -110,7 +104,7 @@ impl Ingredients<'_> {
         let below = |release: PathBuf| release.join(format!("{arch}/text/debian-installer/{arch}"));
         let releases = fs_err::read_dir(unpacked.join("usr/lib/debian-installer/images")).ok();
         let folders = releases.into_iter().flatten().flatten().map(|entry| below(entry.path()));
-        let whole = |folder: &PathBuf| ["linux", "initrd.gz"].iter().all(|name| folder.join(name).is_file());
+        let whole = |folder: &PathBuf| [LINUX, PLAIN_INITRD].iter().all(|name| is_file_of(unpacked, &folder.join(name)));
         folders.filter(whole).max().ok_or_else(|| ImageError::MissingInPackage {
             package: self.installer.netboot.id(),
             what: "kernel and initrd of debian-installer for text screens",
@@ -141,18 +135,25 @@ impl Ingredients<'_> {
     async fn signed_loader(&self, context: &JobContext) -> Result<Option<SignedLoader>, JobError> {
         let of_name = |name: &str| self.packages.iter().find(|package| package.name == name);
         let (Some(shim), Some(grub)) = (of_name(SHIM.0), of_name(GRUB.0)) else { return Ok(None) };
-        let signed = SignedLoader {
-            shim: self.unpack(context, shim).await?.join(SHIM.1),
-            grub: self.unpack(context, grub).await?.join(GRUB.1),
-        };
-        for (package, path) in [(shim, &signed.shim), (grub, &signed.grub)] {
-            if !path.is_file() {
+        let mut programs = Vec::new();
+        for (package, (_, path)) in [(shim, SHIM), (grub, GRUB)] {
+            let unpacked = self.unpack(context, package).await?;
+            let program = unpacked.join(path);
+            if !is_file_of(&unpacked, &program) {
                 let what = "signed program for EFI where it was until Debian 13";
                 return Err(ImageError::MissingInPackage { package: package.id(), what }.into());
             }
+            programs.push(program);
         }
-        Ok(Some(signed))
+        let [shim, grub] = programs.try_into().expect("there are two");
+        Ok(Some(SignedLoader { shim, grub }))
     }
+}
+
+/// Whether a path in an unpacked package is a file of that package, whatever links it has.
+fn is_file_of(unpacked: &Path, path: &Path) -> bool {
+    let resolved = (fs_err::canonicalize(unpacked), fs_err::canonicalize(path));
+    matches!(resolved, (Ok(folder), Ok(file)) if file.starts_with(&folder) && file.is_file())
 }
 
 impl InstallerSpec {
