@@ -6,28 +6,14 @@
 use charmer_testkit::archive::{Archive, SUITE};
 use charmer_testkit::http_server::HttpServer;
 
-use super::{Compose, Workshop, only_file};
+use super::{Compose, DEBIAN, Workshop, only_file};
 
 const CONFIG: &str = r#"
-[release]
-name = "Harbour Linux"
-short = "harbour"
-version = "13"
-codename = "quay"
-
-[archives.debian]
-mirror = "host"
-suites = ["bookworm"]
-keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
 [archives.readers]
 mirror = "@URL@"
 suites = ["@SUITE@"]
 keyring = "readers/key/public.asc"
 priority = 990
-
-[signing]
-key = "demo/signing-key.asc"
 
 [variants.Base]
 arches = ["amd64"]
@@ -66,7 +52,8 @@ pub(super) fn asks(workshop: &Workshop) {
     archive.add_udebs(READERS).unwrap();
     archive.publish("2024-06-01").unwrap();
     archive.serve(&server).unwrap();
-    workshop.write_config("installer.toml", &CONFIG.replace("@URL@", &server.url()).replace("@SUITE@", SUITE));
+    let readers = CONFIG.replace("@URL@", &server.url()).replace("@SUITE@", SUITE);
+    workshop.write_config("installer.toml", &format!("{}{readers}", DEBIAN.replace("trixie", "bookworm")));
     let ran = workshop.charmer("installer.toml", "installer", &[]);
     if let Some(state) = STATES.iter().find(|state| ran.stdout.contains(**state)) {
         eprintln!("skipped: the mirror has no installer of Debian 12 now: {state}\n{}", ran.stdout);
