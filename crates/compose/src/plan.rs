@@ -1,7 +1,7 @@
 //! The whole compose: from the frozen configuration to the graph of all jobs. Nothing is done here.
 //!
 //! ```text
-//! index ─► pkgset ─► gather ─► lock
+//! index ─► pkgset ─► gather ─► lock          (udebs ─► installer ─► lock, fetch, where installers are made)
 //!                      │        └───────────────────────────────────────────────► metadata
 //!                      ├─► repoclosure                                               ▲
 //!                      └─► fetch ─► createrepo ─► tree ─► rootfs ─► image ─► test ─► image-checksum
