@@ -94,7 +94,7 @@ fn starts_by_systemd_boot(compose: &Compose) {
     machine.type_line("quay").unwrap();
     machine.wait_for("root@harbour:~#", BOOT_LIMIT).unwrap();
     machine
-        .type_line("findmnt -no FSTYPE /; findmnt -no FSTYPE /boot/efi; bootctl list | grep source: && echo i''t works")
+        .type_line("until findmnt /boot/efi; do sleep 1; done; findmnt -no FSTYPE /; findmnt -no FSTYPE /boot/efi; bootctl list | grep source: && echo i''t works")
         .unwrap();
     for answer in ["btrfs", "vfat", "loader/entries/linux-"] {
         machine.wait_for(answer, BOOT_LIMIT).unwrap();

@@ -10,6 +10,9 @@ use crate::images::Overlay;
 /// The screen and the serial line get the kernel's messages and a login; the last is where the system reports.
 const CONSOLES: &str = "console=tty0 console=ttyS0,115200";
 
+/// A system whose firmware has started it needs the partition for updates alone: it starts without, and waits for slow machines to find it.
+const EFI_OPTIONS: &str = "umask=0077,nofail,x-systemd.device-timeout=10min";
+
 /// The root partition grows before its file system does, which systemd sees to; a disk of the same size is left as it is.
 const GROW: &str = "[Service]\nExecStartPre=-/bin/sh -c 'root=$$(findmnt -nvo SOURCE /) && growpart /dev/$$(lsblk -ndo PKNAME \"$$root\") \
                     $$(cat /sys/class/block/$${root##*/}/partition)'\n";
@@ -56,7 +59,7 @@ fn fstab(spec: &DiskSpec, ids: &Ids) -> String {
         DiskFilesystem::Btrfs => ("defaults,x-systemd.growfs", 0),
     };
     let root = format!("UUID={root} / {name} {options} 0 {pass}\n");
-    let efi = spec.has(Firmware::Uefi).then(|| format!("UUID={} /boot/efi vfat umask=0077 0 2\n", ids.fat_uuid()));
+    let efi = spec.has(Firmware::Uefi).then(|| format!("UUID={} /boot/efi vfat {EFI_OPTIONS} 0 2\n", ids.fat_uuid()));
     root + &efi.unwrap_or_default()
 }
 
