@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 # What a compose of a Debian derivative with containers and live images runs.
 COMPOSE_PACKAGES = arch-test ca-certificates cpio mmdebstrap xorriso squashfs-tools mtools isomd5sum grub-common grub-pc-bin grub-efi-amd64-bin \
-	debian-archive-keyring gpgv ostree util-linux qemu-utils fdisk dosfstools e2fsprogs btrfs-progs
+	debian-archive-keyring gpgv ostree util-linux qemu-utils fdisk dosfstools e2fsprogs btrfs-progs zsync
 # What the demo's own packages and throw-away key are made with.
 DEMO_PACKAGES = dpkg-dev gpg gpg-agent
 # What C code in Rust libraries is built with.
@@ -13,8 +13,8 @@ BUILD_PACKAGES = gcc libc6-dev make
 # What starts images.
 BOOT_PACKAGES = qemu-system-x86 ovmf
 # What the tests look at the results with.
-TEST_PACKAGES = $(BOOT_PACKAGES) apt-utils buildah busybox-static createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev genisoimage gpg isolinux \
-	jigdo-file openssl python3-venv rpm skopeo syslinux-utils xz-utils
+TEST_PACKAGES = $(BOOT_PACKAGES) apt-utils buildah busybox-static createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev gdisk genisoimage gpg isolinux \
+	jigdo-file kpartx openssl parted python3-venv rpm rsync skopeo syslinux-utils xz-utils
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++
 

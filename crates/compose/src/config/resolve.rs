@@ -10,7 +10,7 @@ use super::resolved::{
     Archive, Config, DebMirror, ExtraFiles, ImageSpec, MirrorUrl, Origin, Signing, Trust, Variant, VariantArch,
 };
 use super::schema::archives::HOST;
-use super::schema::images::{Image, ImageKind, Ostree};
+use super::schema::images::{Disk, Image, ImageKind, Ostree};
 use super::schema::policy::DeliverableKind;
 use super::schema::variants::Seed;
 use super::schema::{self, Document};
@@ -206,6 +206,10 @@ impl Resolver<'_> {
                 ImageKind::Ostree(ostree) => {
                     let key = ostree.ed25519_key.as_ref().map(|key| self.path(key));
                     ImageKind::Ostree(Ostree { ed25519_key: key, ..ostree.clone() })
+                }
+                ImageKind::Disk(disk) => {
+                    let configuration = disk.configuration.as_ref().map(|folder| self.path(folder));
+                    ImageKind::Disk(Disk { configuration, ..disk.clone() })
                 }
                 kind => kind.clone(),
             },

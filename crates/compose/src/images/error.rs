@@ -37,6 +37,10 @@ pub enum ImageError {
     DiscTooLarge { number: u32, size: u64, media_size: u64 },
     #[error("the disk has {size} bytes, and its content needs {smallest}: see `size` of the image")]
     DiskTooSmall { size: u64, smallest: u64 },
+    #[error("{program} is too old: it says '{}', and {oldest} or later is needed", .said.escape_debug())]
+    OldBackend { program: &'static str, oldest: u32, said: String },
+    #[error("{program} made no disk: its configuration has to be one of a disk image")]
+    NoDisk { program: &'static str },
     #[error("bootc would refuse the image: {}", .0.join("; "))]
     NotBootable(Vec<String>),
     #[error("{} is no initrd that an installer can be made of: {reason}", path.display())]

@@ -13,7 +13,7 @@ use super::medium::{volume_id, write_iso};
 use super::netboot::Netboot;
 use super::tree::{remove_folder, unpack};
 use super::{ImageError, Overlay, Rootfs, blocking};
-use super::{boot_loader, netboot, squashfs};
+use super::{boot_loader, netboot, squashfs, zsync};
 use crate::digest::Sha256;
 use crate::tools::Runner;
 
@@ -66,6 +66,8 @@ pub struct LiveSpec {
     pub calamares: bool,
     /// Files for a start over the network are made too.
     pub netboot: Option<Netboot>,
+    /// The ISO is described for zsync too.
+    pub zsync: bool,
     pub overlay: Overlay,
 }
 
@@ -95,7 +97,7 @@ pub fn files(hostname: &str, login: LiveLogin) -> BTreeMap<String, String> {
     files
 }
 
-/// Writes the ISO to the first output and, where they are made, the files for the network to the second.
+/// Writes the ISO to the first output and, where they are made, the files for the network and what zsync needs to the next ones.
 pub(super) async fn build(
     runner: &Runner,
     spec: &LiveSpec,
@@ -120,7 +122,11 @@ pub(super) async fn build(
         let mark = write_marks(spec, rootfs, &medium).await?;
         let start = Start { menu: &spec.menu(), mark: &mark, signed: None, epoch: rootfs.epoch };
         let boot_loader = boot_loader::install(runner, &start, &medium, work).await?;
-        write_iso(runner, &spec.volume_id, Some(&boot_loader), rootfs.epoch, &medium, output).await
+        write_iso(runner, &spec.volume_id, Some(&boot_loader), rootfs.epoch, &medium, output).await?;
+        match outputs.last().filter(|_| spec.zsync) {
+            Some(description) => zsync::make(runner, output, description).await,
+            None => Ok(()),
+        }
     };
     // The room is needed at once, but nobody has to wait for it.
     let (removed, written) = tokio::join!(remove_folder(tree), write);
@@ -201,6 +207,7 @@ mod tests {
             persistence: false,
             calamares: false,
             netboot: None,
+            zsync: false,
             overlay: Overlay::default(),
         }
     }

@@ -30,6 +30,7 @@ pub mod ostree;
 pub mod overlay;
 pub mod packed;
 pub mod plan;
+mod recipe;
 mod root_tar;
 pub mod rootfs;
 pub mod rpm_plan;
@@ -37,6 +38,7 @@ mod squashfs;
 mod tree;
 pub mod unified;
 pub mod wsl;
+mod zsync;
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +52,8 @@ use crate::tools::Runner;
 
 pub use bootc::BootcSpec;
 pub use container::ContainerSpec;
-pub use disk::{DeploymentSpec, DiskSpec};
+pub(crate) use disk::backend::check_version as check_backend;
+pub use disk::{BackendSpec, DeploymentSpec, DiskSpec};
 pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
 pub use installed::{StatusError, installed_in_status, installed_in_tar};
@@ -62,9 +65,12 @@ pub use overlay::Overlay;
 pub use packed::PackedSpec;
 pub use rootfs::{BaseSet, ComposedRepository, Rootfs, RootfsSpec, build_rootfs, check_folder};
 pub use wsl::WslSpec;
+pub(crate) use zsync::with_name as zsync_with_name;
 
 /// The end of the name of an archive with files for a start over the network, which are shipped unpacked.
 pub const NETBOOT: &str = "netboot.tar";
+/// The end of the name of a description for zsync, which is shipped beside its image.
+pub(crate) const ZSYNC: &str = "iso.zsync";
 /// The root file system among these files.
 pub const NETBOOT_SQUASHFS: &str = "filesystem.squashfs";
 
@@ -91,6 +97,8 @@ pub struct Image {
     pub epoch: i64,
     pub disc: DiscPlace,
     pub jigdo: Option<JigdoFiles>,
+    /// What zsync needs, to be shipped beside it.
+    pub zsync: Option<OutputFile>,
     /// Why another build of the same packages differs; none where it does not.
     pub differs: Option<String>,
     /// How it started, where it was started.
@@ -171,9 +179,11 @@ impl ImageKind {
     pub fn file_extensions(&self) -> Vec<&'static str> {
         vec![match self {
             Self::Disk(disk) => return disk.formats.iter().map(|format| format.file_extension()).collect(),
-            Self::Live(live) if live.netboot.is_some() => return vec!["iso", NETBOOT],
+            Self::Live(live) => {
+                let more = [(live.netboot.is_some(), NETBOOT), (live.zsync, ZSYNC)];
+                return ["iso"].into_iter().chain(more.into_iter().filter_map(|(is_made, end)| is_made.then_some(end))).collect();
+            }
             Self::Bootc(_) | Self::Container(_) => "oci.tar",
-            Self::Live(_) => "iso",
             Self::Packed(packed) => packed.file_extension(),
             Self::Squashfs => "squashfs",
         }]
@@ -208,6 +218,7 @@ impl ImageKind {
     /// Why two builds of the same packages differ; none where they do not.
     pub fn differs(&self) -> Option<&'static str> {
         match self {
+            Self::Disk(disk) if disk.backend.is_some() => disk.backend.as_ref().map(disk::BackendSpec::differs),
             Self::Disk(disk) if disk.filesystem == DiskFilesystem::Btrfs => Some("mkfs.btrfs makes up numbers and times"),
             _ => None,
         }
@@ -235,10 +246,11 @@ impl ImageKind {
         match self {
             Self::Container(_) | Self::Packed(_) => Vec::new(),
             Self::Bootc(_) => ostree::tree::PROGRAMS.to_vec(),
-            Self::Disk(disk) => disk.programs().collect(),
+            Self::Disk(disk) => disk.programs(),
             Self::Live(live) => {
                 let netboot = if live.netboot.is_some() { netboot::PROGRAMS } else { &[] };
-                [squashfs::PROGRAMS, medium::PROGRAMS, netboot].concat()
+                let zsync = if live.zsync { zsync::PROGRAMS } else { &[] };
+                [squashfs::PROGRAMS, medium::PROGRAMS, netboot, zsync].concat()
             }
             Self::Squashfs => squashfs::PROGRAMS.to_vec(),
         }

@@ -84,6 +84,7 @@ mod tests {
             persistence: false,
             calamares: false,
             netboot: None,
+            zsync: false,
             overlay: Overlay::default(),
         };
         let script = spec.ipxe_script(&Netboot { url: None });

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::config::resolved::{ImageSpec, Variant};
-use crate::config::schema::images as configured;
-use crate::config::schema::quantity::{Size, Timeout};
+use crate::config::schema::images::{self as configured, Backend};
+use crate::config::schema::quantity::Timeout;
 use crate::digest::Sha256;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Output, OutputFile, Phase, Weight};
 use crate::finding::Severity;
@@ -19,19 +19,16 @@ use crate::repositories::plan::{Tree, VariantRepository};
 use crate::services::Services;
 use crate::tools::Runner;
 
-use super::container::reference;
 use super::data_iso::plan::plan_data_iso;
+use super::disk::backend::plan::plan_backend;
 use super::installer::plan::plan_installer;
-use super::live::{self, LiveLogin};
-use super::medium::volume_id;
-use super::ostree::commit::CommitSpec;
 use super::ostree::plan::PlannedCommit;
+use super::recipe::{Recipe, recipe_of};
 use super::{
-    BaseSet, BootRecord, BootcSpec, BuiltImage, ComposedRepository, ContainerSpec, DeploymentSpec, DiscPlace, DiskSpec, Image,
-    ImageError, ImageKind, ImageSet, JigdoFiles, LiveSpec, LxcSpec, Netboot, Overlay, PackedSpec, RequiredProgram, Rootfs,
-    RootfsSpec, WslSpec, build, build_rootfs,
+    BaseSet, BootRecord, BuiltImage, ComposedRepository, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles,
+    RequiredProgram, RootfsSpec, ZSYNC, build, build_rootfs,
 };
-use super::{bootc, data_iso, installer, ostree, rootfs};
+use super::{data_iso, installer, ostree, rootfs};
 
 /// An image that has been planned.
 #[derive(Debug, Clone)]
@@ -69,7 +66,7 @@ impl Output for ImageSet {
         let kept = |test: &BootRecord| [test.console.clone()].into_iter().chain(test.screenshot.clone());
         let of_image = |image: &Image| {
             let jigdo = image.jigdo.as_ref().map(jigdo).into_iter().flatten();
-            jigdo.chain([own(image)]).chain(image.boot_tests.iter().flat_map(kept)).collect::<Vec<_>>()
+            jigdo.chain(image.zsync.clone()).chain([own(image)]).chain(image.boot_tests.iter().flat_map(kept)).collect::<Vec<_>>()
         };
         self.0.iter().flat_map(of_image).collect()
     }
@@ -114,6 +111,7 @@ pub fn plan(
                 ostree::plan::plan_deployment(graph, config, services, image, *disk, (commit, tree))
             }
             Recipe::OfRootfs(kind) => plan_of_rootfs(graph, image, *kind, of_rootfs().1),
+            Recipe::Backend(disk) => plan_backend(graph, config, services, repositories, (image, *disk), source_date_epoch),
             Recipe::OfPackages(data) => {
                 let inputs = (repositories, selections);
                 plan_data_iso(graph, config, services, inputs, (image, data), source_date_epoch)
@@ -213,7 +211,7 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
         let wanted = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => PlannedRootfs::of(image, &kind.required_packages()),
             Recipe::Commit(..) => PlannedRootfs::of(image, &packages_of_commit(config, image)),
-            Recipe::OfPackages(_) | Recipe::Installer(_) | Recipe::Deployment(..) => return None,
+            Recipe::OfPackages(_) | Recipe::Installer(_) | Recipe::Deployment(..) | Recipe::Backend(_) => return None,
         };
         let content = (wanted.variant.clone(), wanted.arch.clone(), wanted.base, wanted.packages.clone());
         let number = *numbers.entry(content).or_insert(planned.len());
@@ -311,13 +309,10 @@ async fn make_rootfs(
     source_date_epoch: Option<i64>,
 ) -> Result<RootfsFile, JobError> {
     let newest = trees.iter().map(|tree| tree.newest).max().unwrap_or_default();
-    let composed = |tree: &Tree| ComposedRepository {
-        folder: context.layout.path(&tree.path),
-        suite: tree.suite.clone(),
-        components: tree.components.clone(),
-    };
+    let work = context.work().join("rootfs");
+    fs_err::create_dir(&work)?;
     let spec = RootfsSpec {
-        repositories: trees.iter().map(composed).collect(),
+        repositories: trees.iter().map(|tree| composed_in(&context.layout, tree)).collect(),
         keyring: write_keyring(context, services).await?,
         arch: planned.arch.clone(),
         base: planned.base,
@@ -328,7 +323,7 @@ async fn make_rootfs(
     let tar = context.layout.path(&path);
     fs_err::create_dir_all(tar.parent().unwrap_or(&tar))?;
     let runner = Runner { timeout: planned.timeout.duration(), ..context.runner.clone() };
-    let rootfs = build_rootfs(&runner, &spec, &context.work().join("rootfs"), &tar).await?;
+    let rootfs = build_rootfs(&runner, &spec, &work, &tar).await?;
     let (sha256, size) = context.blocking(move || Ok(Sha256::of_file(&tar)?)).await?;
     Ok(RootfsFile {
         file: OutputFile { path, size, sha256 },
@@ -338,20 +333,17 @@ async fn make_rootfs(
     })
 }
 
-/// The public key that the composed repositories are signed with, where mmdebstrap can read it. None when they are not signed.
-async fn write_keyring(context: &JobContext, services: &Services) -> Result<Option<PathBuf>, JobError> {
-    fs_err::create_dir(context.work().join("rootfs"))?;
+/// A composed repository as a program finds it on this machine.
+pub(super) fn composed_in(layout: &Layout, tree: &Tree) -> ComposedRepository {
+    ComposedRepository { folder: layout.path(&tree.path), suite: tree.suite.clone(), components: tree.components.clone() }
+}
+
+/// The public key that the composed repositories are signed with, where apt can read it. None when they are not signed.
+pub(super) async fn write_keyring(context: &JobContext, services: &Services) -> Result<Option<PathBuf>, JobError> {
     let Some(signer) = services.signer(context).await? else { return Ok(None) };
     let path = context.work().join("keyring.asc");
     fs_err::write(&path, signer.certificate())?;
     Ok(Some(path))
-}
-
-const fn live_login(live: &configured::Live) -> LiveLogin {
-    match live.login {
-        configured::Login::Console => LiveLogin::Console,
-        configured::Login::Accounts => LiveLogin::Accounts,
-    }
 }
 
 async fn make_image(
@@ -363,7 +355,7 @@ async fn make_image(
     let (paths, outputs) = places_of(context, image, &kind.file_extensions());
     let input = rootfs.unpacked_from(&context.layout);
     let built = build(&runner(context, image), kind, &input, context.work(), &outputs).await?;
-    described(image, kind, paths, built, &input)
+    described(image, kind, paths, built, (&input.installed, input.epoch))
 }
 
 /// Where the files of an image are made: relative to the compose's folder, and on this machine.
@@ -380,7 +372,7 @@ pub(super) fn described(
     kind: &ImageKind,
     paths: Vec<String>,
     built: Vec<BuiltImage>,
-    input: &Rootfs,
+    (installed, epoch): (&[String], i64),
 ) -> Result<ImageSet, JobError> {
     let describe = |((path, extension), built): ((String, &str), BuiltImage)| {
         Ok(Image {
@@ -394,136 +386,26 @@ pub(super) fn described(
             volume_id: kind.volume_id().filter(|_| extension == "iso").map(str::to_owned),
             implanted_md5: if extension == "iso" { kind.implanted_md5(&built.path)? } else { None },
             bootable: kind.bootable(),
-            installed: input.installed.clone(),
-            epoch: input.epoch,
+            installed: installed.to_vec(),
+            epoch,
             disc: DiscPlace::ONLY,
             jigdo: None,
+            zsync: None,
             differs: kind.differs().map(str::to_owned),
             boot_tests: Vec::new(),
         })
     };
     let described = paths.into_iter().zip(kind.file_extensions()).zip(built).map(describe);
-    Ok(ImageSet(described.collect::<Result<_, JobError>>()?))
+    let mut images = described.collect::<Result<Vec<_>, JobError>>()?;
+    if let Some(zsync) = images.pop_if(|image| image.format == ZSYNC) {
+        images[0].zsync = Some(OutputFile { path: zsync.path, size: zsync.size, sha256: zsync.sha256 });
+    }
+    Ok(ImageSet(images))
 }
 
 /// The job's runner, with the image's own limit for each program.
 pub(super) fn runner(context: &JobContext, image: &ImageSpec) -> Runner {
     Runner { timeout: image.timeout.duration(), ..context.runner.clone() }
-}
-
-/// What an image is made of, with everything that the configuration leaves to charmer.
-enum Recipe<'a> {
-    OfRootfs(Box<ImageKind>),
-    OfPackages(&'a configured::DataIso),
-    Installer(&'a configured::Installer),
-    Commit(CommitSpec, Option<PathBuf>),
-    /// A disk, and the name of the commit that it is a deployment of.
-    Deployment(Box<DiskSpec>, &'a str),
-}
-
-fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a> {
-    let release = &config.release;
-    Recipe::OfRootfs(Box::new(match &image.kind {
-        configured::ImageKind::DataIso(data) => return Recipe::OfPackages(data),
-        configured::ImageKind::Installer(installer) => return Recipe::Installer(installer),
-        configured::ImageKind::Ostree(ostree) => {
-            return Recipe::Commit(commit_spec(config, image, ostree), ostree.ed25519_key.clone());
-        }
-        configured::ImageKind::Container(container) => ImageKind::Container(Box::new(ContainerSpec {
-            reference: reference(&image.variant, &release.version),
-            title: format!("{} {}", release.name, image.variant),
-            version: release.version.clone(),
-            vendor: Some(release.vendor().to_owned()),
-            url: release.url.clone(),
-            labels: container.labels.clone(),
-            entrypoint: container.entrypoint.clone(),
-            command: container.cmd.clone(),
-            environment: container.env.clone(),
-            user: container.user.clone().unwrap_or_default(),
-            working_folder: container.workdir.clone().unwrap_or_default(),
-            layers_by_package: container.layers == configured::Layers::Packages,
-        })),
-        configured::ImageKind::Live(live) => ImageKind::Live(LiveSpec {
-            title: format!("{} {} {}", release.name, release.version, image.variant),
-            volume_id: volume_id(&format!("{}-{}-{}", release.short, release.version, image.variant)),
-            boot_parameters: live.boot_parameters.clone(),
-            persistence: live.persistence,
-            calamares: live.calamares,
-            netboot: live.netboot.then(|| Netboot { url: live.netboot_url.clone() }),
-            overlay: Overlay {
-                files: live::files(live.hostname.as_deref().unwrap_or(&release.short), live_login(live)),
-                root_password: live.root_password.clone(),
-            },
-        }),
-        configured::ImageKind::Bootc(bootc) => ImageKind::Bootc(Box::new(BootcSpec {
-            container: ContainerSpec {
-                reference: reference(&image.variant, &release.version),
-                title: format!("{} {}", release.name, image.variant),
-                version: release.version.clone(),
-                vendor: Some(release.vendor().to_owned()),
-                url: release.url.clone(),
-                labels: bootc::labels().into_iter().chain(bootc.labels.clone()).collect(),
-                command: vec!["/sbin/init".to_owned()],
-                ..ContainerSpec::default()
-            },
-            kernel_arguments: bootc.kernel_arguments.clone(),
-            root_filesystem: bootc.root_filesystem.name().to_owned(),
-        })),
-        configured::ImageKind::Disk(disk) => {
-            let spec = Box::new(disk_spec(config, image, disk));
-            match &disk.ostree {
-                Some(commit) => return Recipe::Deployment(spec, commit),
-                None => ImageKind::Disk(spec),
-            }
-        }
-        configured::ImageKind::Tar(tar) => ImageKind::Packed(PackedSpec::Tar(tar.compression.into())),
-        configured::ImageKind::Wsl(wsl) => ImageKind::Packed(PackedSpec::Wsl(WslSpec {
-            name: wsl.distribution.clone().unwrap_or_else(|| format!("{}-{}", release.short, release.version)),
-            user: wsl.user.clone(),
-            first_run: wsl.first_run.clone(),
-            systemd: wsl.systemd,
-        })),
-        configured::ImageKind::Lxc(_) => ImageKind::Packed(PackedSpec::Lxc(LxcSpec {
-            title: format!("{} {} {}", release.name, release.version, image.variant),
-            os: release.short.clone(),
-            release: release.codename().to_owned(),
-            variant: image.variant.clone(),
-            version: release.version.clone(),
-        })),
-        configured::ImageKind::Squashfs(_) => ImageKind::Squashfs,
-    }))
-}
-
-fn disk_spec(config: &Config, image: &ImageSpec, disk: &configured::Disk) -> DiskSpec {
-    let release = &config.release;
-    let own_name = || (!disk.cloud_init).then(|| release.short.clone());
-    DiskSpec {
-        title: format!("{} {} {}", release.name, release.version, image.variant),
-        identity: [&release.short, &release.version, &image.variant, &image.arch, &image.name].map(String::as_str).join(" "),
-        size: disk.size.map(Size::bytes),
-        filesystem: disk.filesystem,
-        firmware: disk.firmware(),
-        boot_loader: disk.boot_loader,
-        boot_parameters: disk.boot_parameters.clone(),
-        hostname: disk.hostname.clone().or_else(own_name),
-        cloud_init: disk.cloud_init,
-        root_password: disk.root_password.clone(),
-        formats: disk.formats.clone(),
-        deployment: disk.ostree.as_ref().map(|_| DeploymentSpec { os: release.short.clone(), url: disk.ostree_url.clone() }),
-    }
-}
-
-fn commit_spec(config: &Config, image: &ImageSpec, ostree: &configured::Ostree) -> CommitSpec {
-    let release = &config.release;
-    let own = || format!("{}/{}/{{arch}}/{}", release.short, release.version, image.variant).to_lowercase();
-    CommitSpec {
-        reference: ostree.reference.clone().unwrap_or_else(own).replace("{arch}", &image.arch),
-        subject: format!("{} {} {}", release.name, release.version, image.variant),
-        version: ostree.version.clone().unwrap_or_else(|| release.version.clone()),
-        bindings: ostree.bindings,
-        tag_ref: ostree.tag_ref,
-        force_new_commit: ostree.force_new_commit,
-    }
 }
 
 impl From<ImageError> for JobError {
@@ -545,7 +427,7 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
             Recipe::OfRootfs(kind) => kind.own_programs(),
             Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
             Recipe::Installer(_) => installer::programs().collect(),
-            Recipe::Deployment(disk, _) => disk.programs().collect(),
+            Recipe::Deployment(disk, _) | Recipe::Backend(disk) => disk.programs(),
             Recipe::Commit(..) => ostree::PROGRAMS.iter().chain(ostree::tree::PROGRAMS).copied().collect(),
         };
         if is_planned(phase_of(image), &scope_of(image)) { own } else { Vec::new() }
@@ -553,6 +435,17 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
     let any_rootfs = !rootfs_arches(config, graph).is_empty();
     let of_rootfs = any_rootfs.then_some(rootfs::PROGRAMS).into_iter().flatten().copied();
     config.images.iter().flat_map(of_image).chain(of_rootfs).collect()
+}
+
+/// The other programs that planned jobs have make disks, and the folders with their configurations.
+pub fn planned_backends(config: &Config, graph: &Graph) -> BTreeSet<(Backend, PathBuf)> {
+    let jobs: BTreeSet<_> = graph.jobs().into_iter().map(|planned| planned.job.id.as_str()).collect();
+    let is_planned = |image: &&ImageSpec| jobs.contains(format!("{}:{}", phase_of(image), scope_of(image)).as_str());
+    let of_image = |image: &ImageSpec| match &image.kind {
+        configured::ImageKind::Disk(disk) => disk.backend.zip(disk.configuration.clone()),
+        _ => None,
+    };
+    config.images.iter().filter(is_planned).filter_map(of_image).collect()
 }
 
 /// The arches whose programs the planned jobs run: those of root file systems.

@@ -159,27 +159,32 @@ impl RootfsSpec {
     /// The repositories as apt reads them during the build. `copy://`, because apt gives dpkg paths of `file://` repositories,
     /// which mean nothing inside the tree.
     fn sources(&self) -> Result<String, ImageError> {
-        let trust = match &self.keyring {
-            Some(keyring) => format!("Signed-By: {}", path_text("keyring", keyring)?),
-            None => "Trusted: yes".to_owned(),
-        };
-        let stanza = |repository: &ComposedRepository| {
-            let folder = path_text("repository", &repository.folder)?;
-            let ComposedRepository { suite, components, .. } = repository;
-            let fields = [
-                "Types: deb".to_owned(),
-                format!("URIs: copy://{folder}"),
-                format!("Suites: {}", word("suite", suite)?),
-                format!("Components: {}", word("component", &components.join(" "))?),
-                trust.clone(),
-                // The date of a Release file is the compose's: an older lock is composed again as it was.
-                "Check-Valid-Until: no".to_owned(),
-            ];
-            Ok(fields.join("\n") + "\n")
-        };
-        let stanzas: Result<Vec<_>, ImageError> = self.repositories.iter().map(stanza).collect();
-        Ok(stanzas?.join("\n"))
+        sources(&self.repositories, self.keyring.as_deref(), "copy")
     }
+}
+
+/// Composed repositories as apt reads them, by this scheme of URLs.
+pub(super) fn sources(repositories: &[ComposedRepository], keyring: Option<&Path>, scheme: &str) -> Result<String, ImageError> {
+    let trust = match keyring {
+        Some(keyring) => format!("Signed-By: {}", path_text("keyring", keyring)?),
+        None => "Trusted: yes".to_owned(),
+    };
+    let stanza = |repository: &ComposedRepository| {
+        let folder = path_text("repository", &repository.folder)?;
+        let ComposedRepository { suite, components, .. } = repository;
+        let fields = [
+            "Types: deb".to_owned(),
+            format!("URIs: {scheme}://{folder}"),
+            format!("Suites: {}", word("suite", suite)?),
+            format!("Components: {}", word("component", &components.join(" "))?),
+            trust.clone(),
+            // The date of a Release file is the compose's: an older lock is composed again as it was.
+            "Check-Valid-Until: no".to_owned(),
+        ];
+        Ok(fields.join("\n") + "\n")
+    };
+    let stanzas: Result<Vec<_>, ImageError> = repositories.iter().map(stanza).collect();
+    Ok(stanzas?.join("\n"))
 }
 
 /// Whether root file systems can be made in this folder.

@@ -19,7 +19,9 @@ use crate::gather::plan::{ComposeDate, LockFile, Selections};
 use crate::images::data_iso::with_names;
 use crate::images::ostree::plan::OstreeRepository;
 use crate::images::plan::PlannedImage;
-use crate::images::{BootRecord, DiscPlace, Image, ImageSet, JigdoFiles, NETBOOT, NETBOOT_SQUASHFS, unpack_archive};
+use crate::images::{
+    BootRecord, DiscPlace, Image, ImageSet, JigdoFiles, NETBOOT, NETBOOT_SQUASHFS, unpack_archive, zsync_with_name,
+};
 use crate::layout::Layout;
 use crate::package_set::lock::{LockedFile, LockedPackage, LockedSource};
 use crate::repositories::plan::VariantRepository;
@@ -69,10 +71,13 @@ impl ShippedFolder {
         self.files.iter().filter(|file| file.path.ends_with("SUMS"))
     }
 
-    /// The files that belong to an image and lie elsewhere: what jigdo needs.
-    pub fn jigdo_files(&self, image: &ShippedImage) -> impl Iterator<Item = &OutputFile> {
-        let start = image.path.rsplit('/').next().map(|name| format!("{}/{name}.", jigdo_folder(&image.image)));
-        self.files.iter().filter(move |file| start.as_ref().is_some_and(|start| file.path.starts_with(start)))
+    /// The files by which people make an image of what they have: those of jigdo and of zsync.
+    pub fn files_about(&self, image: &ShippedImage) -> impl Iterator<Item = &OutputFile> {
+        let jigdo = image.path.rsplit('/').next().map(|name| format!("{}/{name}.", jigdo_folder(&image.image)));
+        let zsync = format!("{}.zsync", image.path);
+        let is_one =
+            move |file: &&OutputFile| file.path == zsync || jigdo.as_ref().is_some_and(|start| file.path.starts_with(start));
+        self.files.iter().filter(is_one)
     }
 
     /// Where the signature of a checksum file lies.
@@ -243,6 +248,9 @@ impl Shipping<'_> {
         if let Some(jigdo) = &image.jigdo {
             self.ship_jigdo(&jigdo_folder(&image), &file_name, jigdo)?;
         }
+        if let Some(zsync) = &image.zsync {
+            self.ship_zsync(folder, &file_name, zsync)?;
+        }
         Ok(ShippedImage { image, name, is_default, path, checksums })
     }
 
@@ -270,6 +278,14 @@ impl Shipping<'_> {
         link_or_copy(&self.layout.path(&jigdo.template.path), &self.layout.path(&format!("{folder}/{template}")))?;
         self.add_file(folder, &description)?;
         self.add_file(folder, &template)
+    }
+
+    fn ship_zsync(&mut self, folder: &str, image: &str, zsync: &OutputFile) -> std::io::Result<()> {
+        let described = fs_err::read(self.layout.path(&zsync.path))?;
+        let damaged = || std::io::Error::other(format!("{}: it has no header of zsync", zsync.path));
+        let name = format!("{image}.zsync");
+        write_durably(&self.layout.path(&format!("{folder}/{name}")), &zsync_with_name(&described, image).ok_or_else(damaged)?)?;
+        self.add_file(folder, &name)
     }
 
     fn add_file(&mut self, folder: &str, name: &str) -> std::io::Result<()> {

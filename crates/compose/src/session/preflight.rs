@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{self, Bounds, Kernel};
 use crate::config::resolved::{Archive, ImageSpec, Origin, Signing, Trust};
-use crate::config::schema::images::ImageKind;
+use crate::config::schema::images::{Backend, ImageKind};
 use crate::config::schema::policy::Limits;
 use crate::config::schema::quantity::Size;
 use crate::config::{Config, RpmConfig};
@@ -17,8 +17,8 @@ use crate::digest::Sha256;
 use crate::ed25519::SecretKey;
 use crate::engine::{Graph, Phase};
 use crate::files::free_space;
-use crate::images::plan::{required_programs, rootfs_arches};
-use crate::images::{RequiredProgram, check_folder};
+use crate::images::plan::{planned_backends, required_programs, rootfs_arches};
+use crate::images::{ImageError, RequiredProgram, check_backend, check_folder};
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
@@ -100,8 +100,12 @@ async fn missing_for_debs(
     surroundings: &Surroundings,
 ) -> Vec<Lack> {
     let mut lacks = Vec::new();
-    if phases.contains(&Phase::Rootfs) {
-        lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
+    let backends = planned_backends(config, graph);
+    lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
+    for (backend, folder) in &backends {
+        lacks.extend(unusable_backend(*backend, folder, &surroundings.path).await);
+    }
+    if phases.contains(&Phase::Rootfs) || !backends.is_empty() {
         lacks.extend(missing_abilities(&surroundings.path).await);
         for arch in rootfs_arches(config, graph) {
             lacks.extend(foreign(&arch, &surroundings.path).await);
@@ -177,6 +181,33 @@ async fn foreign(arch: &str, path: &OsStr) -> Option<Lack> {
         format!("this machine runs no programs for {arch}, and cannot install root file systems of it"),
         "install qemu-user-static (Debian 12) or qemu-user-binfmt (Debian 13), or leave the arch out of the images' `arches`",
     ))
+}
+
+/// Another program that makes disks: it is new enough and has its configuration.
+async fn unusable_backend(backend: Backend, folder: &Path, path: &OsStr) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    let mut names = fs_err::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let expected = backend.configuration_files();
+    if !names.any(|name| expected.iter().any(|end| name.to_string_lossy().ends_with(end))) {
+        lacks.push(lack(
+            format!("{} has no configuration of {}", folder.display(), backend.name()),
+            format!("write `{}` there, or change `configuration` of the image", expected[0]),
+        ));
+    }
+    if !rustix::process::geteuid().is_root() {
+        lacks.push(lack(format!("disks are made by {} as root only", backend.name()), "run charmer as root"));
+    }
+    let trial = tempfile::tempdir().ok().filter(|_| find_program(backend.program().as_ref(), path).is_some());
+    if let Some(folder) = trial
+        && let Err(error) = check_backend(&trial_runner(folder.path(), path), backend).await
+    {
+        let (what, mend) = match error {
+            ImageError::Tool(error) => (in_short(&error), "see whether it runs by hand"),
+            error => (error.to_string(), "install a newer one; docs/guides/disks.md says from where"),
+        };
+        lacks.push(lack(format!("{}: {what}", backend.name()), mend));
+    }
+    lacks
 }
 
 fn unusable_ostree_keys(config: &Config) -> impl Iterator<Item = Lack> {

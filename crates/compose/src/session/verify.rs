@@ -89,7 +89,7 @@ async fn verify_debs(
         verify_folder(layout, &folder, keyring.as_ref(), surroundings.now, verified);
         for shipped in &folder.images {
             verify_image(layout, shipped, lock.as_ref(), surroundings, cancel, verified).await?;
-            verified.findings.extend(folder.jigdo_files(shipped).filter_map(|file| changed(layout, file)));
+            verified.findings.extend(folder.files_about(shipped).filter_map(|file| changed(layout, file)));
             go_on(cancel)?;
         }
     }

@@ -9,6 +9,7 @@
 
 mod again;
 mod apt;
+mod backend;
 mod container;
 mod disk;
 mod foreign;
@@ -83,6 +84,18 @@ fn an_installer_of_debian_asks_its_first_question() {
 fn disks_of_debian_start_grow_and_pass_secure_boot() {
     let Some(workshop) = Workshop::open() else { return };
     disk::start(&workshop);
+}
+
+#[test]
+fn a_disk_of_debian_is_made_by_mkosi() {
+    let Some(workshop) = Workshop::open() else { return };
+    backend::mkosi(&workshop);
+}
+
+#[test]
+fn a_disk_of_debian_is_made_by_kiwi() {
+    let Some(workshop) = Workshop::open() else { return };
+    backend::kiwi(&workshop);
 }
 
 /// What comes before the variants and images of a distribution that is made of Debian alone.
@@ -174,11 +187,22 @@ impl Workshop {
         Compose::latest(&self.path(target))
     }
 
+    /// One with programs from elsewhere.
+    fn compose_with(&self, config: &str, target: &str, path: &str) -> Compose {
+        let ran = self.charmer_with(config, target, &[], path);
+        assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+        Compose::latest(&self.path(target))
+    }
+
     fn charmer(&self, config: &str, target: &str, more: &[&str]) -> Ran {
+        self.charmer_with(config, target, more, PATH)
+    }
+
+    fn charmer_with(&self, config: &str, target: &str, more: &[&str], path: &str) -> Ran {
         let target = self.new_folder(target);
         let cache = self.text_path("cache");
         let arguments = ["compose", config, "--target-dir", target.to_str().unwrap(), "--cache-dir", &cache];
-        Charmer { folder: Some(self.folder.path()), variables: &[("PATH", PATH)] }.run(&[&arguments, more].concat())
+        Charmer { folder: Some(self.folder.path()), variables: &[("PATH", path)] }.run(&[&arguments, more].concat())
     }
 }
 

@@ -4,6 +4,7 @@
 //! a configuration. Structs that hold no pattern and no relative path are used in [`super::Config`] as they are.
 
 pub mod archives;
+pub mod disks;
 pub mod gather;
 pub mod images;
 pub mod policy;

@@ -37,6 +37,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
             ImageKind::Tar(_) | ImageKind::Squashfs(_) | ImageKind::Lxc(_) => {}
             ImageKind::Disk(spec) => {
                 check_disk(spec, &place, report);
+                check_backend(image, spec, &place, report);
                 check_deployment(image, spec, document, &place, report);
             }
             ImageKind::Bootc(spec) => {
@@ -83,7 +84,11 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     for (position, package) in image.packages.iter().enumerate() {
         check_package(&package.seed, document.ecosystem, &packages.item(position), report);
     }
-    let has_none = matches!(&image.kind, ImageKind::DataIso(_) | ImageKind::Installer(_)) || deployed(image).is_some();
+    let has_none = match &image.kind {
+        ImageKind::DataIso(_) | ImageKind::Installer(_) => true,
+        ImageKind::Disk(disk) => disk.ostree.is_some() || disk.backend.is_some(),
+        _ => false,
+    };
     if image.packages.is_empty() && !has_none && !report.is_damaged(&packages) {
         report.value(&packages, "an image needs packages", "name at least one to install");
     }
@@ -256,11 +261,32 @@ fn check_system(
     }
 }
 
-/// The commit that a disk is a deployment of.
-fn deployed(image: &Image) -> Option<&str> {
-    match &image.kind {
-        ImageKind::Disk(disk) => disk.ostree.as_deref(),
-        _ => None,
+/// A disk that another program makes has what that program's configuration says.
+fn check_backend(image: &Image, spec: &Disk, place: &Place, report: &mut Report<'_>) {
+    let Some(backend) = spec.backend else {
+        if spec.configuration.is_some() {
+            report.key(&place.key("configuration"), "no other program makes this disk", "say which: `backend`");
+        }
+        return;
+    };
+    if spec.configuration.is_none() {
+        let hint = format!("set `configuration` to the folder with {}'s `{}`", backend.name(), backend.configuration_files()[0]);
+        report.key(&place.key("backend"), format!("{} needs a configuration of its own", backend.name()), hint);
+    }
+    let not_ours = [
+        ("base", image.base != BaseSet::default()),
+        ("ostree", spec.ostree.is_some()),
+        ("size", spec.size.is_some()),
+        ("filesystem", spec.filesystem != DiskFilesystem::default()),
+        ("boot-loader", spec.boot_loader != BootLoader::default()),
+        ("boot-parameters", !spec.boot_parameters.is_empty()),
+        ("hostname", spec.hostname.is_some()),
+        ("cloud-init", spec.cloud_init),
+        ("root-password", spec.root_password.is_some()),
+    ];
+    for (key, _) in not_ours.iter().filter(|(_, is_there)| *is_there) {
+        let message = format!("a disk that {} makes has none of charmer's", backend.name());
+        report.key(&place.key(key), message, format!("write it in {}'s configuration", backend.name()));
     }
 }
 

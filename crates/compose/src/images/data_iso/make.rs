@@ -94,6 +94,7 @@ impl Set<'_> {
             epoch: self.epoch,
             disc: place,
             jigdo: files,
+            zsync: None,
             differs: None,
             boot_tests: Vec::new(),
         })

@@ -61,7 +61,7 @@ pub(in crate::images) async fn build(
     let contents = Contents { tree: &sysroot, epoch: tree.epoch, immutable: Some(&immutable) };
     let disk = lay_out(runner, spec, &ids, contents, &boot, work).await?;
     remove_folder(sysroot).await?;
-    super::write_formats(runner, spec, &ids, tree.epoch, &disk, outputs).await
+    super::write_formats(runner, &spec.formats, &ids, tree.epoch, &disk, outputs).await
 }
 
 /// GRUB as the commit has it, with a menu that is OSTree's.

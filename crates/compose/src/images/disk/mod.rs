@@ -3,6 +3,7 @@
 //! No loop device and nothing mounted: file systems are made of folders, and laid into the disk at their places. All that is random
 //! elsewhere, such as UUIDs, follows from the image's identity and the time of its packages.
 
+pub(crate) mod backend;
 pub(super) mod deployment;
 mod files;
 mod filesystem;
@@ -22,6 +23,7 @@ use super::tree::{remove_folder, unpack};
 use super::{ImageError, RequiredProgram, Rootfs, STATUS, blocking, efi_partition, ostree, program};
 use crate::config::schema::images::{BootLoader, DiskFilesystem, DiskFormat, Firmware};
 use crate::tools::Runner;
+pub use backend::BackendSpec;
 pub use deployment::DeploymentSpec;
 use filesystem::Contents;
 use ids::Ids;
@@ -56,6 +58,8 @@ pub struct DiskSpec {
     pub formats: Vec<DiskFormat>,
     /// The system is a deployment of an OSTree commit.
     pub deployment: Option<DeploymentSpec>,
+    /// Another program makes it, and only formats and identity are charmer's.
+    pub backend: Option<BackendSpec>,
 }
 
 /// What starts the system, besides what lies in its root file system.
@@ -92,19 +96,19 @@ pub(super) async fn build(
     let contents = Contents { tree: &tree, epoch: rootfs.epoch, immutable: None };
     let disk = lay_out(runner, spec, &ids, contents, &boot, work).await?;
     remove_folder(tree).await?;
-    write_formats(runner, spec, &ids, rootfs.epoch, &disk, outputs).await
+    write_formats(runner, &spec.formats, &ids, rootfs.epoch, &disk, outputs).await
 }
 
 /// Makes the files that are shipped of a raw disk, which is gone then.
 async fn write_formats(
     runner: &Runner,
-    spec: &DiskSpec,
+    formats: &[DiskFormat],
     ids: &Ids,
     epoch: i64,
     disk: &Path,
     outputs: &[PathBuf],
 ) -> Result<(), ImageError> {
-    for (format, output) in spec.formats.iter().zip(outputs) {
+    for (format, output) in formats.iter().zip(outputs) {
         formats::write(runner, *format, disk, ids, epoch, output).await?;
     }
     fs_err::remove_file(disk)?;
@@ -192,10 +196,11 @@ impl DiskSpec {
 
     /// What it cannot do without, besides a kernel and an init: its boot loader, and what grows its root partition.
     pub(super) fn packages(&self) -> impl Iterator<Item = &'static str> {
-        let grub = self.boot_loader == BootLoader::Grub;
-        let systemd_boot = self.boot_loader == BootLoader::SystemdBoot;
+        let is_own = self.backend.is_none();
+        let grub = is_own && self.boot_loader == BootLoader::Grub;
+        let systemd_boot = is_own && self.boot_loader == BootLoader::SystemdBoot;
         [
-            (true, "cloud-guest-utils"),
+            (is_own, "cloud-guest-utils"),
             (self.deployment.is_some(), "ostree"),
             (self.cloud_init, "cloud-init"),
             (self.root_password.is_some(), "passwd"),
@@ -211,7 +216,10 @@ impl DiskSpec {
     }
 
     /// The programs of this machine that make it.
-    pub(super) fn programs(&self) -> impl Iterator<Item = RequiredProgram> {
+    pub(super) fn programs(&self) -> Vec<RequiredProgram> {
+        if let Some(backend) = &self.backend {
+            return backend.programs();
+        }
         let efi = if self.has(Firmware::Uefi) { efi_partition::PROGRAMS } else { &[] };
         let tools = [program("chroot", "coreutils"), program("unshare", "util-linux"), program("sfdisk", "fdisk")];
         let of_deployment = self.deployment.as_ref().map(|_| program("ostree", "ostree"));
@@ -222,6 +230,7 @@ impl DiskSpec {
             .chain(formats)
             .chain(filesystem::programs(self.filesystem).iter().copied())
             .chain(efi.iter().copied())
+            .collect()
     }
 }
 
@@ -240,6 +249,7 @@ pub(super) fn example() -> DiskSpec {
         root_password: None,
         formats: vec![DiskFormat::Qcow2],
         deployment: None,
+        backend: None,
     }
 }
 

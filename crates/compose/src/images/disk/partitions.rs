@@ -19,6 +19,10 @@ const SECTOR: u64 = 512;
 const BIOS_TYPE: &str = "21686148-6449-6E6F-744E-656564454649";
 const EFI_TYPE: &str = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 const ROOT_AMD64_TYPE: &str = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
+/// As other programs name root file systems.
+const LINUX_TYPE: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+/// The same in the partition table that PCs had before.
+const LINUX_MBR_TYPE: &str = "83";
 
 /// What a partition is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +177,10 @@ pub(super) async fn find_root(runner: &Runner, disk: &Path) -> Result<(u64, u64)
     let listed = runner.run(&Command::new("sfdisk").arg("--json").arg(disk)).await?;
     let unreadable = |reason: String| std::io::Error::other(format!("{}: {reason}", disk.display()));
     let listed: Listed = serde_json::from_slice(&listed.stdout).map_err(|error| unreadable(error.to_string()))?;
-    let root = listed.partitiontable.partitions.into_iter().find(|partition| partition.kind == ROOT_AMD64_TYPE);
+    let partitions = listed.partitiontable.partitions;
+    let of_kind =
+        |kind: &str| partitions.iter().filter(|partition| partition.kind == kind).max_by_key(|partition| partition.size);
+    let root = [ROOT_AMD64_TYPE, LINUX_TYPE, LINUX_MBR_TYPE].into_iter().find_map(of_kind);
     let root = root.ok_or_else(|| unreadable("it has no partition for a root file system".to_owned()))?;
     Ok((root.start.saturating_mul(SECTOR), root.size.saturating_mul(SECTOR)))
 }

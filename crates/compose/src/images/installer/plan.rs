@@ -94,6 +94,7 @@ async fn make(
         epoch,
         disc: DiscPlace::ONLY,
         jigdo: None,
+        zsync: None,
         differs: None,
         boot_tests: Vec::new(),
     }]))

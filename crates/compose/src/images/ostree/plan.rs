@@ -175,7 +175,7 @@ pub(in crate::images) fn plan_deployment(
     disk: DiskSpec,
     (commit, tree): (Handle<Option<MadeCommit>>, Handle<Option<RootfsFile>>),
 ) -> Handle<Option<ImageSet>> {
-    let programs: Vec<_> = disk.programs().map(|program| program.program).collect();
+    let programs: Vec<_> = disk.programs().iter().map(|program| program.program).collect();
     let job = Job::new(phase_of(image), scope_of(image))
         .spec(&(image, &disk, &config.signing))
         .tools(&programs)
@@ -197,7 +197,7 @@ pub(in crate::images) fn plan_deployment(
             let kind = ImageKind::Disk(Box::new(disk.clone()));
             let (paths, outputs) = places_of(&context, &image, &kind.file_extensions());
             let built = build_deployment(&runner(&context, &image), &disk, &source, &input, context.work(), &outputs).await?;
-            described(&image, &kind, paths, built, &input)
+            described(&image, &kind, paths, built, (&input.installed, input.epoch))
         }
     })
 }
