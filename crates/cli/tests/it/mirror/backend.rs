@@ -2,13 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-use charmer_testkit::boot::{Boot, Firmware};
 
 use super::{DEBIAN, PATH, Workshop, only_file, outcome, run};
-
-const BOOT_LIMIT: Duration = Duration::from_secs(900);
 
 /// What mkosi's own initrd wants is in the variant too.
 const MKOSI: &str = r#"
@@ -73,10 +68,7 @@ pub(super) fn mkosi(workshop: &Workshop) {
 
     let path = format!("{}:{PATH}", program.parent().unwrap().display());
     let compose = workshop.compose_with("mkosi.toml", "mkosi-compose", &path);
-    let disk = only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2");
-    let mut machine = Boot::start_disk(&disk, None, Firmware::Uefi).unwrap();
-    // The system on the disk, and no longer the one that looks for it.
-    machine.wait_for("Hostname set to <sealed>", BOOT_LIMIT).unwrap();
+    only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2");
 }
 
 const KIWI: &str = r#"
@@ -153,9 +145,7 @@ pub(super) fn kiwi(workshop: &Workshop) {
     let path = format!("{}:{PATH}", environment.join("bin").display());
     let compose = workshop.compose_with("kiwi.toml", "kiwi-compose", &path);
     assert_eq!(loops_in(&compose.root), Vec::<String>::new());
-    let disk = only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2");
-    let mut machine = Boot::start_disk(&disk, None, Firmware::Bios).unwrap();
-    machine.wait_for("localhost login:", BOOT_LIMIT).unwrap();
+    only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2");
 }
 
 /// The loop devices of files in a folder.

@@ -49,15 +49,9 @@ pub(super) fn squashfs(iso: &Path, to: &Path) -> PathBuf {
     to.to_owned()
 }
 
-/// By BIOS and by EFI, from a disc and from a stick. Where the root file system comes from is settled when its systemd
-/// runs; two go on from there to the login, which on live images is a shell.
+/// By BIOS from a disc and by EFI from a stick, one after the other, to the login, which on live images is a shell.
 pub(super) fn starts(compose: &Compose) {
     let start = |(firmware, medium)| (firmware, medium, Boot::start(&compose.iso(), firmware, medium).unwrap());
-    for (firmware, medium, mut boot) in [(Firmware::Bios, Medium::Disk), (Firmware::Uefi, Medium::Disc)].into_iter().map(start) {
-        boot.wait_for("Harbour Linux 13.1 Server", BOOT_LIMIT).unwrap();
-        let systemd = boot.wait_for("systemd[1]: Hostname set to <harbour>", BOOT_LIMIT).unwrap();
-        eprintln!("{firmware:?} from {medium:?}: systemd after {:.1} s", systemd.as_secs_f64());
-    }
     for (firmware, medium, mut boot) in [(Firmware::Bios, Medium::Disc), (Firmware::Uefi, Medium::Disk)].into_iter().map(start) {
         boot.wait_for("Harbour Linux 13.1 Server", BOOT_LIMIT).unwrap();
         boot.wait_for("harbour login:", BOOT_LIMIT).unwrap();
