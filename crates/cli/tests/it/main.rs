@@ -1,5 +1,6 @@
 //! The real binary as users meet it: what it prints, where, and how it exits.
 
+mod backend;
 mod boot;
 mod bootc;
 mod checks;

@@ -59,3 +59,27 @@ fn a_stranger_is_found_in_both_forms() {
         assert!(ran.stdout.contains(end), "{end}: {ran}");
     }
 }
+
+#[test]
+fn zsync_makes_the_iso_of_an_older_one() {
+    let harbour = Harbour::bootable(&[("live", "netboot = true\nzsync = true\n")]);
+    let (ran, compose) = harbour.compose(&[]);
+    let name = format!("{}-Base-amd64-live.iso", compose.id());
+    let folder = compose.path("compose/Base/amd64/iso");
+    let iso = folder.join(&name);
+    let described = fs_err::read(folder.join(format!("{name}.zsync"))).unwrap();
+    let header = String::from_utf8_lossy(&described[..200]).into_owned();
+    assert!(header.contains(&format!("\nFilename: {name}\n")) && header.contains(&format!("\nURL: {name}\n")), "{header}");
+    assert!(!header.contains("MTime"), "{header}");
+    // Nothing is lacking, so that nobody is asked.
+    let (made, description) = (harbour.text("made.iso"), folder.join(format!("{name}.zsync")));
+    let arguments = ["-q", "-i", iso.to_str().unwrap(), "-o", &made, "-u", "http://127.0.0.1:1/", description.to_str().unwrap()];
+    output_of("zsync", &arguments);
+    assert!(fs_err::read(made).unwrap() == fs_err::read(&iso).unwrap(), "{ran}");
+    let sums = fs_err::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    assert!(sums.contains(&format!("{name}.zsync")), "{sums}");
+
+    fs_err::write(description, "damaged").unwrap();
+    let verified = harbour.charmer(&["verify", compose.root()]);
+    assert!(verified.code != 0 && verified.stdout.contains(".zsync"), "{verified}");
+}

@@ -122,10 +122,11 @@ fn disk_spec(config: &Config, image: &ImageSpec, disk: &configured::Disk) -> Dis
         root_password: disk.root_password.clone(),
         formats: disk.formats.clone(),
         deployment: disk.ostree.as_ref().map(|_| DeploymentSpec { os: release.short.clone(), url: disk.ostree_url.clone() }),
-        backend: disk
-            .backend
-            .zip(disk.configuration.as_deref())
-            .map(|(backend, configuration)| BackendSpec::new(backend, configuration, &image.packages)),
+        backend: disk.backend.zip(disk.configuration.as_deref()).map(|(backend, configuration)| BackendSpec {
+            backend,
+            configuration: configuration.to_owned(),
+            packages: image.packages.clone(),
+        }),
     }
 }
 

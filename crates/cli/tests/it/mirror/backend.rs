@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{DEBIAN, PATH, Workshop, only_file, outcome, run};
+use super::{Compose, DEBIAN, PATH, Workshop, only_file, outcome, run};
 
 /// What mkosi's own initrd wants is in the variant too.
 const MKOSI: &str = r#"
@@ -68,7 +68,9 @@ pub(super) fn mkosi(workshop: &Workshop) {
 
     let path = format!("{}:{PATH}", program.parent().unwrap().display());
     let compose = workshop.compose_with("mkosi.toml", "mkosi-compose", &path);
-    only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2");
+    assert!(in_disk(workshop, &compose, "/var/lib/dpkg/status").contains("\nPackage: fping\nStatus: install ok installed\n"));
+    let sources = in_disk(workshop, &compose, "/etc/apt/sources.list.d/quay.sources");
+    assert_eq!(sources.trim(), "# Where the system installs from is for its packages to say.");
 }
 
 const KIWI: &str = r#"
@@ -145,7 +147,18 @@ pub(super) fn kiwi(workshop: &Workshop) {
     let path = format!("{}:{PATH}", environment.join("bin").display());
     let compose = workshop.compose_with("kiwi.toml", "kiwi-compose", &path);
     assert_eq!(loops_in(&compose.root), Vec::<String>::new());
-    only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2");
+    assert!(in_disk(workshop, &compose, "/var/lib/dpkg/status").contains("\nPackage: fping\nStatus: install ok installed\n"));
+}
+
+/// A file of the largest partition of a compose's disk, which has ext4.
+fn in_disk(workshop: &Workshop, compose: &Compose, path: &str) -> String {
+    let (disk, raw) = (only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2"), workshop.path("disk.raw"));
+    run(Command::new("qemu-img").args(["convert", "-O", "raw"]).arg(disk).arg(&raw));
+    let table: serde_json::Value = serde_json::from_str(&run(Command::new("sfdisk").arg("--json").arg(&raw))).unwrap();
+    let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
+    let largest = partitions.iter().max_by_key(|partition| partition["size"].as_u64()).unwrap();
+    let place = format!("{}?offset={}", raw.display(), largest["start"].as_u64().unwrap() * 512);
+    run(Command::new("debugfs").arg("-R").arg(format!("cat {path}")).arg(place))
 }
 
 /// The loop devices of files in a folder.

@@ -182,15 +182,16 @@ impl Workshop {
 
     /// A compose in a target folder of this name, with the exit code that is expected.
     fn compose(&self, config: &str, target: &str, more: &[&str], code: i32) -> Compose {
-        let ran = self.charmer(config, target, more);
-        assert_eq!(ran.code, code, "{}\n{}", ran.stdout, ran.stderr);
-        Compose::latest(&self.path(target))
+        self.composed(target, &self.charmer(config, target, more), code)
     }
 
     /// One with programs from elsewhere.
     fn compose_with(&self, config: &str, target: &str, path: &str) -> Compose {
-        let ran = self.charmer_with(config, target, &[], path);
-        assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+        self.composed(target, &self.charmer_with(config, target, &[], path), 0)
+    }
+
+    fn composed(&self, target: &str, ran: &Ran, code: i32) -> Compose {
+        assert_eq!(ran.code, code, "{}\n{}", ran.stdout, ran.stderr);
         Compose::latest(&self.path(target))
     }
 

@@ -1,6 +1,6 @@
 //! Disks: a root file system with a boot loader on a partitioned disk, as the files that virtual machines and clouds take.
 //!
-//! No loop device and nothing mounted: file systems are made of folders, and laid into the disk at their places. All that is random
+//! No loop device and nothing mounted, but by programs of others ([`backend`]): file systems are made of folders, and laid into the disk at their places. All that is random
 //! elsewhere, such as UUIDs, follows from the image's identity and the time of its packages.
 
 pub(crate) mod backend;
@@ -194,13 +194,12 @@ impl DiskSpec {
         self.firmware.contains(&firmware)
     }
 
-    /// What it cannot do without, besides a kernel and an init: its boot loader, and what grows its root partition.
+    /// What charmer's own cannot do without, besides a kernel and an init: its boot loader, and what grows its root partition.
     pub(super) fn packages(&self) -> impl Iterator<Item = &'static str> {
-        let is_own = self.backend.is_none();
-        let grub = is_own && self.boot_loader == BootLoader::Grub;
-        let systemd_boot = is_own && self.boot_loader == BootLoader::SystemdBoot;
+        let grub = self.boot_loader == BootLoader::Grub;
+        let systemd_boot = self.boot_loader == BootLoader::SystemdBoot;
         [
-            (is_own, "cloud-guest-utils"),
+            (true, "cloud-guest-utils"),
             (self.deployment.is_some(), "ostree"),
             (self.cloud_init, "cloud-init"),
             (self.root_password.is_some(), "passwd"),

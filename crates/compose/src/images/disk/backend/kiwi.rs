@@ -24,6 +24,8 @@ const RESULTS: [&str; 4] = ["raw", "qcow2", "vmdk", "vhd"];
 /// Makes the disk, and gives its path.
 pub(super) async fn run(runner: &Runner, ingredients: &Ingredients<'_>) -> Result<PathBuf, ImageError> {
     let output = ingredients.work.join("output");
+    // What an earlier build was killed over.
+    release_loops(runner, &output).await?;
     fs_err::create_dir(&output)?;
     let made = runner.run(&command(ingredients, &output)?).await;
     // Also where the compose stops.

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Ingredients, repositories_for_apt};
+use super::Ingredients;
 use crate::config::schema::images::Backend;
+use crate::images::rootfs::sources;
 use crate::images::{ImageError, RequiredProgram, program};
 use crate::tools::{Command, Runner};
 
@@ -18,6 +19,11 @@ const NO_SOURCES: &str = "# Where the system installs from is for its packages t
 
 /// Makes the disk, and gives its path.
 pub(super) async fn run(runner: &Runner, ingredients: &Ingredients<'_>) -> Result<PathBuf, ImageError> {
+    // It splits what names several trees at these.
+    if ingredients.work.to_string_lossy().contains([',', ':']) {
+        let (value, reason) = (ingredients.work.display().to_string(), "mkosi takes no commas and colons in it");
+        return Err(ImageError::Invalid { what: "folder", value, reason });
+    }
     let (sandbox, skeleton) = (ingredients.work.join("sandbox"), ingredients.work.join("skeleton"));
     write_trees(ingredients, &sandbox, &skeleton)?;
     for folder in ["output", "workspace", "packages"] {
@@ -34,7 +40,7 @@ fn write_trees(ingredients: &Ingredients<'_>, sandbox: &Path, skeleton: &Path) -
         fs_err::write(file, text)
     };
     let keyring = ingredients.keyring.map(|_| Path::new(KEY));
-    write(&sandbox.join(SOURCES), repositories_for_apt(ingredients, keyring)?.as_bytes())?;
+    write(&sandbox.join(SOURCES), sources(ingredients.repositories, keyring, "file")?.as_bytes())?;
     if let Some(keyring) = ingredients.keyring {
         write(&sandbox.join(KEY.trim_start_matches('/')), &fs_err::read(keyring)?)?;
     }

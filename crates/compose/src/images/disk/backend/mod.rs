@@ -14,7 +14,6 @@ use super::ids::Ids;
 use super::{DiskSpec, package_database, write_formats};
 use crate::config::schema::images::Backend;
 use crate::digest::Sha256;
-use crate::images::rootfs::sources;
 use crate::images::{BuiltImage, ComposedRepository, ImageError, RequiredProgram, finishing, installed_in_status, program};
 use crate::scm::{copy_content, listed_files};
 use crate::tools::Runner;
@@ -26,8 +25,6 @@ pub struct BackendSpec {
     pub backend: Backend,
     /// The folder with the program's configuration.
     pub configuration: PathBuf,
-    /// Of its files; none if it cannot be read.
-    pub content: Option<Sha256>,
     /// Packages besides those that the configuration names.
     pub packages: Vec<String>,
 }
@@ -50,16 +47,6 @@ struct Ingredients<'a> {
 }
 
 impl BackendSpec {
-    /// A spec for the configuration as it is now.
-    pub(in crate::images) fn new(backend: Backend, configuration: &Path, packages: &[String]) -> Self {
-        Self {
-            backend,
-            configuration: configuration.to_owned(),
-            content: digest_of(configuration).ok(),
-            packages: packages.to_vec(),
-        }
-    }
-
     /// The programs of this machine that it needs.
     pub(super) fn programs(&self) -> Vec<RequiredProgram> {
         let own = match self.backend {
@@ -77,8 +64,8 @@ impl BackendSpec {
 
     pub(in crate::images) const fn differs(&self) -> &'static str {
         match self.backend {
-            Backend::Mkosi => "mkosi's configuration decides what follows from the packages",
-            Backend::Kiwi => "kiwi makes up numbers and times",
+            Backend::Mkosi => "whether mkosi makes the same bytes is for its configuration to say",
+            Backend::Kiwi => "kiwi does not promise the same bytes",
         }
     }
 }
@@ -92,7 +79,6 @@ async fn build(
 ) -> Result<(Vec<BuiltImage>, Vec<String>), ImageError> {
     copy_content(&ingredients.spec.configuration, &ingredients.configuration)
         .map_err(|error| std::io::Error::other(error.to_string()))?;
-    check_version(runner, ingredients.spec.backend).await?;
     let raw = match ingredients.spec.backend {
         Backend::Mkosi => mkosi::run(runner, ingredients).await?,
         Backend::Kiwi => kiwi::run(runner, ingredients).await?,
@@ -102,11 +88,6 @@ async fn build(
         write_formats(runner, &disk.formats, ingredients.ids, ingredients.epoch, &raw, partials).await
     });
     Ok((built.await?, installed))
-}
-
-/// The repositories as apt reads them where they lie.
-fn repositories_for_apt(ingredients: &Ingredients<'_>, keyring: Option<&Path>) -> Result<String, ImageError> {
-    sources(ingredients.repositories, keyring, "file")
 }
 
 /// The program is new enough.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::DiskSpec;
 use super::super::ids::Ids;
-use super::{Ingredients, build};
+use super::{Ingredients, build, digest_of};
 use crate::config::Config;
 use crate::config::resolved::ImageSpec;
 use crate::engine::{Graph, Handle, Job, JobContext, JobError, Weight};
@@ -24,8 +24,10 @@ pub(in crate::images) fn plan_backend(
     source_date_epoch: Option<i64>,
 ) -> Handle<Option<ImageSet>> {
     let programs: Vec<_> = disk.programs().iter().map(|program| program.program).collect();
+    // A changed configuration makes another disk; what cannot be read is told before anything begins.
+    let configuration = disk.backend.as_ref().and_then(|backend| digest_of(&backend.configuration).ok());
     let job = Job::new(phase_of(image), scope_of(image))
-        .spec(&(image, &disk, &config.signing, source_date_epoch))
+        .spec(&(image, &disk, configuration, &config.signing, source_date_epoch))
         .tools(&programs)
         .weight(Weight::new(2, 1024))
         .estimate(180.0)
