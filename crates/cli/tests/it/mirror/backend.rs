@@ -150,14 +150,13 @@ pub(super) fn kiwi(workshop: &Workshop) {
     assert!(in_disk(workshop, &compose, "/var/lib/dpkg/status").contains("\nPackage: fping\nStatus: install ok installed\n"));
 }
 
-/// A file of the largest partition of a compose's disk, which has ext4.
+/// A file of the last partition of a compose's disk, which has ext4.
 fn in_disk(workshop: &Workshop, compose: &Compose, path: &str) -> String {
     let (disk, raw) = (only_file(&compose.path("Cloud/amd64/images"), "-disk.qcow2"), workshop.path("disk.raw"));
     run(Command::new("qemu-img").args(["convert", "-O", "raw"]).arg(disk).arg(&raw));
     let table: serde_json::Value = serde_json::from_str(&run(Command::new("sfdisk").arg("--json").arg(&raw))).unwrap();
     let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
-    let largest = partitions.iter().max_by_key(|partition| partition["size"].as_u64()).unwrap();
-    let place = format!("{}?offset={}", raw.display(), largest["start"].as_u64().unwrap() * 512);
+    let place = format!("{}?offset={}", raw.display(), partitions.last().unwrap()["start"].as_u64().unwrap() * 512);
     run(Command::new("debugfs").arg("-R").arg(format!("cat {path}")).arg(place))
 }
 
