@@ -15,10 +15,12 @@ BOOT_PACKAGES = qemu-system-x86 ovmf
 # What the tests look at the results with.
 TEST_PACKAGES = $(BOOT_PACKAGES) apt-utils buildah busybox-static createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev gdisk genisoimage gpg isolinux \
 	jigdo-file kpartx openssl parted python3-venv rpm rsync skopeo syslinux-utils xz-utils
+# What charmer-encapsulate, which links libostree, is built with.
+ENCAPSULATE_PACKAGES = libostree-dev libssl-dev libzstd-dev pkg-config
 # What the fuzzer itself is built with.
 FUZZ_PACKAGES = g++
 
-.PHONY: all demo demo-all test check reproducible soak fuzz bench bench-rpm generate install clean
+.PHONY: all demo demo-all encapsulate test test-long check reproducible soak fuzz bench bench-rpm generate install clean
 
 all:
 	@./scripts/build-release
@@ -30,18 +32,30 @@ demo:
 
 # The same with every image, each of them started that a machine starts.
 demo-all:
-	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(BOOT_PACKAGES)
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(BOOT_PACKAGES) $(ENCAPSULATE_PACKAGES) skopeo
 	$(CARGO) build --release --package charmer
+	$(CARGO) build --release --locked --manifest-path encapsulate/Cargo.toml
 	@./scripts/demo --all
 
+# The program that puts OSTree commits into containers, for `make install`.
+encapsulate:
+	@./scripts/install-packages $(BUILD_PACKAGES) $(ENCAPSULATE_PACKAGES)
+	$(CARGO) build --release --locked --manifest-path encapsulate/Cargo.toml
+
 test:
-	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(ENCAPSULATE_PACKAGES)
 	@./scripts/run-tests
+
+# What `make test` leaves out since it takes long: machines that are emulated and start over the network.
+test-long:
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	$(CARGO) test --package charmer --locked --test it -- --ignored --nocapture --test-threads 1
 
 check:
 	@./scripts/install-packages $(BUILD_PACKAGES)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) fmt --manifest-path encapsulate/Cargo.toml --check
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) xtask generate --check
 	@./scripts/check-dependencies
@@ -89,6 +103,9 @@ PUNGI_COMMANDS = comps_filter pungi-config-dump pungi-config-validate pungi-crea
 
 install: all
 	install -D -m 755 target/release/charmer $(DESTDIR)$(PREFIX)/bin/charmer
+	if [ -e encapsulate/target/release/charmer-encapsulate ]; then \
+		install -m 755 encapsulate/target/release/charmer-encapsulate $(DESTDIR)$(PREFIX)/bin/charmer-encapsulate; \
+	fi
 	for name in $(PUNGI_COMMANDS); do ln -sf charmer $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
@@ -98,3 +115,4 @@ install: all
 
 clean:
 	$(CARGO) clean
+	$(CARGO) clean --manifest-path encapsulate/Cargo.toml

@@ -83,13 +83,10 @@ impl Boot {
         Self::of_machine(&[firmware.options(), &drives].concat())
     }
 
-    /// Starts a machine without a medium, which gets an iPXE script from a server on this machine's loopback interface, and has a raw
-    /// disk, which is `/dev/vda`.
-    pub fn start_network(script: &str, disk: &Path) -> io::Result<Self> {
-        // What the machine's own network calls this machine.
-        let network =
-            format!("user,model=virtio-net-pci,bootfile={}", quoted(Path::new(&script.replace("127.0.0.1", "10.0.2.2"))));
-        Self::of_machine(&["-nic", &network, "-boot", "n", "-drive", &format!("{},if=virtio", raw_file(disk))])
+    /// Starts a machine without a medium, which gets an iPXE script by its URL, where 10.0.2.2 is this machine.
+    pub fn start_network(script: &str) -> io::Result<Self> {
+        let network = format!("user,model=virtio-net-pci,bootfile={}", quoted(Path::new(script)));
+        Self::of_machine(&["-nic", &network, "-boot", "n"])
     }
 
     fn of_machine(options: &[&str]) -> io::Result<Self> {

@@ -11,6 +11,7 @@ mod createrepo_c;
 mod data_iso;
 mod disk;
 mod disturbed;
+mod encapsulation;
 mod existing;
 mod failures;
 mod faults;

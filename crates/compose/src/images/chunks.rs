@@ -60,7 +60,8 @@ impl Shape {
 #[derive(Debug)]
 pub(super) struct Chunks {
     numbers: HashMap<String, usize>,
-    count: usize,
+    /// What is in each.
+    names: Vec<String>,
 }
 
 impl Chunks {
@@ -100,11 +101,27 @@ impl Chunks {
             None => 0,
         };
         let numbers = sizes.keys().map(|path| (path.clone(), number_of(path))).collect();
-        Ok(Self { numbers, count: database + 1 })
+        let shared = (1..=SHARED).map(|number| format!("small packages {number}"));
+        let of_packages = names.iter().map(|name| (*name).to_owned());
+        let last = ["initramfs", "package database"].map(str::to_owned);
+        let names = std::iter::once("base".to_owned()).chain(of_packages).chain(shared).chain(last).collect();
+        Ok(Self { numbers, names })
     }
 
     pub(super) const fn count(&self) -> usize {
-        self.count
+        self.names.len()
+    }
+
+    /// What is in each layer, in words, and the paths of its files.
+    pub(super) fn layers(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut layers: Vec<_> = self.names.iter().map(|name| (name.as_str(), Vec::new())).collect();
+        for (path, number) in &self.numbers {
+            layers[*number].1.push(path.as_str());
+        }
+        for (_, paths) in &mut layers {
+            paths.sort_unstable();
+        }
+        layers
     }
 
     /// The layer of a path; what is not in the tree is in the base.

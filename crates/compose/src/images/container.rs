@@ -125,7 +125,7 @@ impl ContainerSpec {
         })
     }
 
-    fn all_labels(&self, created: &str) -> BTreeMap<String, String> {
+    pub(super) fn all_labels(&self, created: &str) -> BTreeMap<String, String> {
         let known = [
             ("created", Some(created)),
             ("title", Some(self.title.as_str())),
@@ -138,7 +138,7 @@ impl ContainerSpec {
     }
 }
 
-fn platform(arch: &str) -> Result<Platform, ImageError> {
+pub(super) fn platform(arch: &str) -> Result<Platform, ImageError> {
     Platform::of_debian(arch).ok_or_else(|| ImageError::UnsupportedArch {
         kind: "container",
         arch: arch.to_owned(),
@@ -146,7 +146,7 @@ fn platform(arch: &str) -> Result<Platform, ImageError> {
     })
 }
 
-fn rfc3339(epoch: i64) -> Result<String, ImageError> {
+pub(super) fn rfc3339(epoch: i64) -> Result<String, ImageError> {
     let time = Timestamp::from_second(epoch).map_err(|_| ImageError::Invalid {
         what: "SOURCE_DATE_EPOCH",
         value: epoch.to_string(),

@@ -294,6 +294,23 @@ async fn build_deployment(
     finishing(outputs, async |partials| disk::deployment::build(runner, spec, (commit, tree), work, partials).await).await
 }
 
+/// Makes a container of an OSTree commit, as [`build`] makes other images.
+async fn build_encapsulation(
+    runner: &Runner,
+    spec: &BootcSpec,
+    commit: &ostree::encapsulation::Source,
+    tree: &Rootfs,
+    work: &Path,
+    outputs: &[PathBuf],
+) -> Result<Vec<BuiltImage>, ImageError> {
+    spec.validate(&tree.arch)?;
+    let make = async |partials: &[PathBuf]| {
+        let output = partials.first().expect("an image has a file");
+        ostree::encapsulation::build(runner, &spec.container, commit, tree, work, output).await
+    };
+    finishing(outputs, make).await
+}
+
 /// Makes the files of an image at their outputs, by making them beside these first.
 async fn finishing(
     outputs: &[PathBuf],

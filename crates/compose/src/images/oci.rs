@@ -3,10 +3,11 @@
 //! The documents are a few fields each, in the order in which they are written; see the OCI image format specification.
 //! Must not know: root file systems, packages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ImageError;
 use super::layer::Layer;
@@ -150,9 +151,93 @@ pub(super) fn write_archive(
         layers: layers.iter().map(|(layer, _)| Descriptor::new(LAYER_TYPE, layer.digest, layer.size)).collect(),
         annotations: &config.config.labels,
     };
-    let manifest_blob = json(&manifest);
-    let mut descriptor = Descriptor::new(MANIFEST_TYPE, Sha256::of(&manifest_blob), manifest_blob.len() as u64);
-    descriptor.platform = Some(config.platform);
+    let layers: Vec<_> = layers.iter().map(|(layer, file)| (layer.digest, layer.size, file.clone())).collect();
+    write_blobs(&config_blob, &json(&manifest), config.platform, reference, &layers, epoch, output)
+}
+
+/// The same of an image layout that another program has left in a folder, with one image in it: what that program made up, such as the
+/// time at which it ran, is replaced, so that the same image is the same archive.
+pub(super) fn write_archive_of_layout(
+    folder: &Path,
+    platform: Platform,
+    created: &str,
+    reference: &str,
+    epoch: i64,
+    output: &Path,
+) -> Result<(), ImageError> {
+    let index: FoundIndex = read_json(&folder.join("index.json"))?;
+    let [manifest] = index.manifests.as_slice() else {
+        let reason = "one image was expected in the layout";
+        return Err(ImageError::Invalid { what: "image layout", value: folder.display().to_string(), reason });
+    };
+    let mut manifest: Value = read_json(&folder.join(blob_path(manifest.digest()?)))?;
+    let found: FoundManifest = serde_json::from_value(manifest.clone()).map_err(std::io::Error::other)?;
+    let mut config: Value = read_json(&folder.join(blob_path(found.config.digest()?)))?;
+    config["architecture"] = platform.architecture.into();
+    if let Some(variant) = platform.variant {
+        config["variant"] = variant.into();
+    }
+    config["created"] = created.into();
+    for step in config["history"].as_array_mut().into_iter().flatten() {
+        step["created"] = created.into();
+    }
+    let config_blob = json(&config);
+    manifest["config"]["digest"] = oci_digest(Sha256::of(&config_blob)).into();
+    manifest["config"]["size"] = config_blob.len().into();
+    let layer = |layer: &FoundDescriptor| {
+        let digest = layer.digest()?;
+        Ok((digest, layer.size, folder.join(blob_path(digest))))
+    };
+    let mut layers = found.layers.iter().map(layer).collect::<Result<Vec<_>, ImageError>>()?;
+    // Two layers can have the same content: one file is enough.
+    let mut seen = BTreeSet::new();
+    layers.retain(|(digest, ..)| seen.insert(*digest));
+    write_blobs(&config_blob, &json(&manifest), platform, reference, &layers, epoch, output)
+}
+
+/// As another program has written it.
+#[derive(Deserialize)]
+struct FoundIndex {
+    manifests: Vec<FoundDescriptor>,
+}
+
+#[derive(Deserialize)]
+struct FoundManifest {
+    config: FoundDescriptor,
+    layers: Vec<FoundDescriptor>,
+}
+
+#[derive(Deserialize)]
+struct FoundDescriptor {
+    digest: String,
+    size: u64,
+}
+
+impl FoundDescriptor {
+    fn digest(&self) -> Result<Sha256, ImageError> {
+        let reason = "`sha256:` and 64 hexadecimal digits were expected";
+        let invalid = || ImageError::Invalid { what: "digest", value: self.digest.clone(), reason };
+        self.digest.strip_prefix("sha256:").and_then(|digits| digits.parse().ok()).ok_or_else(invalid)
+    }
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ImageError> {
+    let invalid = |error| std::io::Error::other(format!("{}: {error}", path.display()));
+    Ok(serde_json::from_slice(&fs_err::read(path)?).map_err(invalid)?)
+}
+
+/// Writes the archive of an image's documents and layers, each with digest and size.
+fn write_blobs(
+    config: &[u8],
+    manifest: &[u8],
+    platform: Platform,
+    reference: &str,
+    layers: &[(Sha256, u64, PathBuf)],
+    epoch: i64,
+    output: &Path,
+) -> Result<(), ImageError> {
+    let mut descriptor = Descriptor::new(MANIFEST_TYPE, Sha256::of(manifest), manifest.len() as u64);
+    descriptor.platform = Some(platform);
     descriptor.annotations.insert("org.opencontainers.image.ref.name", reference);
     let index = json(&Index { schema_version: 2, media_type: INDEX_TYPE, manifests: vec![descriptor] });
 
@@ -162,10 +247,10 @@ pub(super) fn write_archive(
     archive.file("index.json", &index)?;
     archive.folder("blobs/")?;
     archive.folder("blobs/sha256/")?;
-    archive.file(&blob_path(Sha256::of(&manifest_blob)), &manifest_blob)?;
-    archive.file(&blob_path(Sha256::of(&config_blob)), &config_blob)?;
-    for (layer, file) in layers {
-        archive.copy(&blob_path(layer.digest), layer.size, fs_err::File::open(file)?)?;
+    archive.file(&blob_path(Sha256::of(manifest)), manifest)?;
+    archive.file(&blob_path(Sha256::of(config)), config)?;
+    for (digest, size, file) in layers {
+        archive.copy(&blob_path(*digest), *size, fs_err::File::open(file)?)?;
     }
     archive.tar.into_inner()?;
     Ok(())

@@ -22,7 +22,7 @@ use crate::tools::Runner;
 use super::data_iso::plan::plan_data_iso;
 use super::disk::backend::plan::plan_backend;
 use super::installer::plan::plan_installer;
-use super::ostree::plan::PlannedCommit;
+use super::ostree::plan::{MadeCommit, PlannedCommit};
 use super::recipe::{Recipe, recipe_of};
 use super::{
     BaseSet, BootRecord, BuiltImage, ComposedRepository, DiscPlace, Image, ImageError, ImageKind, ImageSet, JigdoFiles,
@@ -42,6 +42,14 @@ pub struct PlannedImage {
 pub struct PlannedForms {
     pub images: Vec<PlannedImage>,
     pub commits: Vec<PlannedCommit>,
+}
+
+impl PlannedForms {
+    /// The commit of this name that an image is made of.
+    fn commit(&self, image: &ImageSpec, name: &str) -> Handle<Option<MadeCommit>> {
+        let planned = self.commits.iter().find(|planned| is_commit(&planned.spec, image, name));
+        planned.expect("the configuration has it").made
+    }
 }
 
 /// A root file system as a file of the compose.
@@ -90,7 +98,7 @@ pub fn plan(
     let mut trees = Trees { config, of_images: of_images.clone(), planned: HashMap::new() };
     let of_rootfs =
         |number: Option<usize>| number.map(|number| rootfs[number].clone()).expect("it is made of a root file system");
-    // Disks are made of commits.
+    // Disks and containers are made of commits.
     for (image, &number) in config.images.iter().zip(&of_images) {
         if let Recipe::Commit(spec, key) = recipe_of(config, image) {
             let tree = trees.plan(graph, number, &of_rootfs(number));
@@ -104,11 +112,13 @@ pub fn plan(
                 let tree = trees.plan(graph, number, &of_rootfs());
                 plan_of_rootfs(graph, image, *kind, tree)
             }
-            Recipe::Deployment(disk, commit) => {
+            Recipe::Deployment(disk, name) => {
                 let tree = trees.plan(graph, number, &of_rootfs());
-                let commit = forms.commits.iter().find(|planned| is_commit(&planned.spec, image, commit));
-                let commit = commit.expect("the configuration has it").made;
-                ostree::plan::plan_deployment(graph, config, services, image, *disk, (commit, tree))
+                ostree::plan::plan_deployment(graph, config, services, image, *disk, (forms.commit(image, name), tree))
+            }
+            Recipe::Encapsulation(bootc, name) => {
+                let tree = trees.plan(graph, number, &of_rootfs());
+                ostree::plan::plan_encapsulation(graph, image, *bootc, (forms.commit(image, name), tree))
             }
             Recipe::OfRootfs(kind) => plan_of_rootfs(graph, image, *kind, of_rootfs().1),
             Recipe::Backend(disk) => plan_backend(graph, config, services, repositories, (image, *disk), source_date_epoch),
@@ -149,21 +159,22 @@ impl Trees<'_> {
 
 /// Whether an image is made of an OSTree tree.
 fn is_of_tree(image: &ImageSpec) -> bool {
-    matches!(image.kind, configured::ImageKind::Ostree(_) | configured::ImageKind::Bootc(_)) || deployed(image).is_some()
+    matches!(image.kind, configured::ImageKind::Ostree(_) | configured::ImageKind::Bootc(_)) || commit_of(image).is_some()
 }
 
-/// The name of the commit that a disk is a deployment of.
-fn deployed(image: &ImageSpec) -> Option<&str> {
+/// The name of the commit that an image is made of.
+fn commit_of(image: &ImageSpec) -> Option<&str> {
     match &image.kind {
         configured::ImageKind::Disk(disk) => disk.ostree.as_deref(),
+        configured::ImageKind::Bootc(bootc) => bootc.ostree.as_deref(),
         _ => None,
     }
 }
 
-/// Whether an image is the commit of this name that a disk is a deployment of.
-fn is_commit(image: &ImageSpec, disk: &ImageSpec, name: &str) -> bool {
+/// Whether an image is the commit of this name that another is made of.
+fn is_commit(image: &ImageSpec, made_of_it: &ImageSpec, name: &str) -> bool {
     let is_ostree = matches!(image.kind, configured::ImageKind::Ostree(_));
-    is_ostree && image.name == name && image.variant == disk.variant && image.arch == disk.arch
+    is_ostree && image.name == name && image.variant == made_of_it.variant && image.arch == made_of_it.arch
 }
 
 /// A root file system that one image or several are made of.
@@ -211,7 +222,12 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
         let wanted = match recipe_of(config, image) {
             Recipe::OfRootfs(kind) => PlannedRootfs::of(image, &kind.required_packages()),
             Recipe::Commit(..) => PlannedRootfs::of(image, &packages_of_commit(config, image)),
-            Recipe::OfPackages(_) | Recipe::Installer(_) | Recipe::Deployment(..) | Recipe::Backend(_) => return None,
+            // Of commits are those below.
+            Recipe::OfPackages(_)
+            | Recipe::Installer(_)
+            | Recipe::Backend(_)
+            | Recipe::Deployment(..)
+            | Recipe::Encapsulation(..) => return None,
         };
         let content = (wanted.variant.clone(), wanted.arch.clone(), wanted.base, wanted.packages.clone());
         let number = *numbers.entry(content).or_insert(planned.len());
@@ -225,10 +241,10 @@ fn planned_rootfs(config: &Config) -> (Vec<PlannedRootfs>, Vec<Option<usize>>) {
         Some(number)
     };
     let mut of_images: Vec<_> = config.images.iter().map(of_image).collect();
-    for (position, disk) in config.images.iter().enumerate() {
-        if let Some(name) = deployed(disk) {
-            of_images[position] =
-                config.images.iter().position(|image| is_commit(image, disk, name)).and_then(|commit| of_images[commit]);
+    for (position, made_of_it) in config.images.iter().enumerate() {
+        if let Some(name) = commit_of(made_of_it) {
+            let commit = config.images.iter().position(|image| is_commit(image, made_of_it, name));
+            of_images[position] = commit.and_then(|commit| of_images[commit]);
         }
     }
     (planned, of_images)
@@ -428,6 +444,7 @@ pub fn required_programs(config: &Config, graph: &Graph) -> BTreeSet<RequiredPro
             Recipe::OfPackages(data) => data_iso::programs(data.jigdo_url.is_some()).collect(),
             Recipe::Installer(_) => installer::programs().collect(),
             Recipe::Deployment(disk, _) | Recipe::Backend(disk) => disk.programs(),
+            Recipe::Encapsulation(..) => ostree::encapsulation::PROGRAMS.to_vec(),
             Recipe::Commit(..) => ostree::PROGRAMS.iter().chain(ostree::tree::PROGRAMS).copied().collect(),
         };
         if is_planned(phase_of(image), &scope_of(image)) { own } else { Vec::new() }
@@ -461,7 +478,7 @@ pub fn jobs_of(config: &Config) -> Vec<Vec<String>> {
     let jobs = |(image, number): (&ImageSpec, Option<usize>)| {
         let of_rootfs = number.map(|number| rootfs[number].scope());
         let tree = of_rootfs.as_ref().filter(|_| is_of_tree(image)).map(|scope| format!("ostree-tree:{scope}"));
-        let commit = deployed(image).map(|name| format!("{}:{}.{}.{name}", Phase::Ostree, image.variant, image.arch));
+        let commit = commit_of(image).map(|name| format!("{}:{}.{}.{name}", Phase::Ostree, image.variant, image.arch));
         let scope = scope_of(image);
         let boot = image.boot_test.as_ref().filter(|_| config.checks.boot != Severity::Off).map(|_| Phase::Boot);
         let own = [phase_of(image), Phase::Test].into_iter().chain(boot).map(|phase| format!("{phase}:{scope}"));

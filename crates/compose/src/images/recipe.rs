@@ -2,6 +2,7 @@
 //!
 //! Must not know: jobs, and in which order they run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::config::Config;
@@ -27,6 +28,8 @@ pub(super) enum Recipe<'a> {
     Commit(CommitSpec, Option<PathBuf>),
     /// A disk, and the name of the commit that it is a deployment of.
     Deployment(Box<DiskSpec>, &'a str),
+    /// A container, and the name of the commit that is in it.
+    Encapsulation(Box<BootcSpec>, &'a str),
     /// A disk that another program makes of the repositories.
     Backend(Box<DiskSpec>),
 }
@@ -66,20 +69,13 @@ pub(super) fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a>
                 root_password: live.root_password.clone(),
             },
         }),
-        configured::ImageKind::Bootc(bootc) => ImageKind::Bootc(Box::new(BootcSpec {
-            container: ContainerSpec {
-                reference: reference(&image.variant, &release.version),
-                title: format!("{} {}", release.name, image.variant),
-                version: release.version.clone(),
-                vendor: Some(release.vendor().to_owned()),
-                url: release.url.clone(),
-                labels: bootc::labels().into_iter().chain(bootc.labels.clone()).collect(),
-                command: vec!["/sbin/init".to_owned()],
-                ..ContainerSpec::default()
-            },
-            kernel_arguments: bootc.kernel_arguments.clone(),
-            root_filesystem: bootc.root_filesystem.name().to_owned(),
-        })),
+        configured::ImageKind::Bootc(bootc) => {
+            let spec = Box::new(bootc_spec(config, image, bootc));
+            match &bootc.ostree {
+                Some(commit) => return Recipe::Encapsulation(spec, commit),
+                None => ImageKind::Bootc(spec),
+            }
+        }
         configured::ImageKind::Disk(disk) => {
             let spec = Box::new(disk_spec(config, image, disk));
             match &disk.ostree {
@@ -104,6 +100,26 @@ pub(super) fn recipe_of<'a>(config: &Config, image: &'a ImageSpec) -> Recipe<'a>
         })),
         configured::ImageKind::Squashfs(_) => ImageKind::Squashfs,
     }))
+}
+
+fn bootc_spec(config: &Config, image: &ImageSpec, bootc: &configured::Bootc) -> BootcSpec {
+    let release = &config.release;
+    // Those of a commit come with it.
+    let own_labels = if bootc.ostree.is_none() { bootc::labels() } else { BTreeMap::new() };
+    BootcSpec {
+        container: ContainerSpec {
+            reference: reference(&image.variant, &release.version),
+            title: format!("{} {}", release.name, image.variant),
+            version: release.version.clone(),
+            vendor: Some(release.vendor().to_owned()),
+            url: release.url.clone(),
+            labels: own_labels.into_iter().chain(bootc.labels.clone()).collect(),
+            command: vec!["/sbin/init".to_owned()],
+            ..ContainerSpec::default()
+        },
+        kernel_arguments: bootc.kernel_arguments.clone(),
+        root_filesystem: bootc.root_filesystem.name().to_owned(),
+    }
 }
 
 fn disk_spec(config: &Config, image: &ImageSpec, disk: &configured::Disk) -> DiskSpec {

@@ -149,6 +149,7 @@ fn missing_programs(programs: BTreeSet<RequiredProgram>, path: &OsStr) -> Vec<La
     let describe = |program: &&RequiredProgram| {
         let mend = match program.package {
             "" => "Debian has no package of it: run charmer where the program is, or leave out what needs it".to_owned(),
+            "charmer" => "it is charmer's own: `make encapsulate` builds it, `make install` puts it beside charmer".to_owned(),
             package => format!("install the Debian package {package}: apt-get install {package}"),
         };
         lack(format!("{} is not there", program.program), mend)

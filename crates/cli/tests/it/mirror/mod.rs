@@ -16,6 +16,7 @@ mod foreign;
 mod installer;
 mod live;
 mod metadata;
+mod network;
 mod ostree;
 mod sources;
 
@@ -84,6 +85,13 @@ fn an_installer_of_debian_asks_its_first_question() {
 fn disks_of_debian_start_grow_and_pass_secure_boot() {
     let Some(workshop) = Workshop::open() else { return };
     disk::start(&workshop);
+}
+
+#[test]
+#[ignore = "it takes long: `make test-long` runs it"]
+fn a_live_system_of_debian_starts_over_the_network() {
+    let Some(workshop) = Workshop::open() else { return };
+    network::starts(&workshop);
 }
 
 #[test]

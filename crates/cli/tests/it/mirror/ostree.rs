@@ -1,4 +1,4 @@
-//! An OSTree commit of Debian, and a disk of it: started by both firmwares, and asked whether it is what a deployment should be.
+//! An OSTree commit of Debian, and a disk of it: started, and asked whether it is what a deployment should be.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{DEBIAN, Workshop, only_file, run};
 
 const BOOT_LIMIT: Duration = Duration::from_secs(900);
 
-/// The password of root is `quay`. UEFI starts the disk before it is shipped.
+/// The password of root is `quay`.
 const CONFIG: &str = r#"
 [variants.Server]
 arches = ["amd64"]
@@ -24,7 +24,6 @@ kind = "disk"
 ostree = "ostree"
 ostree-url = "https://example.org/ostree/repo"
 root-password = "$6$pier$xlOcAbwNvRsz70JwdpUg/hZlAxGBItemzcY/yliLNrLNHXONcjOu.w5u.37j3WhbJ06g7FUaGKgg5q83oJHH/1"
-boot-test = { until = "harbour login:", firmware = ["uefi"] }
 
 [[images]]
 variant = "Server"

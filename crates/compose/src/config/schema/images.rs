@@ -347,6 +347,10 @@ pub struct Lxc {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Bootc {
+    /// The name of an image of kind `ostree` of the same variant: the container holds its commit, as OSTree's tools write and read it, and
+    /// has no packages of its own. Without this the files lie in it as they are.
+    #[serde(default)]
+    pub ostree: Option<String>,
     /// Parameters for the kernel, which every machine gets: they are in the image, and change with it.
     #[serde(default)]
     pub kernel_arguments: Vec<String>,

@@ -6,7 +6,7 @@ use super::names;
 use crate::config::problem::Report;
 use crate::config::schema::images::{
     BootLoader, Bootc, Container, DataIso, Disk, DiskFilesystem, DiskFormat, Firmware, Image, ImageKind, Installer, Live, Ostree,
-    TestFirmware, Wsl,
+    RootFilesystem, TestFirmware, Wsl,
 };
 use crate::config::schema::{Document, Ecosystem};
 use crate::config::source::Place;
@@ -42,6 +42,7 @@ pub(super) fn check(document: &Document, report: &mut Report<'_>) {
             }
             ImageKind::Bootc(spec) => {
                 check_bootc(spec, &place, report);
+                check_encapsulation(image, spec, document, &place, report);
                 check_push(&spec.push, document, &place, report);
             }
             ImageKind::Ostree(spec) => check_ostree(spec, &place, report),
@@ -87,6 +88,7 @@ fn check_origin(image: &Image, document: &Document, place: &Place, report: &mut 
     let has_none = match &image.kind {
         ImageKind::DataIso(_) | ImageKind::Installer(_) => true,
         ImageKind::Disk(disk) => disk.ostree.is_some() || disk.backend.is_some(),
+        ImageKind::Bootc(bootc) => bootc.ostree.is_some(),
         _ => false,
     };
     if image.packages.is_empty() && !has_none && !report.is_damaged(&packages) {
@@ -304,6 +306,30 @@ fn check_deployment(image: &Image, spec: &Disk, document: &Document, place: &Pla
         }
     }
     let Some(name) = &spec.ostree else { return };
+    check_made_of_commit(image, name, document, place, report);
+    if spec.boot_loader != BootLoader::Grub {
+        report.value(&place.key("boot-loader"), "OSTree's menu is read by GRUB alone", None);
+    }
+    if spec.filesystem != DiskFilesystem::Ext4 {
+        report.value(&place.key("filesystem"), "a disk of an OSTree commit has ext4", None);
+    }
+}
+
+fn check_encapsulation(image: &Image, spec: &Bootc, document: &Document, place: &Place, report: &mut Report<'_>) {
+    let Some(name) = &spec.ostree else { return };
+    check_made_of_commit(image, name, document, place, report);
+    let of_files = [
+        ("kernel-arguments", !spec.kernel_arguments.is_empty()),
+        ("root-filesystem", spec.root_filesystem != RootFilesystem::default()),
+    ];
+    for (key, _) in of_files.iter().filter(|(_, is_there)| *is_there) {
+        let hint = "leave it out, or make the container of packages";
+        report.key(&place.key(key), "it would be a file in the container, which has those of its commit alone", hint);
+    }
+}
+
+/// The commit that an image is made of is there, and the image has nothing that would have to be in it.
+fn check_made_of_commit(image: &Image, name: &str, document: &Document, place: &Place, report: &mut Report<'_>) {
     let is_it = |other: &&Image| {
         let arches = other.arches_in(document);
         matches!(other.kind, ImageKind::Ostree(_))
@@ -313,7 +339,7 @@ fn check_deployment(image: &Image, spec: &Disk, document: &Document, place: &Pla
     };
     if !document.images.iter().any(|other| is_it(&other)) {
         let message = format!(
-            "variant `{}` has no image `{}` of kind `ostree` for all arches of the disk",
+            "variant `{}` has no image `{}` of kind `ostree` for all arches of this one",
             image.variant,
             name.escape_debug()
         );
@@ -323,17 +349,11 @@ fn check_deployment(image: &Image, spec: &Disk, document: &Document, place: &Pla
             "the commit is an image of its own: its `name`, or `ostree` where it has none",
         );
     }
-    let from_commit = "a disk of an OSTree commit has what the commit has";
+    let from_commit = "an image of an OSTree commit has what the commit has";
     for (key, is_there) in [("packages", !image.packages.is_empty()), ("base", image.base != BaseSet::default())] {
         if is_there {
             report.key(&place.key(key), from_commit, "write it at the commit");
         }
-    }
-    if spec.boot_loader != BootLoader::Grub {
-        report.value(&place.key("boot-loader"), "OSTree's menu is read by GRUB alone", None);
-    }
-    if spec.filesystem != DiskFilesystem::Ext4 {
-        report.value(&place.key("filesystem"), "a disk of an OSTree commit has ext4", None);
     }
 }
 

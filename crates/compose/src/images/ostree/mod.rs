@@ -7,6 +7,7 @@
 //! What ostree(1) does is left to it. Must not know: mirrors, locks; packages come with the root file system.
 
 pub mod commit;
+pub(super) mod encapsulation;
 pub mod plan;
 mod repository;
 mod signature;

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::disk::deployment::Source as DeployedCommit;
 use super::super::plan::{RootfsFile, described, phase_of, places_of, runner, scope_of};
-use super::super::{DiskSpec, ImageError, ImageKind, ImageSet, Rootfs, build_deployment};
+use super::super::{BootcSpec, DiskSpec, ImageError, ImageKind, ImageSet, Rootfs, build_deployment, build_encapsulation};
 use super::commit::{Commit, CommitSpec, commit};
+use super::encapsulation;
 use super::repository::{Source, collect, commit_files, make_delta, summarise};
 use super::signature::{ED25519, GPG, detached_metadata};
 use super::tree::make_tree;
@@ -197,6 +198,36 @@ pub(in crate::images) fn plan_deployment(
             let kind = ImageKind::Disk(Box::new(disk.clone()));
             let (paths, outputs) = places_of(&context, &image, &kind.file_extensions());
             let built = build_deployment(&runner(&context, &image), &disk, &source, &input, context.work(), &outputs).await?;
+            described(&image, &kind, paths, built, (&input.installed, input.epoch))
+        }
+    })
+}
+
+/// Adds the job that puts a commit into a container.
+pub(in crate::images) fn plan_encapsulation(
+    graph: &mut Graph,
+    image: &ImageSpec,
+    bootc: BootcSpec,
+    (commit, tree): (Handle<Option<MadeCommit>>, Handle<Option<RootfsFile>>),
+) -> Handle<Option<ImageSet>> {
+    let programs = encapsulation::PROGRAMS.iter().map(|program| program.program).collect::<Vec<_>>();
+    let job = Job::new(phase_of(image), scope_of(image))
+        .spec(&(image, &bootc))
+        .tools(&programs)
+        .weight(Weight::new(1, 1024))
+        .estimate(60.0)
+        .writes_much()
+        .failable(image.failable);
+    let image = image.clone();
+    graph.add_deliverable(job, (commit.required(), tree.required()), move |context, (made, tree): (MadeCommit, RootfsFile)| {
+        let (image, bootc) = (image.clone(), bootc.clone());
+        async move {
+            let input = tree.unpacked_from(&context.layout);
+            let source =
+                encapsulation::Source { repository: context.layout.path(&made.repository), checksum: made.commit.checksum };
+            let kind = ImageKind::Bootc(Box::new(bootc.clone()));
+            let (paths, outputs) = places_of(&context, &image, &kind.file_extensions());
+            let built = build_encapsulation(&runner(&context, &image), &bootc, &source, &input, context.work(), &outputs).await?;
             described(&image, &kind, paths, built, (&input.installed, input.epoch))
         }
     })
