@@ -97,7 +97,7 @@ fn each_file(folder: &gio::File, path: &str, call: &mut impl FnMut(&str, String)
     entries.sort_by_key(gio::FileInfo::name);
     for entry in entries {
         let name = entry.name();
-        let name = name.to_str().with_context(|| format!("{path:?} has a file whose name is not UTF-8: {name:?}"))?;
+        let name = name.to_str().with_context(|| format!("{path:?} has a file whose name is not UTF-8: {}", name.display()))?;
         let inner = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
         let file = folder.child(name);
         if entry.file_type() == gio::FileType::Directory {
