@@ -1,6 +1,6 @@
 //! Which layer of an image each file of a tree lies in: one for each large package, and for each large file without one; a fixed number
-//! for all others; and layers of their own for what changes when nothing else does: the initramfs and the package database. What a
-//! package's files are, its database says.
+//! for all others; and layers of their own for what changes with any of them: the initramfs and the package database, but for what
+//! that keeps of one package alone. What a package's files are, its database says.
 //!
 //! A package keeps its layer whatever comes and goes beside it.
 
@@ -38,6 +38,12 @@ impl Shape {
             Self::Installed => "var/lib/dpkg/",
             Self::Ostree => "usr/lib/sysimage/dpkg/",
         }
+    }
+
+    /// The package of which the database keeps this file: `libc6` of `info/libc6:amd64.list`.
+    fn described_by(self, path: &str) -> Option<&str> {
+        let (name, _) = path.strip_prefix(self.database())?.strip_prefix("info/")?.rsplit_once('.')?;
+        name.split(':').next()
     }
 
     /// Where the tree has what a package says that it has: below /usr and, with OSTree, what was in folders of the machine's own as
@@ -92,12 +98,13 @@ impl Chunks {
         names.sort_unstable();
         let first_shared = 1 + names.len();
         let (initramfs, database) = (first_shared + SHARED, first_shared + SHARED + 1);
+        let of_package = |package: &str| {
+            names.binary_search(&package).map_or_else(|_| first_shared + shared_by(package), |position| 1 + position)
+        };
         let number_of = |path: &str| match owners.get(path) {
-            _ if path.starts_with(shape.database()) => database,
+            _ if path.starts_with(shape.database()) => shape.described_by(path).map_or(database, of_package),
             _ if path.starts_with("usr/lib/modules/") && path.ends_with("/initramfs.img") => initramfs,
-            Some(package) => {
-                names.binary_search(package).map_or_else(|_| first_shared + shared_by(package), |position| 1 + position)
-            }
+            Some(package) => of_package(package),
             None => 0,
         };
         let numbers = sizes.keys().map(|path| (path.clone(), number_of(path))).collect();
@@ -157,10 +164,8 @@ fn read(tar: &Path, shape: Shape, cancel: &CancellationToken) -> Result<(Sizes, 
             continue;
         }
         let size = if entry.header().entry_type().is_file() { entry.size() } else { 0 };
-        let package = path.strip_prefix(shape.database()).and_then(|name| name.strip_prefix("info/")?.strip_suffix(".list"));
-        if let Some(package) = package {
-            // `libc6:amd64` is libc6.
-            let package = package.split(':').next().unwrap_or(package).to_owned();
+        if let Some(package) = shape.described_by(&path).filter(|_| path.ends_with(".list")) {
+            let package = package.to_owned();
             let mut text = Vec::new();
             entry.take(LIST_LIMIT).read_to_end(&mut text)?;
             let files = String::from_utf8_lossy(&text).lines().map(|line| shape.in_tree(line)).collect();
@@ -205,10 +210,11 @@ mod tests {
     #[test]
     fn a_tree_as_it_is_installed_has_its_files_and_database_elsewhere() {
         let large: &[(&str, u64)] = &[("lib/large.so", LARGE), ("var/lib/large/state", 1), ("opt/large", 1)];
-        let chunks = tree_of(Shape::Installed, &[("large", large)], &[("etc/ld.so.cache", 1)]);
+        let chunks = tree_of(Shape::Installed, &[("large", large)], &[("etc/ld.so.cache", 1), ("var/lib/dpkg/status", 1)]);
         let numbers = ["usr/lib/large.so", "var/lib/large/state", "opt/large"].map(|path| chunks.number(path));
         assert!(numbers[0] != 0 && numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");
-        let database = chunks.number("var/lib/dpkg/info/large.list");
+        assert_eq!(chunks.number("var/lib/dpkg/info/large.list"), numbers[0]);
+        let database = chunks.number("var/lib/dpkg/status");
         assert!(database != 0 && database != numbers[0] && chunks.number("etc/ld.so.cache") == 0);
     }
 
@@ -216,7 +222,13 @@ mod tests {
     fn packages_keep_together_and_what_changes_alone_lies_alone() {
         let large: &[(&str, u64)] = &[("usr/lib/large.so", LARGE), ("lib/large-too.so", 1), ("var/lib/large/state", 1)];
         let packages = [("large:amd64", large), ("small", &[("usr/bin/small", 1), ("etc/small", 1)])];
-        let unowned = [("usr/lib/hwdb.bin", LARGE), ("etc/ld.so.cache", 1), ("usr/lib/modules/6.12/initramfs.img", 3)];
+        let status = format!("{}status", Shape::Ostree.database());
+        let unowned = [
+            ("usr/lib/hwdb.bin", LARGE),
+            ("etc/ld.so.cache", 1),
+            ("usr/lib/modules/6.12/initramfs.img", 3),
+            (status.as_str(), LARGE),
+        ];
         let chunks = tree(&packages, &unowned);
         let number = |path: &str| chunks.number(path);
         assert_eq!(number("etc/ld.so.cache"), 0);
@@ -225,8 +237,9 @@ mod tests {
         assert_eq!(number("usr/bin/small"), number("etc/small"));
         let apart =
             ["etc/ld.so.cache", "usr/lib/large.so", "usr/lib/hwdb.bin", "usr/bin/small", "usr/lib/modules/6.12/initramfs.img"];
-        let database = format!("{}info/small.list", Shape::Ostree.database());
-        let numbers: std::collections::BTreeSet<_> = apart.into_iter().chain([database.as_str()]).map(number).collect();
+        // The database has a layer, without what it keeps of one package alone.
+        assert_eq!(number(&format!("{}info/small.list", Shape::Ostree.database())), number("usr/bin/small"));
+        let numbers: std::collections::BTreeSet<_> = apart.into_iter().chain([status.as_str()]).map(number).collect();
         assert!(numbers.len() == 6 && numbers.iter().all(|number| *number < chunks.count()), "{numbers:?}");
     }
 
