@@ -44,7 +44,7 @@ fn a_bootable_container_is_what_bootc_asks_for() {
     let read = |path: &str| fs_err::read_to_string(root.join(path)).unwrap();
     assert_eq!(read("etc/hostname"), "quay\n");
     assert!(!root.join("usr/etc").exists());
-    assert_eq!(read("usr/lib/modules/6.12-quay/initramfs.img"), "initramfs of 1717372800\n");
+    assert_eq!(read("usr/lib/modules/6.12-quay/initramfs.img"), "initramfs of 0\n");
     assert_eq!(read("usr/lib/bootc/kargs.d/50-charmer.toml"), "kargs = [\"console=ttyS0\"]\n");
     assert_eq!(read("usr/lib/bootc/install/50-charmer.toml"), "[install.filesystem.root]\ntype = \"xfs\"\n");
     assert_eq!(read("usr/share/dash/large"), read("usr/share/dash/the-same"));
@@ -71,11 +71,10 @@ fn an_update_of_one_package_is_one_layer_and_the_database() {
     harbour.add("Package: dash\nVersion: 2.0\nArchitecture: any\nEssential: yes\nDepends: libc6\n");
     harbour.publish("2024-06-02");
     let (ran, second) = harbour.compose(&[]);
-    // The third of the bootable one is the initramfs, which the fake dracut dates.
-    for (image, count) in [("bootc", 3), ("container", 2)] {
+    for image in ["bootc", "container"] {
         let (old, new) = (layers(&first, image), layers(&second, image));
         assert_eq!(old, layers(&same, image));
         let fetched: Vec<_> = new.difference(&old).collect();
-        assert_eq!((fetched.len(), old.len(), new.len()), (count, old.len(), old.len()), "{image} {fetched:?}: {ran}");
+        assert_eq!((fetched.len(), new.len()), (2, old.len()), "{image} {fetched:?}: {ran}");
     }
 }

@@ -102,6 +102,8 @@ impl Chunks {
             names.binary_search(&package).map_or_else(|_| first_shared + shared_by(package), |position| 1 + position)
         };
         let number_of = |path: &str| match owners.get(path) {
+            // The day on which passwords were changed last is that of the compose.
+            _ if path == "etc/shadow" || path == "etc/shadow-" => database,
             _ if path.starts_with(shape.database()) => shape.described_by(path).map_or(database, of_package),
             _ if path.starts_with("usr/lib/modules/") && path.ends_with("/initramfs.img") => initramfs,
             Some(package) => of_package(package),

@@ -26,7 +26,8 @@ if [ -e "boot/vmlinuz-$version" ]; then
 else
     mv "boot/vmlinux-$version" "$modules/vmlinuz"
 fi
-dracut --force --no-hostonly --reproducible --add ostree --zstd --kver "$version" "$modules/initramfs.img"
+# With times that are the same on each day: the same files are the same initramfs, which nobody fetches again.
+SOURCE_DATE_EPOCH=0 dracut --force --no-hostonly --reproducible --add ostree --zstd --kver "$version" "$modules/initramfs.img"
 chmod 644 "$modules/initramfs.img"
 
 # What only the build needed, or what each machine has of its own.
