@@ -166,7 +166,7 @@ fn read(tar: &Path, shape: Shape, cancel: &CancellationToken) -> Result<(Sizes, 
             continue;
         }
         let size = if entry.header().entry_type().is_file() { entry.size() } else { 0 };
-        if let Some(package) = shape.described_by(&path).filter(|_| path.ends_with(".list")) {
+        if let Some(package) = shape.described_by(&path).filter(|_| path.strip_suffix(".list").is_some()) {
             let package = package.to_owned();
             let mut text = Vec::new();
             entry.take(LIST_LIMIT).read_to_end(&mut text)?;
