@@ -257,7 +257,8 @@ impl ImageKind {
     }
 }
 
-/// A program (or, with a `/` in it, a file or folder) that has to be there, and the Debian package that brings it.
+/// A program (or, with a `/` in it, a file or folder) that has to be there, and the Debian package that brings it: `charmer` where it is
+/// one of charmer's own, nothing where no package has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequiredProgram {
     pub program: &'static str,
