@@ -231,3 +231,64 @@ fn a_stranger_is_found_in_every_format() {
         assert!(ran.stdout.contains(&end), "{extension}: {ran}");
     }
 }
+
+/// What mkfs.xfs is from 6.17 on, which Debian 12 and 13 do not have: `mirror/disk.rs` has the real one. The folder lies behind the
+/// file system's magic number.
+const MKFS_XFS: &str = r#"
+test "$1" = -V && { echo "mkfs.xfs version 6.17.0"; exit; }
+case "$*" in
+"-q -f -L root -m uuid="????????-????-8???-????-????????????" -m rmapbt=0 -i nrext64=0,exchange=0 -n parent=0 -p . "/*/root.img) ;;
+*) echo "what is $*?"; exit 4 ;;
+esac
+test "$DETERMINISTIC_SEED $SOURCE_DATE_EPOCH" = "1 1717372800" || exit 5
+for image; do :; done
+{ printf XFSB; tar -c .; } | dd of="$image" conv=notrunc status=none
+"#;
+
+const XFS_DB: &str = r#"
+test "$1 $2 $3" = "-r -c rdump -s /var/lib/dpkg/status ." || { echo "what is $*?"; exit 4; }
+tail -c +5 "$4" | tar -xO ./var/lib/dpkg/status >status
+"#;
+
+const XFS_REPAIR: &str = r#"test "$1" = -n && test "$(head -c 4 "$2")" = XFSB"#;
+
+fn with_xfs() -> Harbour {
+    let harbour = Harbour::bootable(&[("disk", "filesystem = \"xfs\"\nformats = [\"raw\"]\n")]);
+    for (name, script) in [("mkfs.xfs", MKFS_XFS), ("xfs_db", XFS_DB), ("xfs_repair", XFS_REPAIR)] {
+        harbour.tool(name, script);
+    }
+    harbour
+}
+
+#[test]
+fn a_disk_with_xfs_is_filled_from_the_tree_and_read_again() {
+    let harbour = with_xfs();
+    let (ran, compose) = harbour.compose(&[]);
+    let raw = Raw::new(disk_of(&compose, "disk", "raw"));
+    let script = "tail -c +$(($2 + 5)) \"$1\" | tar -xO ./etc/fstab";
+    let fstab = output_of("sh", &["-c", script, "sh", &raw.path, &raw.offset("root").to_string()]);
+    assert!(fstab.contains(" / xfs defaults,x-systemd.growfs 0 0\n"), "{fstab}");
+    let images = &compose.json("compose/metadata/images.json")["payload"]["images"]["Base"]["amd64"];
+    let disk = images.as_array().unwrap().iter().find(|image| image["type"] == "raw").unwrap();
+    assert!(disk["differs"].as_str().unwrap().contains("mkfs.xfs"), "{disk}");
+    let verified = harbour.charmer(&["verify", compose.root()]);
+    assert_eq!(verified.code, 0, "{ran}{verified}");
+}
+
+#[test]
+fn a_stranger_is_found_in_xfs_too() {
+    let harbour = with_xfs();
+    harbour.edit("[limits]", "[checks]\nimage-equals-lock = \"warn\"\n\n[limits]");
+    harbour.tools.smuggle().unwrap();
+    let (ran, _) = harbour.compose(&[]);
+    assert!(ran.stdout.contains("disk.raw holds stranger "), "{ran}");
+}
+
+#[test]
+fn an_older_mkfs_of_xfs_is_refused_before_anything_begins() {
+    let harbour = with_xfs();
+    harbour.tool("mkfs.xfs", "echo mkfs.xfs version 6.13.0");
+    let ran = harbour.charmer(&["compose", "harbour.toml", "--target-dir", "composes"]);
+    assert_eq!(ran.code, 2, "{ran}");
+    assert!(ran.stderr.contains("it says 'mkfs.xfs version 6.13.0', and 6.17 or later is needed"), "{ran}");
+}

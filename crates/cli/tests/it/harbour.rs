@@ -151,6 +151,7 @@ impl Harbour {
             "systemd-boot",
             "systemd-boot-efi",
             "btrfs-progs",
+            "xfsprogs",
         ];
         harbour.add(&format!("Package: {}\n\nPackage: linux-image-quay\nArchitecture: any\n", names.join("\n\nPackage: ")));
         harbour.publish("2024-06-01");

@@ -38,7 +38,7 @@ pub enum ImageError {
     #[error("the disk has {size} bytes, and its content needs {smallest}: see `size` of the image")]
     DiskTooSmall { size: u64, smallest: u64 },
     #[error("{program} is too old: it says '{}', and {oldest} or later is needed", .said.escape_debug())]
-    OldBackend { program: &'static str, oldest: u32, said: String },
+    OldProgram { program: &'static str, oldest: String, said: String },
     #[error("{program} made no disk: its configuration has to be one of a disk image")]
     NoDisk { program: &'static str },
     #[error("bootc would refuse the image: {}", .0.join("; "))]

@@ -53,6 +53,7 @@ use crate::tools::Runner;
 pub use bootc::BootcSpec;
 pub use container::ContainerSpec;
 pub(crate) use disk::backend::check_version as check_backend;
+pub(crate) use disk::xfs::{PROGRAMS as XFS_PROGRAMS, check_version as check_xfs};
 pub use disk::{BackendSpec, DeploymentSpec, DiskSpec};
 pub use error::ImageError;
 pub(crate) use installed::{STATUS, read_status};
@@ -219,7 +220,13 @@ impl ImageKind {
     pub fn differs(&self) -> Option<&'static str> {
         match self {
             Self::Disk(disk) if disk.backend.is_some() => disk.backend.as_ref().map(disk::BackendSpec::differs),
-            Self::Disk(disk) if disk.filesystem == DiskFilesystem::Btrfs => Some("mkfs.btrfs makes up numbers and times"),
+            Self::Disk(disk) => match disk.filesystem {
+                DiskFilesystem::Btrfs => Some("mkfs.btrfs makes up numbers and times"),
+                DiskFilesystem::Xfs => {
+                    Some("mkfs.xfs takes files in the order in which a folder lists them, which not all file systems do alike")
+                }
+                DiskFilesystem::Ext4 => None,
+            },
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ use crate::ed25519::SecretKey;
 use crate::engine::{Graph, Phase};
 use crate::files::free_space;
 use crate::images::plan::{planned_backends, required_programs, rootfs_arches};
-use crate::images::{ImageError, RequiredProgram, check_backend, check_folder};
+use crate::images::{ImageError, RequiredProgram, XFS_PROGRAMS, check_backend, check_folder, check_xfs};
 use crate::openpgp::{Keyring, Signer, SigningError};
 use crate::package_set::cache::Cache;
 use crate::package_set::plan::PackageSource;
@@ -101,7 +101,9 @@ async fn missing_for_debs(
 ) -> Vec<Lack> {
     let mut lacks = Vec::new();
     let backends = planned_backends(config, graph);
-    lacks.extend(missing_programs(required_programs(config, graph), &surroundings.path));
+    let programs = required_programs(config, graph);
+    lacks.extend(old_xfs(&programs, &surroundings.path).await);
+    lacks.extend(missing_programs(programs, &surroundings.path));
     for (backend, folder) in &backends {
         lacks.extend(unusable_backend(*backend, folder, &surroundings.path).await);
     }
@@ -202,13 +204,28 @@ async fn unusable_backend(backend: Backend, folder: &Path, path: &OsStr) -> Vec<
     if let Some(folder) = trial
         && let Err(error) = check_backend(&trial_runner(folder.path(), path), backend).await
     {
-        let (what, mend) = match error {
-            ImageError::Tool(error) => (in_short(&error), "see whether it runs by hand"),
-            error => (error.to_string(), "install a newer one; docs/guides/disks.md says from where"),
-        };
-        lacks.push(lack(format!("{}: {what}", backend.name()), mend));
+        lacks.push(unfit(backend.name(), error));
     }
     lacks
+}
+
+/// What fills a file system from a folder is newer than Debian 13.
+async fn old_xfs(programs: &BTreeSet<RequiredProgram>, path: &OsStr) -> Option<Lack> {
+    let mkfs = XFS_PROGRAMS.first().filter(|mkfs| programs.contains(mkfs))?;
+    // Whether that is there is asked elsewhere.
+    find_program(mkfs.program.as_ref(), path)?;
+    let folder = tempfile::tempdir().ok()?;
+    let error = check_xfs(&trial_runner(folder.path(), path)).await.err()?;
+    Some(unfit(mkfs.program, error))
+}
+
+/// A program that says no version, or one that is too old.
+fn unfit(program: &str, error: ImageError) -> Lack {
+    let (what, mend) = match error {
+        ImageError::Tool(error) => (in_short(&error), "see whether it runs by hand"),
+        error => (error.to_string(), "install a newer one; docs/guides/disks.md says from where"),
+    };
+    lack(format!("{program}: {what}"), mend)
 }
 
 fn unusable_ostree_keys(config: &Config) -> impl Iterator<Item = Lack> {

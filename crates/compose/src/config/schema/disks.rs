@@ -154,6 +154,8 @@ pub enum DiskFilesystem {
     Ext4,
     /// With snapshots and checksums. Two builds of the same packages differ in random numbers and times.
     Btrfs,
+    /// For large files and many processors; it grows and never shrinks. Made by xfsprogs 6.17 or later.
+    Xfs,
 }
 
 impl DiskFilesystem {
@@ -161,6 +163,7 @@ impl DiskFilesystem {
         match self {
             Self::Ext4 => "ext4",
             Self::Btrfs => "btrfs",
+            Self::Xfs => "xfs",
         }
     }
 }

@@ -51,12 +51,12 @@ pub(super) fn kernel_arguments(spec: &DiskSpec) -> String {
 
 fn fstab(spec: &DiskSpec, ids: &Ids) -> String {
     let (root, name) = (ids.root(), spec.filesystem.name());
-    // Whoever has a second file system named here has it checked after the root; btrfs is not checked at all.
+    // Whoever has a second file system named here has it checked after the root; btrfs and XFS are not checked at all.
     let (options, pass) = match spec.filesystem {
         // What started it has checked it, and mounted it as it is to be.
         _ if spec.deployment.is_some() => ("defaults,x-systemd.growfs", 0),
         DiskFilesystem::Ext4 => ("errors=remount-ro,x-systemd.growfs", 1),
-        DiskFilesystem::Btrfs => ("defaults,x-systemd.growfs", 0),
+        DiskFilesystem::Btrfs | DiskFilesystem::Xfs => ("defaults,x-systemd.growfs", 0),
     };
     let root = format!("UUID={root} / {name} {options} 0 {pass}\n");
     let efi = spec.has(Firmware::Uefi).then(|| format!("UUID={} /boot/efi vfat {EFI_OPTIONS} 0 2\n", ids.fat_uuid()));

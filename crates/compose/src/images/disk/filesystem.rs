@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use super::MIB;
 use super::ids::Ids;
 use super::partitions::copy_part;
+use super::xfs;
 use crate::config::schema::images::DiskFilesystem;
 use crate::images::{ImageError, RequiredProgram, blocking, program};
 use crate::tools::{Command, Runner};
@@ -34,6 +35,7 @@ pub(super) const fn programs(filesystem: DiskFilesystem) -> &'static [RequiredPr
     match filesystem {
         DiskFilesystem::Ext4 => EXT4_PROGRAMS,
         DiskFilesystem::Btrfs => BTRFS_PROGRAMS,
+        DiskFilesystem::Xfs => xfs::PROGRAMS,
     }
 }
 
@@ -84,6 +86,7 @@ pub(super) async fn make(
     match filesystem {
         DiskFilesystem::Ext4 => make_ext4(runner, ids, contents, image).await,
         DiskFilesystem::Btrfs => make_btrfs(runner, ids, contents.tree, image).await,
+        DiskFilesystem::Xfs => xfs::make(runner, &ids.root(), contents.tree, contents.epoch, image).await,
     }
 }
 
@@ -155,23 +158,32 @@ pub(super) async fn read_file(
             place.push(format!("?offset={offset}"));
             Ok(runner.run(&Command::new("debugfs").arg("-R").arg(format!("cat /{path}")).arg(place)).await?.stdout)
         }
-        DiskFilesystem::Btrfs => {
-            // It takes no place within a file.
-            let (image, folder) = (work.join("root.img"), work.join("restored"));
-            let (from, to) = (disk.to_owned(), image.clone());
+        other => {
+            // Their programs take no place within a file.
+            let (from, image) = (disk.to_owned(), work.join("root.img"));
+            let to = image.clone();
             blocking(move || Ok(copy_part(&from, (offset, size), &to, 0)?)).await?;
-            fs_err::create_dir(&folder)?;
-            let parts: Vec<_> = path.split('/').collect();
-            // Each folder on the way, or more: `^/(|var(|/lib))$`.
-            let pattern = format!("^/(|{}{}$", parts.join("(|/"), ")".repeat(parts.len()));
-            let restore = Command::new("btrfs").args(["restore", "--path-regex", &pattern]).arg(&image).arg(&folder);
-            runner.run(&restore).await?;
-            let bytes = crate::files::read_regular(&folder.join(path), 1 << 30)?;
+            let bytes = match other {
+                DiskFilesystem::Xfs => xfs::read_file(runner, &image, path, work).await?,
+                _ => read_btrfs(runner, &image, path, work).await?,
+            };
             fs_err::remove_file(image)?;
-            fs_err::remove_dir_all(folder)?;
             Ok(bytes)
         }
     }
+}
+
+async fn read_btrfs(runner: &Runner, image: &Path, path: &str, work: &Path) -> Result<Vec<u8>, ImageError> {
+    let folder = work.join("restored");
+    fs_err::create_dir(&folder)?;
+    let parts: Vec<_> = path.split('/').collect();
+    // Each folder on the way, or more: `^/(|var(|/lib))$`.
+    let pattern = format!("^/(|{}{}$", parts.join("(|/"), ")".repeat(parts.len()));
+    let restore = Command::new("btrfs").args(["restore", "--path-regex", &pattern]).arg(image).arg(&folder);
+    runner.run(&restore).await?;
+    let bytes = crate::files::read_regular(&folder.join(path), 1 << 30)?;
+    fs_err::remove_dir_all(folder)?;
+    Ok(bytes)
 }
 
 /// The one OSTree deployment on a disk, without a slash before it; none where there is none. Only ext4 has them.
@@ -202,12 +214,14 @@ fn folders(listed: &str) -> impl Iterator<Item = &str> {
 /// By the magic numbers of their superblocks.
 fn found_at(disk: &Path, offset: u64) -> std::io::Result<DiskFilesystem> {
     let file = fs_err::File::open(disk)?;
-    let (mut ext4, mut btrfs) = ([0; 2], [0; 8]);
+    let (mut ext4, mut btrfs, mut xfs) = ([0; 2], [0; 8], [0; 4]);
     file.file().read_exact_at(&mut ext4, offset.saturating_add(1024 + 56))?;
     file.file().read_exact_at(&mut btrfs, offset.saturating_add(0x10000 + 64))?;
-    match (&ext4, &btrfs) {
-        (_, b"_BHRfS_M") => Ok(DiskFilesystem::Btrfs),
-        ([0x53, 0xef], _) => Ok(DiskFilesystem::Ext4),
+    file.file().read_exact_at(&mut xfs, offset)?;
+    match (&ext4, &btrfs, &xfs) {
+        (_, b"_BHRfS_M", _) => Ok(DiskFilesystem::Btrfs),
+        (_, _, b"XFSB") => Ok(DiskFilesystem::Xfs),
+        ([0x53, 0xef], ..) => Ok(DiskFilesystem::Ext4),
         _ => Err(std::io::Error::other(format!("{}: the root partition has no file system that is known here", disk.display()))),
     }
 }
@@ -218,8 +232,12 @@ pub(super) const fn comfortable(needed: u64) -> u64 {
 }
 
 /// What it cannot do without, with its journal and tables.
-pub(super) const fn smallest(needed: u64) -> u64 {
-    needed + needed / 20 + 128 * MIB
+pub(super) const fn smallest(filesystem: DiskFilesystem, needed: u64) -> u64 {
+    let smallest = needed + needed / 20 + 128 * MIB;
+    match filesystem {
+        DiskFilesystem::Xfs if smallest < xfs::SMALLEST => xfs::SMALLEST,
+        _ => smallest,
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub(super) async fn install(
     let module = match spec.filesystem {
         DiskFilesystem::Ext4 => "ext2",
         DiskFilesystem::Btrfs => "btrfs",
+        DiskFilesystem::Xfs => "xfs",
     };
     let platforms = [(Firmware::Bios, "i386-pc"), (Firmware::Uefi, "x86_64-efi")];
     let platforms: Vec<_> = platforms.into_iter().filter_map(|(firmware, name)| spec.has(firmware).then_some(name)).collect();
@@ -167,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = folder.path().join("disk");
         fs_err::File::create(&disk).unwrap();
-        let table = Table::new(None, true, None, 0).unwrap();
+        let table = Table::new(None, true, None, DiskFilesystem::Ext4, 0).unwrap();
         write_bios_code(&table, &[1; 512], &vec![2; 30_000], &disk).unwrap();
         let written = fs_err::read(&disk).unwrap();
         assert_eq!(written[..KERNEL_SECTOR], [1; KERNEL_SECTOR]);

@@ -12,6 +12,7 @@ mod grub;
 mod ids;
 mod partitions;
 mod systemd_boot;
+pub(crate) mod xfs;
 
 use std::path::{Path, PathBuf};
 
@@ -128,7 +129,7 @@ async fn lay_out(
     let (measured, root_image) = (contents.tree.to_owned(), work.join("root.img"));
     let needed = blocking(move || Ok(filesystem::settle(&measured, epoch)?)).await?;
     let efi = if boot.efi.is_empty() { None } else { Some(efi_partition::size_for(&boot.efi)?) };
-    let table = Table::new(spec.size, boot.bios.is_some(), efi, needed)?;
+    let table = Table::new(spec.size, boot.bios.is_some(), efi, spec.filesystem, needed)?;
     let mut images = Vec::new();
     for partition in &table.partitions {
         images.push(match partition.kind {
@@ -209,6 +210,7 @@ impl DiskSpec {
             (systemd_boot, "systemd-boot"),
             (systemd_boot, "systemd-boot-efi"),
             (self.filesystem == DiskFilesystem::Btrfs, "btrfs-progs"),
+            (self.filesystem == DiskFilesystem::Xfs, "xfsprogs"),
         ]
         .into_iter()
         .filter_map(|(is_needed, package)| is_needed.then_some(package))

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::ids::Ids;
 use super::{GIB, MIB, filesystem};
+use crate::config::schema::images::DiskFilesystem;
 use crate::images::{ImageError, blocking};
 use crate::tools::{Command, Runner};
 
@@ -70,7 +71,13 @@ pub(super) struct Table {
 
 impl Table {
     /// Of a disk for a root file system with so much content. `efi` is the size of the EFI system partition.
-    pub(super) fn new(size: Option<u64>, bios: bool, efi: Option<u64>, content: u64) -> Result<Self, ImageError> {
+    pub(super) fn new(
+        size: Option<u64>,
+        bios: bool,
+        efi: Option<u64>,
+        filesystem: DiskFilesystem,
+        content: u64,
+    ) -> Result<Self, ImageError> {
         let before = [bios.then_some((PartitionKind::Bios, MIB)), efi.map(|size| (PartitionKind::Efi, size))];
         let mut start = MIB;
         let mut partitions = Vec::new();
@@ -81,7 +88,7 @@ impl Table {
         // The last MiB has the second copy of the table.
         let size_for = |root: u64| (start + root).next_multiple_of(MIB) + MIB;
         let disk = size.map_or_else(|| size_for(filesystem::comfortable(content)).next_multiple_of(GIB), |size| size / MIB * MIB);
-        let smallest = size_for(filesystem::smallest(content));
+        let smallest = size_for(filesystem::smallest(filesystem, content));
         if disk < smallest {
             return Err(ImageError::DiskTooSmall { size: disk, smallest });
         }
@@ -209,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_root_is_last_and_the_disk_is_of_whole_gibibytes() {
-        let table = Table::new(None, true, Some(64 * MIB), 900 * MIB).unwrap();
+        let table = Table::new(None, true, Some(64 * MIB), DiskFilesystem::Ext4, 900 * MIB).unwrap();
         assert_eq!(table.size, 2 * GIB);
         let kinds: Vec<_> = table.partitions.iter().map(|partition| partition.kind).collect();
         assert_eq!(kinds, [PartitionKind::Bios, PartitionKind::Efi, PartitionKind::Root]);
@@ -219,8 +226,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_before_it_is_made() {
-        let error = Table::new(Some(512 * MIB), true, None, 900 * MIB).unwrap_err().to_string();
-        assert!(error.contains("`size`") && error.contains("536870912"), "{error}");
+        let too_small =
+            |filesystem, content| Table::new(Some(256 * MIB), true, None, filesystem, content).unwrap_err().to_string();
+        let error = too_small(DiskFilesystem::Ext4, 900 * MIB);
+        assert!(error.contains("`size`") && error.contains("268435456"), "{error}");
+        // mkfs.xfs refuses to make it, however little comes into it.
+        assert!(too_small(DiskFilesystem::Xfs, MIB).contains("its content needs 317718528"));
     }
 
     #[test]

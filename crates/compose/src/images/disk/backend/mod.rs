@@ -102,7 +102,7 @@ pub(crate) async fn check_version(runner: &Runner, backend: Backend) -> Result<(
     let said = runner.run(&crate::tools::Command::new(program).arg("--version")).await?.text();
     match major_version(&said) {
         Some(version) if version >= oldest => Ok(()),
-        _ => Err(ImageError::OldBackend { program, oldest, said: said.trim().to_owned() }),
+        _ => Err(ImageError::OldProgram { program, oldest: oldest.to_string(), said: said.trim().to_owned() }),
     }
 }
 
