@@ -16,6 +16,16 @@ fn the_example_is_right_and_can_be_shown_resolved() {
 }
 
 #[test]
+fn the_example_of_an_installer_is_right_and_lets_it_fail() {
+    let example = EXAMPLE.replace("harbour.toml", "harbour-installer.toml");
+    let checked = charmer(&["config", "check", &example]);
+    assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
+    let plan = charmer(&["plan", &example]).stdout;
+    let line = plan.lines().find(|line| line.contains(" installer:Setup.amd64 ")).unwrap_or_else(|| panic!("{plan}"));
+    assert!(line.contains("may fail"), "{line}");
+}
+
+#[test]
 fn the_schema_is_the_one_in_the_manual() {
     let schema = charmer(&["config", "schema"]);
     let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/config.schema.json");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use charmer_testkit::archive::SUITE;
 use charmer_testkit::deb::Deb;
 
 use super::harbour::{Compose, Harbour, output_of};
@@ -304,6 +305,22 @@ fn a_variant_that_no_machine_would_start_from_is_refused_and_one_that_may_fail_l
     let (ran, compose) = harbour.compose_into("composes", &[], 3);
     assert!(compose.path("compose/Base/repository/dists/quay/InRelease").is_file(), "{ran}");
     assert!(!compose.path("compose/Base/repository/dists/quay/main/debian-installer").exists());
+}
+
+#[test]
+fn udebs_that_the_mirror_has_not_as_it_lists_them_end_what_needs_them_alone() {
+    let harbour = with_installer(Some("6.12.7-1"));
+    harbour.server().remove_all(&format!("/dists/{SUITE}/main/debian-installer/"));
+    let (ran, _) = harbour.compose_into("composes", &[], 1);
+    assert!(ran.stderr.contains("debian-installer/binary-amd64/Packages"), "{ran}");
+
+    harbour.edit("[limits]", "[[failable]]\nkinds = [\"installer\"]\n\n[limits]");
+    let (ran, compose) = harbour.compose_into("composes", &[], 3);
+    assert!(ran.stdout.contains("goes on without the installer's packages of it"), "{ran}");
+    assert!(ran.stdout.contains("no installer's packages (udebs) of a kernel for amd64"), "{ran}");
+    let missing = compose.json("compose/metadata/deliverables.json").to_string();
+    assert!(missing.contains("installer"), "{missing}");
+    assert!(compose.path("compose/Base/repository/dists/quay/InRelease").is_file(), "{ran}");
 }
 
 #[test]

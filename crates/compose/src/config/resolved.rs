@@ -189,7 +189,11 @@ impl Config {
 
     /// Whether anything is installed by debian-installer: then its own packages are needed.
     pub fn makes_installers(&self) -> bool {
-        self.images.iter().any(|image| matches!(image.kind, ImageKind::Installer(_)))
+        self.installers().next().is_some()
+    }
+
+    pub fn installers(&self) -> impl Iterator<Item = &ImageSpec> {
+        self.images.iter().filter(|image| matches!(image.kind, ImageKind::Installer(_)))
     }
 
     /// Every arch that some variant has, sorted.

@@ -40,6 +40,8 @@ pub struct ArchiveSource {
     pub sources: bool,
     /// The indexes of udebs are fetched where a suite has them.
     pub udebs: bool,
+    /// One of those that the mirror has not as the suite lists it is told and left out.
+    pub udebs_failable: bool,
     /// Translations that are fetched where a suite has them: `en`.
     pub languages: Vec<String>,
     /// A suite whose `Valid-Until` is over is taken all the same, as from a snapshot.
@@ -65,6 +67,8 @@ pub struct FetchedIndex {
     pub trusted: bool,
     pub release: VerifiedRelease,
     pub files: Vec<IndexFile>,
+    /// Why indexes of udebs are not among them that may be missing.
+    pub lacking: Vec<FetchError>,
 }
 
 /// What an index file holds.
@@ -173,10 +177,16 @@ pub async fn fetch_indexes(
         suites.push((suite.clone(), release, indexes.len()));
         listed.extend(indexes);
     }
-    let mut files = fetch_listed(listed, cache, downloader).await?.into_iter();
+    let mut outcomes = fetch_listed(listed, cache, downloader).await?.into_iter();
     let fetched = suites.into_iter().map(|(suite, release, count)| {
-        let files = files.by_ref().take(count).collect();
-        FetchedIndex { archive: source.name.clone(), suite, trusted: source.trusted, release, files }
+        let (mut files, mut lacking) = (Vec::new(), Vec::new());
+        for outcome in outcomes.by_ref().take(count) {
+            match outcome {
+                Ok(file) => files.push(file),
+                Err(failures) => lacking.extend(failures),
+            }
+        }
+        FetchedIndex { archive: source.name.clone(), suite, trusted: source.trusted, release, files, lacking }
     });
     Ok(fetched.collect())
 }
@@ -331,6 +341,8 @@ struct ListedIndex {
     /// The same index in several compressions, the best first.
     forms: Vec<(LockedFile, Compression)>,
     unpacked: Option<Unpacked>,
+    /// The compose goes on without it.
+    failable: bool,
 }
 
 impl ListedIndex {
@@ -368,23 +380,28 @@ impl ListedIndex {
     }
 }
 
-/// Fetches all of them at once; the files are in the same order. All failures are given, not only the first.
-async fn fetch_listed(listed: Vec<ListedIndex>, cache: &Cache, downloader: &Downloader) -> Result<Vec<IndexFile>, ArchiveError> {
+/// Fetches all of them at once; what becomes of them is in the same order. All failures are given, not only the first: as the error where
+/// one of them may not fail.
+async fn fetch_listed(
+    listed: Vec<ListedIndex>,
+    cache: &Cache,
+    downloader: &Downloader,
+) -> Result<Vec<Result<IndexFile, Vec<FetchError>>>, ArchiveError> {
     let mut fetching = JoinSet::new();
     for (number, index) in listed.into_iter().enumerate() {
         let (cache, downloader) = (cache.clone(), downloader.clone());
-        fetching.spawn(async move { (number, index.fetch(&cache, &downloader).await) });
+        let failable = index.failable;
+        fetching.spawn(async move { (number, (failable, index.fetch(&cache, &downloader).await)) });
     }
     let fetched: BTreeMap<usize, _> = fetching.join_all().await.into_iter().collect();
-    let mut files = Vec::new();
-    let mut errors = Vec::new();
-    for outcome in fetched.into_values() {
+    let (mut outcomes, mut errors) = (Vec::new(), Vec::new());
+    for (failable, outcome) in fetched.into_values() {
         match outcome {
-            Ok(file) => files.push(file),
-            Err(failures) => errors.extend(failures),
+            Err(failures) if !failable => errors.extend(failures),
+            outcome => outcomes.push(outcome),
         }
     }
-    if errors.is_empty() { Ok(files) } else { Err(ArchiveError::Fetch(errors)) }
+    if errors.is_empty() { Ok(outcomes) } else { Err(ArchiveError::Fetch(errors)) }
 }
 
 /// The indexes that the source asks for, each in all compressions that the Release file lists.
@@ -431,7 +448,8 @@ fn select_indexes(source: &ArchiveSource, release: &VerifiedRelease) -> Result<V
         if !forms.is_empty() {
             let unpacked = suite.files.get(&path).map(|plain| Unpacked { size: plain.size, sha256: plain.sha256 });
             let folder = folder.to_owned();
-            indexes.push(ListedIndex { kind, component, folder, by_hash: suite.acquire_by_hash, forms, unpacked });
+            let failable = source.udebs_failable && udebs::are_in(&component);
+            indexes.push(ListedIndex { kind, component, folder, by_hash: suite.acquire_by_hash, forms, unpacked, failable });
         } else if required {
             return Err(ArchiveError::NotListed { url: url.clone(), path });
         }

@@ -173,7 +173,7 @@ fn plan_archive(
     services: &Arc<Services>,
     compose_id: &str,
 ) -> Handle<Indexes> {
-    let udebs = config.makes_installers();
+    let (udebs, udebs_failable) = (config.makes_installers(), config.installers().all(|image| image.failable));
     let job = Job::named("index", Phase::Pkgset, name).spec(archive).of_compose(compose_id);
     let (name, archive, services) = (name.to_owned(), archive.clone(), services.clone());
     match archive.origin.clone() {
@@ -183,7 +183,7 @@ fn plan_archive(
                 let (name, archive, mirror, services) = (name.clone(), archive.clone(), mirror.clone(), services.clone());
                 async move {
                     let source = archive_source(&name, &archive, &mirror, &services)?;
-                    let source = ArchiveSource { sources, udebs, ..source };
+                    let source = ArchiveSource { sources, udebs, udebs_failable, ..source };
                     fetch_archive(&context, &source, archive.priority, &services).await
                 }
             })
@@ -216,6 +216,7 @@ pub(super) fn archive_source(
         keyrings,
         sources: false,
         udebs: false,
+        udebs_failable: false,
         languages: Vec::new(),
         allow_expired: false,
     })
@@ -234,7 +235,7 @@ async fn fetch_archive(
         .await?;
     let mut files = Vec::new();
     for index in &fetched {
-        report_passed_over(context, index);
+        report_lacks(context, index);
         let priority = priority.unwrap_or_else(|| index.release.release.priority());
         for file in &index.files {
             let arch = match &file.kind {
@@ -260,19 +261,24 @@ async fn fetch_archive(
     Ok(Indexes { archive: name.clone(), locked: fetched.iter().map(archive::FetchedIndex::locked).collect(), date, files })
 }
 
-/// People want to know that a mirror has not what its Release file lists, though the index was there in another compression.
-fn report_passed_over(context: &JobContext, index: &archive::FetchedIndex) {
-    for file in &index.files {
-        for error in &file.passed_over {
-            context.finding(Finding {
-                check: "index".to_owned(),
-                severity: Severity::Warn,
-                scope: String::new(),
-                subject: format!("{} {}", index.archive, index.suite),
-                message: format!("{error}; {} was read instead", file.file.path),
-                hint: archive::mirror_hint(error).map(str::to_owned),
-            });
-        }
+/// People want to know that a mirror has not what its Release file lists: though the index was there in another compression, or though the
+/// compose can do without the udebs in it.
+fn report_lacks(context: &JobContext, index: &archive::FetchedIndex) {
+    let passed_over = index
+        .files
+        .iter()
+        .flat_map(|file| file.passed_over.iter().map(|error| (error, format!("{error}; {} was read instead", file.file.path))));
+    let lacking =
+        index.lacking.iter().map(|error| (error, format!("{error}; the compose goes on without the installer's packages of it")));
+    for (error, message) in passed_over.chain(lacking) {
+        context.finding(Finding {
+            check: "index".to_owned(),
+            severity: Severity::Warn,
+            scope: String::new(),
+            subject: format!("{} {}", index.archive, index.suite),
+            message,
+            hint: archive::mirror_hint(error).map(str::to_owned),
+        });
     }
 }
 

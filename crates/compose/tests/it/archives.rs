@@ -91,6 +91,7 @@ impl Archive {
             trusted: false,
             sources: false,
             udebs: false,
+            udebs_failable: false,
             languages: vec!["en".into()],
             allow_expired: false,
         }
@@ -296,6 +297,7 @@ async fn debian_itself_is_verified_by_its_keyring() {
         trusted: false,
         sources: true,
         udebs: false,
+        udebs_failable: false,
         languages: vec!["en".into()],
         allow_expired: false,
     };
