@@ -15,6 +15,8 @@ BOOT_PACKAGES = qemu-system-x86 ovmf
 # What the tests look at the results with.
 TEST_PACKAGES = $(BOOT_PACKAGES) apt-utils buildah busybox-static createrepo-c debootstrap docker-registry dnf dnf-plugins-core dose-distcheck dpkg-dev gdisk genisoimage gpg isolinux \
 	jigdo-file kpartx openssl parted python3-venv rpm rsync skopeo syslinux-utils xz-utils
+# What runs programs and machines of another arch.
+FOREIGN_PACKAGES = qemu-user-static qemu-system-arm
 # What charmer-encapsulate, which links libostree, is built with.
 ENCAPSULATE_PACKAGES = libostree-dev libssl-dev libzstd-dev pkg-config
 # What the fuzzer itself is built with.
@@ -46,9 +48,10 @@ test:
 	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(ENCAPSULATE_PACKAGES)
 	@./scripts/run-tests
 
-# What `make test` leaves out since it takes long: machines that are emulated and start over the network.
+# What `make test` leaves out since it takes long: machines of other kinds, and every form made twice.
 test-long:
-	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@./scripts/install-packages $(COMPOSE_PACKAGES) $(DEMO_PACKAGES) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(ENCAPSULATE_PACKAGES) $(FOREIGN_PACKAGES)
+	$(CARGO) build --manifest-path encapsulate/Cargo.toml --locked --quiet
 	$(CARGO) test --package charmer --locked --test it -- --ignored --nocapture --test-threads 1
 
 check:

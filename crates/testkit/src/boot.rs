@@ -89,11 +89,25 @@ impl Boot {
         Self::of_machine(&["-nic", &network, "-boot", "n"])
     }
 
+    /// Starts a machine for arm64, without firmware: by a kernel, its initrd and a raw disk with its root file system, `/dev/vda`.
+    pub fn start_arm64(kernel: &Path, initrd: &Path, root: &Path) -> io::Result<Self> {
+        let drive = format!("{},if=virtio", raw_file(root));
+        let files = [("-kernel", kernel), ("-initrd", initrd)].map(|(option, file)| (option, file.display().to_string()));
+        let files: Vec<_> = files.iter().flat_map(|(option, file)| [*option, file.as_str()]).collect();
+        let options =
+            [&["-machine", "virt", "-append", "root=/dev/vda rw console=ttyAMA0", "-drive", &drive], files.as_slice()].concat();
+        Self::of_qemu("qemu-system-aarch64", "cortex-a57", &options)
+    }
+
     fn of_machine(options: &[&str]) -> io::Result<Self> {
+        Self::of_qemu("qemu-system-x86_64", "max", options)
+    }
+
+    fn of_qemu(program: &str, processor: &str, options: &[&str]) -> io::Result<Self> {
         #[expect(clippy::disallowed_types, reason = "a test drives a machine while it runs")]
-        let mut qemu = std::process::Command::new("qemu-system-x86_64");
+        let mut qemu = std::process::Command::new(program);
         // One processor: where several are emulated, kernels that change their own code now and then fall over it.
-        qemu.args(["-accel", "tcg", "-cpu", "max", "-m", "1536", "-smp", "1", "-nographic", "-no-reboot"]);
+        qemu.args(["-accel", "tcg", "-cpu", processor, "-m", "1536", "-smp", "1", "-nographic", "-no-reboot"]);
         if !options.contains(&"-nic") {
             qemu.args(["-nic", "none"]);
         }

@@ -122,7 +122,7 @@ fn composes_as_recorded(name: &str) {
 /// counted in events, so that the points lie where they do on any machine.
 #[test]
 fn killed_composes_resume_to_what_was_recorded() {
-    const POINTS: usize = 20;
+    const POINTS: usize = 12;
     let Some(recorded) = recorded() else { return };
     let undisturbed = Prepared::new(recorded.clone(), "b-multi");
     let ran = Ran::of(undisturbed.command().output().unwrap());

@@ -6,11 +6,32 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use charmer_testkit::http_server::HttpServer;
+
 use super::harbour::{Compose, Harbour, output_of};
 
 /// `sailor` with the password `quay`.
 const HTPASSWD: &str = "sailor:$2b$05$abcdefghijklmnopqrstuubTVLEiSvfwZZjGOF8dSx9GSXk065Mey\n";
 const LOGIN: &str = "sailor:quay";
+
+/// Signs a token for whoever pushes to `harbour/base`, as registries check it: <https://distribution.github.io/distribution/spec/auth/jwt/>.
+const MAKE_TOKEN: &str = r#"
+cd "$1"
+openssl req -x509 -newkey rsa:2048 -nodes -keyout token.key -out token.pem -days 3650 -subj "/CN=Harbour tokens" 2>errors
+url64() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
+header='{"typ":"JWT","alg":"RS256","x5c":["'$(openssl x509 -in token.pem -outform DER | openssl base64 -A)'"]}'
+claims='{"iss":"harbour","sub":"sailor","aud":"quay","exp":4102444800,"nbf":1577836800,"iat":1577836800,"jti":"1",
+  "access":[{"type":"repository","name":"harbour/base","actions":["pull","push"]}]}'
+signed=$(printf %s "$header" | url64).$(printf %s "$claims" | url64)
+printf %s.%s "$signed" "$(printf %s "$signed" | openssl dgst -sha256 -sign token.key -binary | url64)"
+"#;
+
+/// What charmer and skopeo ask for.
+const TOKEN_QUERIES: [&str; 3] = [
+    "scope=repository:harbour/base:pull&service=quay",
+    "scope=repository:harbour/base:pull,push&service=quay",
+    "account=sailor&scope=repository:harbour/base:pull&service=quay",
+];
 
 /// A registry that runs; it ends when this is dropped.
 struct Registry {
@@ -20,7 +41,33 @@ struct Registry {
 }
 
 impl Registry {
+    /// One that asks for a name and a password.
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, |folder| {
+            fs_err::write(folder.join("htpasswd"), HTPASSWD).unwrap();
+            format!("htpasswd: {{realm: harbour, path: \"{}\"}}", folder.join("htpasswd").display())
+        })
+    }
+
+    /// One that lets in who has a token, and says where to get one.
+    fn start_with_tokens(folder: &Path, server: &HttpServer) -> Self {
+        Self::start_with(folder, |folder| {
+            let token = output_of("sh", &["-ec", MAKE_TOKEN, "sh", folder.to_str().unwrap()]);
+            let answer = format!("{{\"token\": \"{token}\", \"access_token\": \"{token}\", \"expires_in\": 300}}");
+            for query in TOKEN_QUERIES {
+                server.serve(&format!("/token?{query}"), answer.clone());
+            }
+            let certificates = folder.join("token.pem");
+            format!(
+                "token: {{realm: \"{}/token\", service: quay, issuer: harbour, rootcertbundle: \"{}\"}}",
+                server.url(),
+                certificates.display()
+            )
+        })
+    }
+
+    /// `auth` writes what the registry asks its users for, and gives the words of its configuration.
+    fn start_with(folder: &Path, auth: impl FnOnce(&Path) -> String) -> Self {
         fs_err::create_dir(folder).unwrap();
         let script = r#"
             cd "$1"
@@ -31,15 +78,14 @@ impl Registry {
             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile names -out server.pem 2>errors
             mkdir certificates && cp ca.pem certificates/ca.crt"#;
         output_of("sh", &["-ec", script, "sh", folder.to_str().unwrap()]);
-        fs_err::write(folder.join("htpasswd"), HTPASSWD).unwrap();
         let at = |name: &str| folder.join(name).display().to_string();
         let config = format!(
             "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: \"{}\"}}}}\n\
-             http: {{addr: \"localhost:0\", tls: {{certificate: \"{}\", key: \"{}\"}}}}\nauth: {{htpasswd: {{realm: harbour, path: \"{}\"}}}}\n",
+             http: {{addr: \"localhost:0\", tls: {{certificate: \"{}\", key: \"{}\"}}}}\nauth: {{{}}}\n",
             at("storage"),
             at("server.pem"),
             at("server.key"),
-            at("htpasswd")
+            auth(folder)
         );
         fs_err::write(folder.join("config.yml"), config).unwrap();
         let mut process = Command::new("docker-registry")
@@ -126,6 +172,33 @@ fn one_tag_has_the_images_of_all_arches_and_they_are_those_that_are_shipped() {
     }
     let told = |line: &str| line.starts_with("pushed Base ") && line.ends_with("/harbour/base:13.1");
     assert!(ran.stdout.lines().any(told), "{ran}");
+}
+
+#[test]
+fn tokens_are_fetched_with_the_login_for_reading_and_for_writing() {
+    let (harbour, server) = (Harbour::new(), HttpServer::start());
+    let registry = Registry::start_with_tokens(&harbour.path("registry"), &server);
+    server.require("Basic c2FpbG9yOnF1YXk=");
+    with_push(&registry, &harbour, LOGIN);
+    let (ran, compose) = harbour.compose(&[]);
+    let raw = registry.skopeo(&["inspect", "--raw", &format!("docker://{}/harbour/base:13.1", registry.host)]);
+    assert!(raw.contains("\"arm64\""), "{raw}\n{ran}");
+    for query in TOKEN_QUERIES {
+        assert!(!server.received(&format!("/token?{query}")).is_empty(), "{query}: {:?}", server.paths());
+    }
+    let log = fs_err::read_to_string(compose.path("logs/events.jsonl")).unwrap();
+    assert!(!log.contains("c2FpbG9y") && !ran.stdout.contains("eyJ") && !log.contains("eyJ"), "{ran}");
+}
+
+#[test]
+fn a_login_that_gives_no_token_is_told() {
+    let (harbour, server) = (Harbour::new(), HttpServer::start());
+    let registry = Registry::start_with_tokens(&harbour.path("registry"), &server);
+    server.require("Basic c2FpbG9yOnF1YXk=");
+    with_push(&registry, &harbour, "sailor:wrong");
+    let (ran, _) = harbour.compose_into("composes", &[], 1);
+    assert!(ran.stderr.contains(&format!("skopeo login {}", registry.host)), "{ran}");
+    assert!(registry.is_empty());
 }
 
 #[test]

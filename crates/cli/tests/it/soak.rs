@@ -15,7 +15,7 @@ use super::harbour::{Harbour, wait_until};
 use super::whole_rpm::Quay;
 
 /// How many moments are tried of each kind of compose, unless somebody says otherwise.
-const POINTS: u64 = 60;
+const POINTS: u64 = 30;
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "`make soak` says so")]

@@ -10,6 +10,10 @@ use super::{Compose, MADE, PATH, Workshop, live, run};
 /// Jobs that ask the archives, and those whose outputs name the compose.
 const DONE_EACH_TIME: [&str; 6] = ["index:", "date", "pkgset", "image-checksum:", "metadata", "recheck"];
 
+/// Parts of paths of files that have the compose's name in them, or that of an image, with their signatures; and of a summary, into which
+/// ostree writes the moment.
+const NOT_COMPARED: [&str; 5] = ["metadata/", "COMPOSE_ID", "SHA256SUMS", ".zsync", "ostree/repo/summary"];
+
 /// Images that are made: a container, a squashfs, a disc or more, a live ISO.
 const IMAGES: usize = 4;
 
@@ -58,19 +62,40 @@ fn done_again(compose: &Compose) -> Vec<String> {
 }
 
 pub(super) fn same_bytes(workshop: &Workshop, first: &Compose) {
-    let target = workshop.new_folder("elsewhere");
-    // As another user would on another day: without the network, with other settings of language, time and permissions.
-    let mut command = Command::new("sh");
-    command.args(["-c", "umask 077 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_charmer")]);
-    command.args(["compose", "harbour.toml"]).args(MADE).args(["--offline", "--lock"]).arg(first.path("metadata/charmer.lock"));
-    command.arg("--target-dir").arg(&target).arg("--cache-dir").arg(workshop.path("cache"));
-    command.env("PATH", PATH).env("TZ", "Pacific/Auckland").env("LANG", "C").current_dir(workshop.path(""));
-    run(&mut command);
-    let second = Compose::latest(&target);
-
+    let second = elsewhere(workshop, first, &MADE, PATH);
     let (first_digests, second_digests) = (digests(workshop, first), digests(workshop, &second));
     let different: Vec<_> = first_digests.iter().filter(|(name, digest)| second_digests.get(*name) != Some(digest)).collect();
     assert!(different.is_empty() && first_digests.len() == second_digests.len(), "{different:?}\n{second_digests:?}");
+}
+
+/// The same lock as another user composes it on another day: without the network, with other settings of language, time and permissions.
+pub(super) fn elsewhere(workshop: &Workshop, first: &Compose, more: &[&str], path: &str) -> Compose {
+    let target = workshop.new_folder("elsewhere");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_charmer")]);
+    command.args(["compose", "harbour.toml"]).args(more).args(["--offline", "--lock"]).arg(first.path("metadata/charmer.lock"));
+    command.arg("--target-dir").arg(&target).arg("--cache-dir").arg(workshop.path("cache"));
+    command.env("PATH", path).env("TZ", "Pacific/Auckland").env("LANG", "C").current_dir(workshop.path(""));
+    run(&mut command);
+    Compose::latest(&target)
+}
+
+/// The digests of all that is shipped, by paths without the compose's name, but for what names the compose inside.
+pub(super) fn shipped(compose: &Compose) -> BTreeMap<String, String> {
+    let id = compose.root.file_name().unwrap().to_str().unwrap();
+    let (mut folders, mut files) = (vec![compose.path("")], BTreeMap::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(compose.path("")).unwrap().to_str().unwrap().replace(id, "ID");
+            if path.is_dir() {
+                folders.push(path);
+            } else if !NOT_COMPARED.iter().any(|part| name.contains(part)) {
+                files.insert(name, digest(&path));
+            }
+        }
+    }
+    files
 }
 
 /// Of the repositories' signed heads (which hold the digests of all indexes), the indexes, and the images of every kind.

@@ -34,12 +34,12 @@ RootPassword=quay
 Hostname=sealed
 ";
 
-/// What runs mkosi where its own tree is the root, beside the folders of the machine that it needs.
+/// What runs a program where its own tree is the root, beside the folders of the machine that it needs.
 const IN_TREE: &str = r#"#!/bin/sh
 set -e
-tree=@TREE@ workshop=@WORKSHOP@
+tree=@TREE@ workshop=@WORKSHOP@ place=$PWD
 exec unshare --mount --propagation private sh -ec '
-    tree=$1 workshop=$2; shift 2
+    tree=$1 workshop=$2 place=$3; shift 3
     mount --bind "$tree" "$tree"
     for folder in dev proc sys; do mount --rbind "/$folder" "$tree/$folder"; done
     mkdir -p "$tree$workshop" "$tree/old"
@@ -47,27 +47,36 @@ exec unshare --mount --propagation private sh -ec '
     cd "$tree"
     pivot_root . old
     umount -l old
-    exec /usr/bin/mkosi "$@"
-' sh "$tree" "$workshop" "$@"
+    cd "$place" || cd /
+    exec @PROGRAM@ "$@"
+' sh "$tree" "$workshop" "$place" "$@"
 "#;
 
-pub(super) fn mkosi(workshop: &Workshop) {
-    let tree = workshop.path("mkosi-tree");
-    let sources = workshop.path("trixie.sources");
+/// Installs a package of another suite in a tree of its own. Gives a PATH with its programs before those of this machine.
+pub(super) fn programs_of(workshop: &Workshop, suite: &str, package: &str, programs: &[&str]) -> String {
+    let (tree, sources) = (workshop.path(&format!("{package}-tree")), workshop.path(&format!("{suite}.sources")));
     let text = format!(
-        "Types: deb\nURIs: {}\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
+        "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
         workshop.mirror
     );
     fs_err::write(&sources, text).unwrap();
-    run(Command::new("mmdebstrap").args(["--quiet", "--variant=apt", "--include=mkosi", ""]).arg(&tree).arg(&sources));
-    let program = workshop.new_folder("bin").join("mkosi");
-    let text = IN_TREE.replace("@TREE@", tree.to_str().unwrap()).replace("@WORKSHOP@", workshop.folder.path().to_str().unwrap());
-    write_program(&program, &text);
+    let include = format!("--include={package}");
+    run(Command::new("mmdebstrap").args(["--quiet", "--variant=apt", &include, ""]).arg(&tree).arg(&sources));
+    let bin = workshop.new_folder("bin");
+    for program in programs {
+        let text = IN_TREE.replace("@TREE@", tree.to_str().unwrap()).replace("@PROGRAM@", program);
+        let text = text.replace("@WORKSHOP@", workshop.folder.path().to_str().unwrap());
+        write_program(&bin.join(Path::new(program).file_name().unwrap()), &text);
+    }
+    format!("{}:{PATH}", bin.display())
+}
+
+pub(super) fn mkosi(workshop: &Workshop) {
+    let path = programs_of(workshop, "trixie", "mkosi", &["/usr/bin/mkosi"]);
     fs_err::write(workshop.new_folder("mkosi").join("mkosi.conf"), MKOSI_CONF).unwrap();
     workshop.write_config("mkosi.toml", &format!("{DEBIAN}{MKOSI}"));
 
-    let path = format!("{}:{PATH}", program.parent().unwrap().display());
-    let compose = workshop.compose_with("mkosi.toml", "mkosi-compose", &path);
+    let compose = workshop.compose_with("mkosi.toml", "mkosi-compose", &[], &path);
     assert!(in_disk(workshop, &compose, "/var/lib/dpkg/status").contains("\nPackage: fping\nStatus: install ok installed\n"));
     let sources = in_disk(workshop, &compose, "/etc/apt/sources.list.d/quay.sources");
     assert_eq!(sources.trim(), "# Where the system installs from is for its packages to say.");
@@ -145,7 +154,7 @@ pub(super) fn kiwi(workshop: &Workshop) {
     fs_err::write(workshop.new_folder("kiwi").join("config.xml"), KIWI_XML).unwrap();
     workshop.write_config("kiwi.toml", &format!("{DEBIAN}{KIWI}"));
     let path = format!("{}:{PATH}", environment.join("bin").display());
-    let compose = workshop.compose_with("kiwi.toml", "kiwi-compose", &path);
+    let compose = workshop.compose_with("kiwi.toml", "kiwi-compose", &[], &path);
     assert_eq!(loops_in(&compose.root), Vec::<String>::new());
     assert!(in_disk(workshop, &compose, "/var/lib/dpkg/status").contains("\nPackage: fping\nStatus: install ok installed\n"));
 }

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use charmer_testkit::boot::{Boot, Firmware};
 
-use super::{Compose, DEBIAN, Workshop, only_file, run};
+use super::{Compose, DEBIAN, Workshop, backend, only_file, run};
 
 const BOOT_LIMIT: Duration = Duration::from_secs(900);
 
-/// The password of root on the second disk is `quay`.
 const CONFIG: &str = r#"
 [variants.Cloud]
 arches = ["amd64"]
 seeds = [
   "essential", "apt", "linux-image-cloud-amd64", "systemd-sysv", "udev", "initramfs-tools", "login", "passwd",
   "cloud-init", "cloud-guest-utils", "grub2-common", "grub-pc-bin", "grub-efi-amd64-bin", "grub-efi-amd64-signed", "shim-signed",
-  "systemd-boot", "systemd-boot-efi", "btrfs-progs",
 ]
 
 [[images]]
@@ -27,6 +25,16 @@ cloud-init = true
 boot-test = { firmware = ["secure-boot"] }
 packages = [
   "linux-image-cloud-amd64", "systemd-sysv", "udev", "initramfs-tools", "login", "grub-efi-amd64-signed", "shim-signed",
+]
+"#;
+
+/// The password of root is `quay`.
+const SMALL: &str = r#"
+[variants.Cloud]
+arches = ["amd64"]
+seeds = [
+  "essential", "apt", "linux-image-cloud-amd64", "systemd-sysv", "udev", "initramfs-tools", "login", "passwd",
+  "cloud-guest-utils", "systemd-boot", "systemd-boot-efi", "btrfs-progs",
 ]
 
 [[images]]
@@ -47,7 +55,6 @@ pub(super) fn start(workshop: &Workshop) {
     let compose = workshop.compose("disk.toml", "disk", &[], 0);
     passed_secure_boot(&compose);
     grows_and_asks_its_cloud(workshop, &compose);
-    starts_by_systemd_boot(&compose);
 }
 
 fn disk(compose: &Compose, name: &str) -> PathBuf {
@@ -86,8 +93,10 @@ fn passed_secure_boot(compose: &Compose) {
     assert!(read("screenshot").starts_with(b"\x89PNG"));
 }
 
-fn starts_by_systemd_boot(compose: &Compose) {
-    let mut machine = Boot::start_disk(&disk(compose, "small"), None, Firmware::Uefi).unwrap();
+pub(super) fn starts_by_systemd_boot(workshop: &Workshop) {
+    workshop.write_config("small.toml", &format!("{DEBIAN}{SMALL}"));
+    let compose = workshop.compose("small.toml", "small", &[], 0);
+    let mut machine = Boot::start_disk(&disk(&compose, "small"), None, Firmware::Uefi).unwrap();
     machine.wait_for("harbour login:", BOOT_LIMIT).unwrap();
     machine.type_line("root").unwrap();
     machine.wait_for("Password:", BOOT_LIMIT).unwrap();
@@ -101,3 +110,41 @@ fn starts_by_systemd_boot(compose: &Compose) {
     }
     machine.wait_for("it works", BOOT_LIMIT).unwrap();
 }
+
+const XFS: &str = r#"
+[variants.Cloud]
+arches = ["amd64"]
+seeds = [
+  "essential", "apt", "linux-image-cloud-amd64", "systemd-sysv", "udev", "initramfs-tools", "login", "passwd",
+  "cloud-guest-utils", "grub2-common", "grub-pc-bin", "grub-efi-amd64-bin", "xfsprogs",
+]
+
+[[images]]
+variant = "Cloud"
+kind = "disk"
+filesystem = "xfs"
+root-password = "$6$pier$xlOcAbwNvRsz70JwdpUg/hZlAxGBItemzcY/yliLNrLNHXONcjOu.w5u.37j3WhbJ06g7FUaGKgg5q83oJHH/1"
+packages = ["linux-image-cloud-amd64", "systemd-sysv", "udev", "initramfs-tools", "login", "passwd"]
+"#;
+
+/// By GRUB, which reads it too; then it grows to 6 GiB, and has what a list of files would have lost.
+pub(super) fn starts_with_xfs(workshop: &Workshop) {
+    workshop.write_config("xfs.toml", &format!("{DEBIAN}{XFS}"));
+    let path =
+        backend::programs_of(workshop, "forky", "xfsprogs", &["/usr/sbin/mkfs.xfs", "/usr/sbin/xfs_db", "/usr/sbin/xfs_repair"]);
+    let compose = workshop.compose_with("xfs.toml", "xfs", &[], &path);
+    let larger = workshop.path("larger.qcow2");
+    let arguments = ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"];
+    run(Command::new("qemu-img").args(arguments).arg(disk(&compose, "disk")).arg(&larger).arg("6G"));
+    let mut machine = Boot::start_disk(&larger, None, Firmware::Bios).unwrap();
+    for (prompt, line) in [("harbour login:", "root"), ("Password:", "quay"), ("root@harbour:~#", XFS_QUESTION)] {
+        machine.wait_for(prompt, BOOT_LIMIT).unwrap();
+        machine.type_line(line).unwrap();
+    }
+    for answer in ["xfs", "6.0G", "hard links: 2", "all is well"] {
+        machine.wait_for(answer, BOOT_LIMIT).unwrap();
+    }
+}
+
+/// perl has two names.
+const XFS_QUESTION: &str = "findmnt -no FSTYPE /; df -h --output=size /; echo hard links: $(stat -c %h /usr/bin/perl); touch /var/x && echo all is we''ll";

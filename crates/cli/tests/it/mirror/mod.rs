@@ -12,6 +12,7 @@ mod apt;
 mod backend;
 mod container;
 mod disk;
+mod everything;
 mod foreign;
 mod installer;
 mod live;
@@ -70,6 +71,7 @@ fn an_ostree_commit_of_debian_is_deployed_and_starts() {
 }
 
 #[test]
+#[ignore = "it takes long: `make test-long` runs it"]
 fn a_container_of_another_arch_is_made_where_its_programs_run() {
     let Some(workshop) = Workshop::open() else { return };
     foreign::is_made(&workshop);
@@ -78,7 +80,14 @@ fn a_container_of_another_arch_is_made_where_its_programs_run() {
 #[test]
 fn an_installer_of_debian_asks_its_first_question() {
     let Some(workshop) = Workshop::open() else { return };
-    installer::asks(&workshop);
+    installer::asks(&workshop, "bios");
+}
+
+#[test]
+#[ignore = "it takes long: `make test-long` runs it"]
+fn an_installer_of_debian_is_started_by_uefi_too() {
+    let Some(workshop) = Workshop::open() else { return };
+    installer::asks(&workshop, "uefi");
 }
 
 #[test]
@@ -89,18 +98,48 @@ fn disks_of_debian_start_grow_and_pass_secure_boot() {
 
 #[test]
 #[ignore = "it takes long: `make test-long` runs it"]
+fn a_system_of_another_arch_starts() {
+    let Some(workshop) = Workshop::open() else { return };
+    foreign::starts(&workshop);
+}
+
+#[test]
+#[ignore = "it takes long: `make test-long` runs it"]
+fn a_disk_of_debian_starts_by_systemd_boot() {
+    let Some(workshop) = Workshop::open() else { return };
+    disk::starts_by_systemd_boot(&workshop);
+}
+
+#[test]
+#[ignore = "it takes long: `make test-long` runs it"]
+fn a_disk_of_debian_with_xfs_starts_and_grows() {
+    let Some(workshop) = Workshop::open() else { return };
+    disk::starts_with_xfs(&workshop);
+}
+
+#[test]
+#[ignore = "it takes long: `make test-long` runs it"]
+fn every_form_of_debian_is_the_same_twice() {
+    let Some(workshop) = Workshop::open() else { return };
+    everything::is_the_same_twice(&workshop);
+}
+
+#[test]
+#[ignore = "it takes long: `make test-long` runs it"]
 fn a_live_system_of_debian_starts_over_the_network() {
     let Some(workshop) = Workshop::open() else { return };
     network::starts(&workshop);
 }
 
 #[test]
+#[ignore = "it takes long: `make test-long` runs it"]
 fn a_disk_of_debian_is_made_by_mkosi() {
     let Some(workshop) = Workshop::open() else { return };
     backend::mkosi(&workshop);
 }
 
 #[test]
+#[ignore = "it takes long: `make test-long` runs it"]
 fn a_disk_of_debian_is_made_by_kiwi() {
     let Some(workshop) = Workshop::open() else { return };
     backend::kiwi(&workshop);
@@ -131,10 +170,7 @@ const MADE: [&str; 7] = ["--skip", "boot", "--images", "*.container", "*.squashf
 
 /// The example with its files in the workshop, and with what it does not use.
 fn example(workshop: &Workshop) -> String {
-    let text = fs_err::read_to_string(Path::new(EXAMPLES).join("harbour.toml")).unwrap();
-    let demo = workshop.path("demo");
     let changes = [
-        ("../target/demo", demo.to_str().unwrap()),
         ("title = \"Harbour Base\"", "title = \"Harbour Base\"\ncontents = true"),
         ("\"apt\", \"ca-certificates\",", "\"apt\", \"ca-certificates\", \"fping\","),
         ("\"harbour-keyring\", \"ca-certificates\"]", "\"harbour-keyring\", \"ca-certificates\", \"fping\"]"),
@@ -142,7 +178,14 @@ fn example(workshop: &Workshop) -> String {
         ("hostname = \"harbour\"", live::SETTINGS),
         ("kind = \"data-iso\"\n", "kind = \"data-iso\"\nmedia-size = \"20 MB\"\n"),
     ];
-    changes.into_iter().fold(text, |text, (from, to)| {
+    example_of(workshop, &changes)
+}
+
+/// The example with its files in the workshop, and changed so.
+fn example_of(workshop: &Workshop, changes: &[(&str, &str)]) -> String {
+    let text = fs_err::read_to_string(Path::new(EXAMPLES).join("harbour.toml")).unwrap();
+    let text = text.replace("../target/demo", &workshop.text_path("demo"));
+    changes.iter().fold(text, |text, (from, to)| {
         assert!(text.contains(from), "the example has no {from}");
         text.replace(from, to)
     })
@@ -194,8 +237,8 @@ impl Workshop {
     }
 
     /// One with programs from elsewhere.
-    fn compose_with(&self, config: &str, target: &str, path: &str) -> Compose {
-        self.composed(target, &self.charmer_with(config, target, &[], path), 0)
+    fn compose_with(&self, config: &str, target: &str, more: &[&str], path: &str) -> Compose {
+        self.composed(target, &self.charmer_with(config, target, more, path), 0)
     }
 
     fn composed(&self, target: &str, ran: &Ran, code: i32) -> Compose {
