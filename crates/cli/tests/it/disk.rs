@@ -242,6 +242,7 @@ case "$*" in
 esac
 test "$DETERMINISTIC_SEED $SOURCE_DATE_EPOCH" = "1 1717372800" || exit 5
 for image; do :; done
+test -z "$(find . -type c)" || exit 6
 { printf XFSB; tar -c .; } | dd of="$image" conv=notrunc status=none
 "#;
 

@@ -60,8 +60,11 @@ pub(super) fn programs_of(workshop: &Workshop, suite: &str, package: &str, progr
         workshop.mirror
     );
     fs_err::write(&sources, text).unwrap();
-    let include = format!("--include={package}");
-    run(Command::new("mmdebstrap").args(["--quiet", "--variant=apt", &include, ""]).arg(&tree).arg(&sources));
+    // What enters the tree leaves the machine's own behind by umount.
+    let include = format!("--include={package},mount");
+    // A mirror may stand still for longer than a suite that changes each day is valid.
+    let options = ["--quiet", "--variant=apt", "--aptopt=Acquire::Check-Valid-Until \"false\"", &include, ""];
+    run(Command::new("mmdebstrap").args(options).arg(&tree).arg(&sources));
     let bin = workshop.new_folder("bin");
     for program in programs {
         let text = IN_TREE.replace("@TREE@", tree.to_str().unwrap()).replace("@PROGRAM@", program);

@@ -141,7 +141,7 @@ pub(super) fn starts_with_xfs(workshop: &Workshop) {
         machine.wait_for(prompt, BOOT_LIMIT).unwrap();
         machine.type_line(line).unwrap();
     }
-    for answer in ["xfs", "6.0G", "hard links: 2", "all is well"] {
+    for answer in ["xfs", "5.9G", "hard links: 2", "all is well"] {
         machine.wait_for(answer, BOOT_LIMIT).unwrap();
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Must not know: boot loaders, partitions.
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-use crate::images::{ImageError, RequiredProgram, program};
+use crate::images::{ImageError, RequiredProgram, blocking, program};
 use crate::tools::{Command, Runner};
 
 /// What makes it.
@@ -24,6 +25,8 @@ const OLDER: [&str; 6] = ["-m", "rmapbt=0", "-i", "nrext64=0,exchange=0", "-n", 
 
 /// Makes it in a file, of a folder in which nothing is newer than `epoch`.
 pub(super) async fn make(runner: &Runner, uuid: &str, tree: &Path, epoch: i64, image: &Path) -> Result<(), ImageError> {
+    let devices = tree.join("dev");
+    blocking(move || Ok(remove_devices(&devices)?)).await?;
     // A comma in the folder's path would end it.
     let make = Command::new(MKFS)
         .args(["-q", "-f", "-L", "root", "-m", &format!("uuid={uuid}")])
@@ -35,6 +38,21 @@ pub(super) async fn make(runner: &Runner, uuid: &str, tree: &Path, epoch: i64, i
         .env("DETERMINISTIC_SEED", "1");
     runner.run(&make).await?;
     runner.run(&Command::new("xfs_repair").arg("-n").arg(image)).await?;
+    Ok(())
+}
+
+/// mkfs.xfs opens what it copies, devices too, and fails where this machine has not what one stands for. The started system makes its own.
+fn remove_devices(folder: &Path) -> std::io::Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_char_device() || kind.is_block_device() {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
