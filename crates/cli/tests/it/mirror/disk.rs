@@ -127,6 +127,9 @@ root-password = "$6$pier$xlOcAbwNvRsz70JwdpUg/hZlAxGBItemzcY/yliLNrLNHXONcjOu.w5
 packages = ["linux-image-cloud-amd64", "systemd-sysv", "udev", "initramfs-tools", "login", "passwd"]
 "#;
 
+/// perl has two names.
+const XFS_QUESTION: &str = "findmnt -no FSTYPE /; df -h --output=size /; echo hard links: $(stat -c %h /usr/bin/perl); touch /var/x && echo all is we''ll";
+
 /// By GRUB, which reads it too; then it grows to 6 GiB, and has what a list of files would have lost.
 pub(super) fn starts_with_xfs(workshop: &Workshop) {
     workshop.write_config("xfs.toml", &format!("{DEBIAN}{XFS}"));
@@ -145,6 +148,3 @@ pub(super) fn starts_with_xfs(workshop: &Workshop) {
         machine.wait_for(answer, BOOT_LIMIT).unwrap();
     }
 }
-
-/// perl has two names.
-const XFS_QUESTION: &str = "findmnt -no FSTYPE /; df -h --output=size /; echo hard links: $(stat -c %h /usr/bin/perl); touch /var/x && echo all is we''ll";

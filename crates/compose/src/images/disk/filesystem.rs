@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
@@ -158,19 +158,27 @@ pub(super) async fn read_file(
             place.push(format!("?offset={offset}"));
             Ok(runner.run(&Command::new("debugfs").arg("-R").arg(format!("cat /{path}")).arg(place)).await?.stdout)
         }
-        other => {
-            // Their programs take no place within a file.
-            let (from, image) = (disk.to_owned(), work.join("root.img"));
-            let to = image.clone();
-            blocking(move || Ok(copy_part(&from, (offset, size), &to, 0)?)).await?;
-            let bytes = match other {
-                DiskFilesystem::Xfs => xfs::read_file(runner, &image, path, work).await?,
-                _ => read_btrfs(runner, &image, path, work).await?,
-            };
+        DiskFilesystem::Btrfs => {
+            let image = copy_root(disk, (offset, size), work).await?;
+            let bytes = read_btrfs(runner, &image, path, work).await?;
+            fs_err::remove_file(image)?;
+            Ok(bytes)
+        }
+        DiskFilesystem::Xfs => {
+            let image = copy_root(disk, (offset, size), work).await?;
+            let bytes = xfs::read_file(runner, &image, path, work).await?;
             fs_err::remove_file(image)?;
             Ok(bytes)
         }
     }
+}
+
+/// A root file system in a file of its own, for programs that take no place within a file.
+async fn copy_root(disk: &Path, place: (u64, u64), work: &Path) -> Result<PathBuf, ImageError> {
+    let (from, image) = (disk.to_owned(), work.join("root.img"));
+    let to = image.clone();
+    blocking(move || Ok(copy_part(&from, place, &to, 0)?)).await?;
+    Ok(image)
 }
 
 async fn read_btrfs(runner: &Runner, image: &Path, path: &str, work: &Path) -> Result<Vec<u8>, ImageError> {

@@ -9,10 +9,11 @@ use crate::images::{ImageError, RequiredProgram, blocking, program};
 use crate::tools::{Command, Runner};
 
 /// What makes it.
-pub(super) const MKFS: &str = "mkfs.xfs";
+const MKFS: &str = "mkfs.xfs";
 /// What reads it.
-pub(super) const DB: RequiredProgram = program("xfs_db", "xfsprogs");
-pub(crate) const PROGRAMS: &[RequiredProgram] = &[program(MKFS, "xfsprogs"), DB, program("xfs_repair", "xfsprogs")];
+const DB: &str = "xfs_db";
+pub(crate) const PROGRAMS: &[RequiredProgram] =
+    &[program(MKFS, "xfsprogs"), program(DB, "xfsprogs"), program("xfs_repair", "xfsprogs")];
 
 /// The first that takes a folder with its hard links and extended attributes.
 const OLDEST: (u32, u32) = (6, 17);
@@ -61,7 +62,7 @@ pub(super) async fn read_file(runner: &Runner, image: &Path, path: &str, work: &
     let folder = work.join("dumped");
     fs_err::create_dir(&folder)?;
     // Its commands know no quotation marks.
-    let dump = Command::new(DB.program).args(["-r", "-c", &format!("rdump -s /{path} .")]).arg(image).folder(&folder);
+    let dump = Command::new(DB).args(["-r", "-c", &format!("rdump -s /{path} .")]).arg(image).folder(&folder);
     runner.run(&dump).await?;
     let name = Path::new(path).file_name().unwrap_or_default();
     let bytes = crate::files::read_regular(&folder.join(name), 1 << 30)?;
