@@ -318,8 +318,10 @@ fn udebs_that_the_mirror_has_not_as_it_lists_them_end_what_needs_them_alone() {
     let (ran, compose) = harbour.compose_into("composes", &[], 3);
     assert!(ran.stdout.contains("goes on without the installer's packages of it"), "{ran}");
     assert!(ran.stdout.contains("no installer's packages (udebs) of a kernel for amd64"), "{ran}");
-    let missing = compose.json("compose/metadata/deliverables.json").to_string();
-    assert!(missing.contains("installer"), "{missing}");
+    let deliverables = compose.json("compose/metadata/deliverables.json");
+    assert_eq!(deliverables["failed"]["installer"], serde_json::json!([["Base", "amd64", null]]), "{deliverables}");
+    let reason = deliverables["reasons"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("installer:Base.amd64: the archives have no installer's packages"), "{reason}");
     assert!(compose.path("compose/Base/repository/dists/quay/InRelease").is_file(), "{ran}");
 }
 

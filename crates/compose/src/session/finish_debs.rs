@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::resolved::{DebMirror, ImageSpec, Origin, Trust};
 use crate::engine::event::Finish;
 use crate::engine::journal::recorded_output;
-use crate::engine::scheduler::{JobTiming, Outcome};
+use crate::engine::scheduler::{FailedJob, JobTiming, Outcome};
 use crate::engine::{JobId, Phase};
 use crate::gather::plan::LockFile;
 use crate::images::ostree::REPOSITORY;
@@ -109,11 +109,23 @@ pub(super) fn artifacts(layout: &Layout, config: &Config, outcome: &Outcome) -> 
     artifacts
 }
 
+/// The failure by which a job was not done: its own, or that of what it needs.
+fn cause_of<'a>(outcome: &'a Outcome, job: &str) -> Option<&'a FailedJob> {
+    let mut job = job;
+    loop {
+        if let Some(failed) = outcome.failures.iter().find(|failed| failed.job.as_str() == job) {
+            return Some(failed);
+        }
+        // A job is skipped for one that it needs, so that this ends.
+        job = outcome.skipped.iter().find(|(skipped, _)| skipped.as_str() == job)?.1.as_str();
+    }
+}
+
 /// How each deliverable of the configuration fared, but for those that were left out by wish.
 pub(super) fn deliverables(config: &Config, outcome: &Outcome) -> Vec<DeliverableOutcome> {
     let planned: BTreeSet<&str> = outcome.jobs().map(JobId::as_str).collect();
     let reason = |jobs: &[String]| {
-        let failed = outcome.failures.iter().find(|failed| jobs.iter().any(|job| failed.job.as_str() == job))?;
+        let failed = jobs.iter().find_map(|job| cause_of(outcome, job))?;
         Some(format!("{}: {}", failed.job, failed.failure.message))
     };
     let deliverable = |kind: &str, variant: &str, arch: &str, subvariant: Option<String>| Deliverable {
